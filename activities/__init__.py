@@ -1,0 +1,1 @@
+"""Touches the world: one neighbour a function, each safe to run twice."""

@@ -1,0 +1,1 @@
+"""What both processes agree on: values, words and permitted moves, rows, settings, wire format."""

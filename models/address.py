@@ -1,0 +1,40 @@
+"""Where parcels and bills go."""
+
+from typing import Annotated
+
+import msgspec
+
+COUNTRIES = frozenset(
+    (
+        "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT "
+        "BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH "
+        "ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT "
+        "HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS "
+        "LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI "
+        "NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG "
+        "SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG "
+        "UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW"
+    ).split()
+)
+"""ISO 3166-1 alpha-2."""
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""One printed line: no control characters, at most 200 characters."""
+
+
+class Address(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A postal address. `country` decides shipping zone and tax; `region` refines the tax where rates differ in it."""
+
+    full_name: Text
+    line1: Text
+    city: Text
+    postal_code: Annotated[str, msgspec.Meta(min_length=1, max_length=20, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    country: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2, upper case")]
+    line2: Text | None = None
+    region: Text | None = None
+    """State or province, as its ISO 3166-2 suffix where one exists: `NY`, `BY`."""
+    phone: Annotated[str, msgspec.Meta(max_length=30, pattern=r"^\+?[0-9 ()./-]+$")] | None = None
+
+    def __post_init__(self) -> None:
+        if self.country not in COUNTRIES:
+            raise ValueError(f"unknown country {self.country!r}: use an ISO 3166-1 alpha-2 code")

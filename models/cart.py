@@ -1,0 +1,43 @@
+"""What is in a cart, priced as of now. Nothing here is promised: checkout freezes prices and holds stock."""
+
+import msgspec
+
+from models.ids import CartId, CartItemId, VariantId
+from models.money import Money
+
+MOST_A_LINE = 999
+"""Most units of one variant in one cart."""
+MOST_LINES = 100
+"""Most different variants in one cart."""
+MOST_SHOWN = 100
+"""`available` is capped here, so that nobody reads a shop's stock book off its pages."""
+
+
+class CartLine(msgspec.Struct, frozen=True):
+    """One variant in a cart with its price of this moment."""
+
+    id: CartItemId
+    variant_id: VariantId
+    sku: str
+    name: str
+    quantity: int
+    unit_price: Money
+    seen_price: Money
+    """The price when the line was last written: a difference is a warning to the buyer."""
+    available: int
+    """Units that can be bought now, uncapped."""
+    tax_category: str
+    weight: int
+    """Grams a unit."""
+    on_sale: bool = True
+    """False when the product was withdrawn after it was put into the cart."""
+
+
+class Cart(msgspec.Struct, frozen=True):
+    """A cart with its lines in the order they were added. `currency` None: nothing was ever put in."""
+
+    id: CartId
+    currency: str | None
+    attempt: int
+    """Number of the next or running checkout: rises when an order of this cart ends unpaid or is paid."""
+    lines: tuple[CartLine, ...] = ()

@@ -1,0 +1,20 @@
+"""Names for identities: a UUIDv7 each, kept apart by type, and the order number that people read aloud."""
+
+from typing import NewType
+from uuid import UUID
+
+import uuid_utils.compat
+
+CartId = NewType("CartId", UUID)
+CartItemId = NewType("CartItemId", UUID)
+CustomerId = NewType("CustomerId", UUID)
+OrderId = NewType("OrderId", UUID)
+PaymentId = NewType("PaymentId", UUID)
+ProductId = NewType("ProductId", UUID)
+VariantId = NewType("VariantId", UUID)
+OrderNumber = NewType("OrderNumber", str)
+
+
+def new_id() -> UUID:
+    """A fresh UUIDv7: sorts by time of birth. Outside workflows only (inside: `workflow.uuid7()`)."""
+    return uuid_utils.compat.uuid7()

@@ -1,0 +1,57 @@
+"""Structured logs: one JSON object a line, carrying whichever of request, order and workflow ids are known."""
+
+import logging
+import sys
+from typing import Any
+
+import msgspec
+import structlog
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+def configure(level: str = "info", form: str = "json") -> None:
+    """Point structlog and the standard library's loggers at standard output. Call once, first thing in a process."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+    ]
+    if form == "json":
+        ending: list[Any] = [structlog.processors.format_exc_info, _render]
+        factory: Any = structlog.BytesLoggerFactory(sys.stdout.buffer)
+    else:
+        ending = [structlog.dev.ConsoleRenderer()]
+        factory = structlog.PrintLoggerFactory(sys.stdout)
+    structlog.configure(
+        processors=[*shared, *ending],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=factory,
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(handlers=[_Forward()], level=max(number, logging.INFO), force=True)
+    for noisy in ("httpx", "httpcore", "stripe", "temporalio.activity", "temporalio.workflow", "granian.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def bind(**ids: Any) -> None:
+    """Ids that every later line of this task shall carry."""
+    structlog.contextvars.bind_contextvars(**{key: value for key, value in ids.items() if value is not None})
+
+
+def _render(_: Any, __: str, event: Any) -> bytes:
+    return _encode(event)
+
+
+class _Forward(logging.Handler):
+    """Lines of libraries join ours, in the same shape."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger()
+        extra = {"exc_info": record.exc_info} if record.exc_info else {}
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):
+            message = str(record.msg)
+        log.log(record.levelno, message, logger=record.name, **extra)

@@ -1,0 +1,37 @@
+"""What a payment is: its status and the moves it permits."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class PaymentStatus(StrEnum):
+    """Where the money stands. `paid` means captured, nothing less."""
+
+    PENDING = "pending"
+    """No authorization yet: the buyer, their bank or the provider has to act."""
+    AUTHORIZED = "authorized"
+    """The provider guarantees the money; it has not moved."""
+    PAID = "paid"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+    VOIDED = "voided"
+    """Ended without money: the authorization, if there was one, is given back."""
+    FAILED = "failed"
+    """The last attempt was declined; another may be made until the payment window closes."""
+
+
+_P = PaymentStatus
+
+PAYMENT_MOVES: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
+    _P.PENDING: frozenset({_P.AUTHORIZED, _P.FAILED, _P.VOIDED}),
+    _P.FAILED: frozenset({_P.PENDING, _P.AUTHORIZED, _P.VOIDED}),
+    _P.AUTHORIZED: frozenset({_P.PAID, _P.VOIDED}),
+    _P.PAID: frozenset({_P.PARTIALLY_REFUNDED, _P.REFUNDED}),
+    _P.PARTIALLY_REFUNDED: frozenset({_P.REFUNDED}),
+    _P.REFUNDED: frozenset(),
+    _P.VOIDED: frozenset(),
+}
+"""From each status, where a payment may go next. An empty set is an end."""
+
+SETTLED = frozenset({_P.AUTHORIZED, _P.PAID, _P.PARTIALLY_REFUNDED, _P.REFUNDED, _P.VOIDED})
+"""Statuses in which news of an authorization tells us nothing that we did not know."""

@@ -1,0 +1,176 @@
+"""What an order costs: pure sums over tables of shipping bands and tax rates. The API previews, checkout freezes.
+
+The tax rule lives in `tax_of` and `rate_for`; which rates exist is data (`tax_rates`).
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from models.money import Money, share_out, total
+
+PPM = 1_000_000
+"""Tax rates are integers in parts per million: 190_000 is 19 %, 88_750 is 8.875 %."""
+EVERYWHERE = "*"
+"""A zone's country that stands for every country no other zone names."""
+
+
+class Item(msgspec.Struct, frozen=True):
+    """What pricing needs to know of a cart line."""
+
+    quantity: int
+    unit_price: Money
+    weight: int
+    """Grams a unit."""
+    tax_category: str = "standard"
+
+
+class Band(msgspec.Struct, frozen=True):
+    """One shipping price: for these countries, this weight and this subtotal. Lower bounds count in, upper do not."""
+
+    countries: frozenset[str]
+    price: Money
+    min_weight: int = 0
+    max_weight: int | None = None
+    """Grams; None: no upper bound."""
+    min_subtotal: int = 0
+    max_subtotal: int | None = None
+    """Minor units of the price's currency; None: no upper bound."""
+
+
+class ShippingMethod(msgspec.Struct, frozen=True):
+    """A way to send a parcel and its price bands."""
+
+    code: str
+    name: str
+    min_days: int
+    max_days: int
+    bands: tuple[Band, ...]
+
+    @property
+    def estimate(self) -> str:
+        return f"{self.min_days}-{self.max_days} days" if self.max_days != self.min_days else f"{self.min_days} days"
+
+
+class ShippingQuote(msgspec.Struct, frozen=True):
+    """A shipping method with what it costs for this parcel."""
+
+    code: str
+    name: str
+    price: Money
+    estimate: str
+
+
+class TaxRate(msgspec.Struct, frozen=True):
+    """A tax in one country, or one region of it, for one category of goods."""
+
+    country: str
+    ppm: int
+    """Parts per million of the net price."""
+    inclusive: bool
+    """True: list prices already contain it (as in the EU and Japan). False: it is added (as in the US)."""
+    name: str
+    region: str | None = None
+    category: str = "standard"
+    on_shipping: bool = True
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """total = subtotal - discount + shipping, + tax unless `tax_included`."""
+
+    subtotal: Money
+    discount: Money
+    shipping: Money
+    tax: Money
+    total: Money
+    tax_included: bool = False
+    """True: `tax` is contained in the other sums."""
+
+
+class Priced(msgspec.Struct, frozen=True):
+    """The totals, and what each item bears of the tax, in the items' order."""
+
+    totals: Totals
+    line_taxes: tuple[Money, ...]
+
+
+def shipping_quotes(
+    methods: Iterable[ShippingMethod], country: str, weight: int, subtotal: Money
+) -> list[ShippingQuote]:
+    """What can carry `weight` grams worth `subtotal` to `country`, cheapest first. Empty: nothing goes there."""
+    quotes = []
+    for method in methods:
+        price = _band_price(method.bands, country, weight, subtotal)
+        if price is not None:
+            quotes.append(ShippingQuote(method.code, method.name, price, method.estimate))
+    return sorted(quotes, key=lambda quote: (quote.price.amount, quote.code))
+
+
+def _band_price(bands: Sequence[Band], country: str, weight: int, subtotal: Money) -> Money | None:
+    """A zone that names the country goes before one for everywhere; among fitting bands the cheapest wins."""
+    for zone in (country, EVERYWHERE):
+        fitting = [
+            band.price
+            for band in bands
+            if zone in band.countries
+            and band.price.currency == subtotal.currency
+            and band.min_weight <= weight
+            and (band.max_weight is None or weight < band.max_weight)
+            and band.min_subtotal <= subtotal.amount
+            and (band.max_subtotal is None or subtotal.amount < band.max_subtotal)
+        ]
+        if fitting:
+            return min(fitting, key=lambda price: price.amount)
+    return None
+
+
+def rate_for(rates: Iterable[TaxRate], country: str, region: str | None, category: str) -> TaxRate | None:
+    """The rate that applies: the region's before the country's; None means untaxed."""
+    fitting = [rate for rate in rates if rate.country == country and rate.category == category]
+    for wanted in (region, None):
+        for rate in fitting:
+            if rate.region == wanted:
+                return rate
+    return None
+
+
+def tax_of(amount: Money, rate: TaxRate) -> Money:
+    """Tax on `amount`, half a unit rounded up: contained in it where the rate is inclusive, on top otherwise."""
+    base = PPM + rate.ppm if rate.inclusive else PPM
+    return Money((2 * amount.amount * rate.ppm + base) // (2 * base), amount.currency)
+
+
+def price(
+    items: Sequence[Item], shipping: Money, rates: Sequence[TaxRate], country: str, region: str | None = None
+) -> Priced:
+    """What `items` cost when sent to `country`: one rounding a tax rate, its cents shared out over the lines exactly.
+
+    Shipping is taxed at the standard rate. Raises: ValueError on mixed currencies or no items.
+    """
+    if not items:
+        raise ValueError("nothing to price")
+    currency = shipping.currency
+    lines = [item.unit_price * item.quantity for item in items]
+    subtotal = total(lines, currency)
+    taxes = [Money.zero(currency)] * len(items)
+    tax, added = Money.zero(currency), Money.zero(currency)
+    inclusive = False
+    for category in sorted({item.tax_category for item in items} | {"standard"}):
+        rate = rate_for(rates, country, region, category)
+        if rate is None:
+            continue
+        members = [index for index, item in enumerate(items) if item.tax_category == category]
+        goods = [lines[index] for index in members]
+        carriage = [shipping] if category == "standard" and rate.on_shipping else []
+        due = tax_of(total([*goods, *carriage], currency), rate)
+        shares = share_out(due, [amount.amount for amount in [*goods, *carriage]]) if goods or carriage else []
+        for index, share in zip(members, shares, strict=False):
+            taxes[index] = share
+        tax += due
+        if rate.inclusive:
+            inclusive = True
+        else:
+            added += due
+    return Priced(
+        Totals(subtotal, Money.zero(currency), shipping, tax, subtotal + shipping + added, inclusive), tuple(taxes)
+    )

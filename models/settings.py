@@ -1,0 +1,144 @@
+"""The environment, read once per process into a frozen struct and passed down; no other file reads it."""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+
+class Invalid(ValueError):
+    """A variable is missing or cannot be read; the message names it and says what would do."""
+
+
+class Shared(msgspec.Struct, frozen=True, kw_only=True):
+    """What both processes need."""
+
+    database_url: str
+    redis_url: str
+    temporal_address: str
+    temporal_namespace: str
+    meilisearch_url: str | None
+    """Search engine of the catalogue; None: Postgres does it."""
+    meilisearch_api_key: str | None
+    public_url: str
+    """Where buyers reach the API, without a slash at the end."""
+    secret_key: bytes
+    """Signs cart and order tokens; at least 32 bytes. Changing it ends every token given out."""
+    log_level: str
+    log_format: str
+    """`json` for machines, `console` for people."""
+
+
+class ApiSettings(Shared, frozen=True, kw_only=True):
+    """What the API needs. It holds no key that could charge anybody."""
+
+    stripe_webhook_secret: str
+    temporal_ui_url: str
+    media_dir: Path
+    answer_budget: timedelta
+    """How long a checkout waits for its outcome before it answers 202."""
+    default_currency: str
+
+
+class WorkerSettings(Shared, frozen=True, kw_only=True):
+    """What the worker needs."""
+
+    stripe_secret_key: str
+    stripe_api_base: str | None
+    """Another address that speaks Stripe's protocol, as the simulator does; None: Stripe itself."""
+    smtp_url: str
+    mail_from: str
+    payment_window: timedelta
+    """How long an order waits for a payment that works before it is cancelled."""
+    metrics_port: int | None
+
+
+KNOWN = frozenset(
+    (
+        "DATABASE_URL REDIS_URL TEMPORAL_ADDRESS TEMPORAL_NAMESPACE TEMPORAL_UI_URL STRIPE_SECRET_KEY "
+        "STRIPE_API_BASE STRIPE_WEBHOOK_SECRET MEILISEARCH_URL MEILISEARCH_API_KEY SMTP_URL MAIL_FROM "
+        "PUBLIC_URL SECRET_KEY MEDIA_DIR PAYMENT_WINDOW CHECKOUT_ANSWER_BUDGET DEFAULT_CURRENCY LOG_LEVEL "
+        "LOG_FORMAT WORKER_METRICS_PORT"
+    ).split()
+)
+"""Every variable that means something to us; a test holds compose.yaml and the docs against it."""
+
+
+def api_settings(environment: Mapping[str, str] | None = None) -> ApiSettings:
+    """The API's settings. Raises: Invalid, naming the variable."""
+    read = _Reader(os.environ if environment is None else environment)
+    return ApiSettings(
+        **_shared(read),
+        stripe_webhook_secret=read.text("STRIPE_WEBHOOK_SECRET"),
+        temporal_ui_url=read.text("TEMPORAL_UI_URL", "http://127.0.0.1:8233").rstrip("/"),
+        media_dir=Path(read.text("MEDIA_DIR", "media")),
+        answer_budget=read.seconds("CHECKOUT_ANSWER_BUDGET", "5"),
+        default_currency=read.text("DEFAULT_CURRENCY", "usd"),
+    )
+
+
+def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSettings:
+    """The worker's settings. Raises: Invalid, naming the variable."""
+    read = _Reader(os.environ if environment is None else environment)
+    port = read.optional("WORKER_METRICS_PORT")
+    return WorkerSettings(
+        **_shared(read),
+        stripe_secret_key=read.text("STRIPE_SECRET_KEY"),
+        stripe_api_base=read.optional("STRIPE_API_BASE"),
+        smtp_url=read.text("SMTP_URL"),
+        mail_from=read.text("MAIL_FROM", "Holdfast <orders@holdfast.example>"),
+        payment_window=read.seconds("PAYMENT_WINDOW", "1800"),
+        metrics_port=int(port) if port else None,
+    )
+
+
+def database_url(environment: Mapping[str, str] | None = None) -> str:
+    """The database alone, for the migration job."""
+    return _Reader(os.environ if environment is None else environment).text("DATABASE_URL")
+
+
+def _shared(read: "_Reader") -> dict[str, object]:
+    key = read.text("SECRET_KEY").encode()
+    if len(key) < 32:
+        raise Invalid("SECRET_KEY must have at least 32 characters: try `openssl rand -hex 32`")
+    log_format = read.text("LOG_FORMAT", "json")
+    if log_format not in ("json", "console"):
+        raise Invalid("LOG_FORMAT must be json or console")
+    return {
+        "database_url": read.text("DATABASE_URL"),
+        "redis_url": read.text("REDIS_URL"),
+        "temporal_address": read.text("TEMPORAL_ADDRESS"),
+        "temporal_namespace": read.text("TEMPORAL_NAMESPACE", "default"),
+        "meilisearch_url": read.optional("MEILISEARCH_URL"),
+        "meilisearch_api_key": read.optional("MEILISEARCH_API_KEY"),
+        "public_url": read.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
+        "secret_key": key,
+        "log_level": read.text("LOG_LEVEL", "info").lower(),
+        "log_format": log_format,
+    }
+
+
+class _Reader:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def optional(self, name: str) -> str | None:
+        return self._environment.get(name, "").strip() or None
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self.optional(name) or default
+        if value is None:
+            raise Invalid(f"{name} is not set: see docs/configuration.md for what it means")
+        return value
+
+    def seconds(self, name: str, default: str) -> timedelta:
+        value = self.text(name, default)
+        try:
+            number = float(value)
+        except ValueError:
+            number = 0.0
+        if not 0 < number < 10**8:
+            raise Invalid(f"{name} must be a positive number of seconds, not {value!r}")
+        return timedelta(seconds=number)

@@ -1,0 +1,1 @@
+"""Rows and all SQL, one file a word."""

@@ -1,0 +1,176 @@
+"""Orders, their lines and their timeline."""
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from models.address import Address
+from models.database import Database, Writer
+from models.ids import CartId, OrderId, OrderNumber, new_id
+from models.money import Money
+from models.order import ORDER_MOVES, FulfilmentStatus, Order, OrderEvent, OrderLine, OrderStatus, Shipping
+from models.pricing import Totals
+from models.tables.base import Json, currency, key, metadata, minor_units, moment, now_column, one_of, reference
+
+orders = sa.Table(
+    "orders", metadata,
+    key(),
+    sa.Column("number", sa.Text, nullable=False, unique=True),
+    sa.Column("workflow_id", sa.Text, nullable=False, unique=True),
+    sa.Column("cart_id", pg.UUID(as_uuid=True), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("customer_id", pg.UUID(as_uuid=True)),
+    sa.Column("email", sa.Text, nullable=False),
+    *one_of("status", OrderStatus),
+    *one_of("fulfilment_status", FulfilmentStatus),
+    currency(),
+    minor_units("subtotal"),
+    minor_units("discount"),
+    minor_units("shipping"),
+    minor_units("tax"),
+    minor_units("total"),
+    sa.Column("tax_included", sa.Boolean, nullable=False),
+    sa.Column("shipping_method", Json, nullable=False),
+    sa.Column("shipping_address", Json, nullable=False),
+    sa.Column("billing_address", Json, nullable=False),
+    moment("placed_at"),
+    moment("pay_until"),
+    sa.Column("cancel_reason", sa.Text),
+    sa.Column("attention", sa.Text, comment="why a person has to look; null: nobody has to"),
+    sa.UniqueConstraint("cart_id", "attempt"),
+    sa.CheckConstraint(
+        "total = subtotal - discount + shipping + CASE WHEN tax_included THEN 0 ELSE tax END", name="total_adds_up"
+    ),
+)  # fmt: skip
+
+order_lines = sa.Table(
+    "order_lines", metadata,
+    key(),
+    reference("order_id", "orders.id", index=True),
+    reference("variant_id", "variants.id", index=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("sku", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("quantity", sa.Integer, nullable=False),
+    minor_units("unit_price"),
+    minor_units("line_total"),
+    minor_units("tax"),
+    sa.CheckConstraint("quantity > 0 AND line_total = unit_price * quantity", name="line_adds_up"),
+)  # fmt: skip
+
+order_events = sa.Table(
+    "order_events", metadata,
+    key(),
+    reference("order_id", "orders.id"),
+    sa.Column("key", sa.Text, nullable=False, comment="names the fact, so that it is written once"),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("facts", Json, nullable=False),
+    now_column("at"),
+    sa.UniqueConstraint("order_id", "key"),
+)  # fmt: skip
+
+
+async def insert(writer: Writer, order: Order) -> None:
+    """Write a new order and its lines."""
+    sums = order.totals
+    await writer.execute(
+        sa.insert(orders).values(
+            id=order.id, number=order.number, workflow_id=order.workflow_id, cart_id=order.cart_id,
+            attempt=order.attempt, customer_id=order.customer_id, email=order.email, status=order.status,
+            fulfilment_status=order.fulfilment_status, currency=sums.total.currency, subtotal=sums.subtotal.amount,
+            discount=sums.discount.amount, shipping=sums.shipping.amount, tax=sums.tax.amount,
+            total=sums.total.amount, tax_included=sums.tax_included, shipping_method=order.shipping,
+            shipping_address=order.shipping_address, billing_address=order.billing_address,
+            placed_at=order.placed_at, pay_until=order.pay_until,
+        )
+    )  # fmt: skip
+    await writer.execute(
+        sa.insert(order_lines),
+        [{"id": new_id(), "order_id": order.id, "variant_id": line.variant_id, "position": position, "sku": line.sku,
+          "name": line.name, "quantity": line.quantity, "unit_price": line.unit_price.amount,
+          "line_total": line.line_total.amount, "tax": line.tax.amount}
+         for position, line in enumerate(order.lines)],
+    )  # fmt: skip
+
+
+async def move(writer: Writer, order: OrderId, to: OrderStatus, **values: Any) -> bool:
+    """Bring an order to `to` if its moves allow it. False: it is not where it could go from, nothing changed.
+
+    `values` (fulfilment_status, cancel_reason, attention) are written along with the move.
+    """
+    sources = [status for status, ends in ORDER_MOVES.items() if to in ends]
+    moved = await writer.execute(
+        sa.update(orders).where(orders.c.id == order, orders.c.status.in_(sources)).values(status=to, **values)
+    )
+    return moved.rowcount == 1
+
+
+async def flag(writer: Writer, order: OrderId, attention: str | None) -> None:
+    """Say why a person has to look at an order, or that nobody has to any more."""
+    await writer.execute(sa.update(orders).where(orders.c.id == order).values(attention=attention))
+
+
+async def tell(writer: Writer, order: OrderId, fact: str, type: str, actor: str, **facts: object) -> None:
+    """Append to an order's timeline; a fact that is told already is not told again."""
+    await writer.execute(
+        pg.insert(order_events)
+        .values(id=new_id(), order_id=order, key=fact, type=type, actor=actor, facts=facts)
+        .on_conflict_do_nothing(index_elements=["order_id", "key"])
+    )
+
+
+_FIND = """
+SELECT o.*, p.status AS payment_status, p.reference, p.client_secret, p.error
+FROM orders o JOIN payments p ON p.order_id = o.id WHERE {}
+"""
+_BY_NUMBER = _FIND.format("o.number = $1")
+_BY_ATTEMPT = _FIND.format("o.cart_id = $1 AND o.attempt = $2")
+_LINES = "SELECT * FROM order_lines WHERE order_id = $1 ORDER BY position"
+_EVENTS = "SELECT type, actor, at, facts FROM order_events WHERE order_id = $1 ORDER BY id"
+
+
+async def find(database: Database, number: OrderNumber) -> Order | None:
+    """The order people know by `number`."""
+    rows = await database.fetch(_BY_NUMBER, number)
+    return await _order(database, rows[0]) if rows else None
+
+
+async def find_attempt(database: Database, cart: CartId, attempt: int) -> Order | None:
+    """The order that came of checkout number `attempt` of a cart."""
+    rows = await database.fetch(_BY_ATTEMPT, cart, attempt)
+    return await _order(database, rows[0]) if rows else None
+
+
+async def timeline(database: Database, order: OrderId) -> list[OrderEvent]:
+    """What happened, oldest first."""
+    rows = await database.fetch(_EVENTS, order)
+    return [OrderEvent(row["type"], row["actor"], row["at"], msgspec.json.decode(row["facts"])) for row in rows]
+
+
+async def _order(database: Database, row: Any) -> Order:
+    kind = row["currency"]
+    lines = await database.fetch(_LINES, row["id"])
+    return Order(
+        id=OrderId(row["id"]), number=OrderNumber(row["number"]), workflow_id=row["workflow_id"],
+        cart_id=CartId(row["cart_id"]), attempt=row["attempt"], customer_id=row["customer_id"], email=row["email"],
+        status=OrderStatus(row["status"]), payment_status=row["payment_status"],
+        fulfilment_status=FulfilmentStatus(row["fulfilment_status"]),
+        totals=Totals(
+            *(Money(row[name], kind) for name in ("subtotal", "discount", "shipping", "tax", "total")),
+            tax_included=row["tax_included"],
+        ),
+        shipping=msgspec.json.decode(row["shipping_method"], type=Shipping),
+        shipping_address=msgspec.json.decode(row["shipping_address"], type=Address),
+        billing_address=msgspec.json.decode(row["billing_address"], type=Address),
+        lines=tuple(
+            OrderLine(line["variant_id"], line["sku"], line["name"], line["quantity"],
+                      Money(line["unit_price"], kind), Money(line["line_total"], kind), Money(line["tax"], kind))
+            for line in lines
+        ),
+        placed_at=row["placed_at"], pay_until=row["pay_until"], cancel_reason=row["cancel_reason"],
+        attention=row["attention"], payment_reference=row["reference"], client_secret=row["client_secret"],
+        payment_error=row["error"],
+    )  # fmt: skip

@@ -1,0 +1,83 @@
+"""Payments and the money ledger: double entry, appended only, summing to zero per operation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from models.database import Reader, Writer
+from models.ids import OrderId, PaymentId, new_id
+from models.money import Money
+from models.payment import PAYMENT_MOVES, PaymentStatus
+from models.tables.base import currency, key, metadata, minor_units, now_column, one_of, reference
+
+payments = sa.Table(
+    "payments", metadata,
+    key(),
+    reference("order_id", "orders.id", unique=True),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("reference", sa.Text, unique=True, comment="the provider's id of the payment intent"),
+    *one_of("status", PaymentStatus),
+    minor_units("amount"),
+    currency(),
+    sa.Column("client_secret", sa.Text, comment="lets the buyer's browser finish this one payment"),
+    sa.Column("error", sa.Text, comment="why the last attempt was declined: the provider's code"),
+    now_column(),
+)  # fmt: skip
+
+entries = sa.Table(
+    "money_entries", metadata,
+    key(),
+    sa.Column("operation", sa.Text, nullable=False, comment="`capture/<payment>`: one business fact, booked once"),
+    sa.Column("account", sa.Text, nullable=False),
+    minor_units("amount", comment="positive: the account gains"),
+    currency(),
+    reference("order_id", "orders.id", index=True),
+    now_column("at"),
+    sa.UniqueConstraint("operation", "account"),
+)  # fmt: skip
+
+
+async def open_payment(writer: Writer, payment: PaymentId, order: OrderId, amount: Money, provider: str) -> None:
+    """The row that exists before any money is asked for."""
+    await writer.execute(
+        sa.insert(payments).values(
+            id=payment, order_id=order, provider=provider, status=PaymentStatus.PENDING,
+            amount=amount.amount, currency=amount.currency,
+        )
+    )  # fmt: skip
+
+
+async def move(writer: Writer, payment: PaymentId, to: PaymentStatus, **values: Any) -> bool:
+    """Bring a payment to `to` if its moves allow it. False: it is not where it could go from, nothing changed.
+
+    `values` (reference, client_secret, error) are written along with the move.
+    """
+    sources = [status for status, ends in PAYMENT_MOVES.items() if to in ends]
+    moved = await writer.execute(
+        sa.update(payments).where(payments.c.id == payment, payments.c.status.in_(sources)).values(status=to, **values)
+    )
+    return moved.rowcount == 1
+
+
+async def note(writer: Writer, payment: PaymentId, **values: Any) -> None:
+    """Write the provider's reference, secret or error without a move."""
+    await writer.execute(sa.update(payments).where(payments.c.id == payment).values(**values))
+
+
+async def status_by_reference(reader: Reader, reference: str) -> PaymentStatus | None:
+    """Status of the payment behind a provider's reference; None: no such payment here yet."""
+    status = (await reader.execute(sa.select(payments.c.status).where(payments.c.reference == reference))).scalar()
+    return None if status is None else PaymentStatus(status)
+
+
+async def book(writer: Writer, order: OrderId, operation: str, amounts: Mapping[str, Money]) -> None:
+    """Append one operation's entries; again: changes nothing. Raises: ValueError when they do not sum to zero."""
+    if sum(amount.amount for amount in amounts.values()) or len({m.currency for m in amounts.values()}) != 1:
+        raise ValueError(f"{operation} does not balance: {amounts}")
+    await writer.execute(
+        pg.insert(entries).on_conflict_do_nothing(index_elements=["operation", "account"]),
+        [{"id": new_id(), "operation": operation, "account": account, "amount": amount.amount,
+          "currency": amount.currency, "order_id": order} for account, amount in amounts.items()],
+    )  # fmt: skip

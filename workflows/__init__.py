@@ -1,0 +1,1 @@
+"""Decides, waits and undoes; touches nothing. One process a file."""
