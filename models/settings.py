@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -99,7 +100,7 @@ def database_url(environment: Mapping[str, str] | None = None) -> str:
     return _Reader(os.environ if environment is None else environment).text("DATABASE_URL")
 
 
-def _shared(read: "_Reader") -> dict[str, object]:
+def _shared(read: "_Reader") -> dict[str, Any]:
     key = read.text("SECRET_KEY").encode()
     if len(key) < 32:
         raise Invalid("SECRET_KEY must have at least 32 characters: try `openssl rand -hex 32`")

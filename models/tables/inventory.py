@@ -113,30 +113,21 @@ async def receive(writer: Writer, variant: VariantId, quantity: int, actor: str,
 
 
 async def drift(reader: Reader) -> list[Any]:
-    """Rows where the stock numbers are not the sum of their movements: (sku, on_hand, held, ledger sums). Normal: []."""
+    """Stock numbers that are not the sum of their movements: (sku, on_hand, held, both sums). Normally none."""
+    total = sa.func.sum
     sums = (
         sa.select(
-            movements.c.variant_id,
-            sa.func.sum(movements.c.on_hand).label("on_hand"),
-            sa.func.sum(movements.c.held).label("held"),
+            movements.c.variant_id, total(movements.c.on_hand).label("on_hand"), total(movements.c.held).label("held")
         )
         .group_by(movements.c.variant_id)
         .subquery()
     )
+    booked_on_hand, booked_held = sa.func.coalesce(sums.c.on_hand, 0), sa.func.coalesce(sums.c.held, 0)
     found = await reader.execute(
-        sa.select(
-            variants.c.sku,
-            stock.c.on_hand,
-            stock.c.held,
-            sums.c.on_hand.label("ledger_on_hand"),
-            sums.c.held.label("ledger_held"),
-        )
+        sa.select(variants.c.sku, stock.c.on_hand, stock.c.held, booked_on_hand, booked_held)
         .join(variants, variants.c.id == stock.c.variant_id)
         .outerjoin(sums, sums.c.variant_id == stock.c.variant_id)
-        .where(
-            (stock.c.on_hand != sa.func.coalesce(sums.c.on_hand, 0))
-            | (stock.c.held != sa.func.coalesce(sums.c.held, 0))
-        )
+        .where((stock.c.on_hand != booked_on_hand) | (stock.c.held != booked_held))
     )
     return list(found)
 

@@ -159,7 +159,11 @@ async def _order(database: Database, row: Any) -> Order:
         status=OrderStatus(row["status"]), payment_status=row["payment_status"],
         fulfilment_status=FulfilmentStatus(row["fulfilment_status"]),
         totals=Totals(
-            *(Money(row[name], kind) for name in ("subtotal", "discount", "shipping", "tax", "total")),
+            subtotal=Money(row["subtotal"], kind),
+            discount=Money(row["discount"], kind),
+            shipping=Money(row["shipping"], kind),
+            tax=Money(row["tax"], kind),
+            total=Money(row["total"], kind),
             tax_included=row["tax_included"],
         ),
         shipping=msgspec.json.decode(row["shipping_method"], type=Shipping),

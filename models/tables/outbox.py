@@ -1,4 +1,4 @@
-"""Letters and events that must leave the house: written in the transaction of their cause, sent afterwards, never lost."""
+"""Letters to send: written in the transaction of their cause, sent afterwards, never lost."""
 
 from datetime import timedelta
 from uuid import UUID
