@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
+import msgspec
+
 
 class PaymentStatus(StrEnum):
     """Where the money stands. `paid` means captured, nothing less."""
@@ -35,3 +37,35 @@ PAYMENT_MOVES: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
 
 SETTLED = frozenset({_P.AUTHORIZED, _P.PAID, _P.PARTIALLY_REFUNDED, _P.REFUNDED, _P.VOIDED})
 """Statuses in which news of an authorization tells us nothing that we did not know."""
+
+
+class Standing(StrEnum):
+    """What the provider says of a payment when asked."""
+
+    AUTHORIZED = "authorized"
+    """The full amount is reserved on the buyer's card."""
+    CAPTURED = "captured"
+    DECLINED = "declined"
+    """The last attempt failed; the same payment can be tried with another method."""
+    ACTION_REQUIRED = "action_required"
+    """The buyer has to confirm with their bank (3-D Secure)."""
+    METHOD_REQUIRED = "method_required"
+    """Nobody has tried to pay yet."""
+    PROCESSING = "processing"
+    CANCELED = "canceled"
+    UNKNOWN = "unknown"
+    """The provider did not answer in time: it may or may not have happened."""
+
+
+class ProviderPayment(msgspec.Struct, frozen=True):
+    """A payment as the provider sees it."""
+
+    standing: Standing
+    reference: str | None = None
+    """The provider's id of the payment intent."""
+    client_secret: str | None = None
+    redirect_url: str | None = None
+    code: str | None = None
+    """The provider's decline code."""
+    detail: str | None = None
+    """The provider's words for the buyer."""

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from models.cart import MOST_A_LINE, MOST_LINES, Cart, CartLine
-from models.database import Database, Reader, Writer
+from models.database import Database, Writer
 from models.errors import Refusal
-from models.ids import CartId, CartItemId, VariantId, new_id
+from models.ids import CartId, CartItemId, OrderId, VariantId, new_id
 from models.money import Money
 from models.tables.base import currency, key, metadata, minor_units, moment, now_column, reference
 from models.tables.catalog import prices, products, variants
@@ -160,33 +160,24 @@ async def open_next_attempt(writer: Writer, cart: CartId, attempt: int) -> None:
     )
 
 
-async def take_out_bought(writer: Writer, cart: CartId, attempt: int, bought: dict[VariantId, int]) -> None:
+async def take_out_bought(writer: Writer, cart: CartId, attempt: int, order: OrderId) -> None:
     """Take out what an order bought; what was added meanwhile stays. Again: changes nothing."""
     moved = await writer.execute(
         sa.update(carts).where(carts.c.id == cart, carts.c.attempt == attempt).values(attempt=attempt + 1)
     )
-    if moved.rowcount == 0:
-        return
-    taken = {"cart": cart, "variants": list(bought), "quantities": list(bought.values())}
-    some = "unnest(CAST(:variants AS uuid[]), CAST(:quantities AS int[])) AS bought(variant_id, quantity)"
-    mine = "item.cart_id = :cart AND item.variant_id = bought.variant_id"
-    await writer.execute(
-        sa.text(f"DELETE FROM cart_items item USING {some} WHERE {mine} AND item.quantity <= bought.quantity"),  # noqa: S608
-        taken,
-    )
-    await writer.execute(
-        sa.text(
-            f"UPDATE cart_items item SET quantity = item.quantity - bought.quantity FROM {some} "  # noqa: S608
-            f"WHERE {mine} AND item.quantity > bought.quantity"
-        ),
-        taken,
-    )
+    if moved.rowcount == 1:
+        await writer.execute(_TAKE_OUT, {"cart": cart, "order": order})
 
 
-async def lines_of(reader: Reader, cart: CartId) -> int:
-    """How many lines the cart has."""
-    counted = sa.select(sa.func.count()).select_from(cart_items).where(cart_items.c.cart_id == cart)
-    return int((await reader.execute(counted)).scalar_one())
+_TAKE_OUT = sa.text("""
+WITH bought AS (SELECT variant_id, sum(quantity) AS quantity FROM order_lines WHERE order_id = :order GROUP BY 1),
+gone AS (
+    DELETE FROM cart_items item USING bought
+    WHERE item.cart_id = :cart AND item.variant_id = bought.variant_id AND item.quantity <= bought.quantity
+)
+UPDATE cart_items item SET quantity = item.quantity - bought.quantity FROM bought
+WHERE item.cart_id = :cart AND item.variant_id = bought.variant_id AND item.quantity > bought.quantity
+""")
 
 
 def _check_quantity(quantity: int) -> None:

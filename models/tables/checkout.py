@@ -7,6 +7,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from models.checkout import Purchase
 from models.database import Database, Writer
 from models.errors import Refusal
 from models.ids import CartId, OrderNumber
@@ -45,15 +46,14 @@ class PastCheckout(msgspec.Struct, frozen=True):
     """`{code, detail, facts}` when it was refused; None when an order came of it."""
 
 
-async def remember(
-    writer: Writer, cart: UUID, attempt: int, number: str, key: str, digest: str, outcome: object
-) -> None:
+async def remember(writer: Writer, purchase: Purchase, outcome: object) -> None:
     """Write a checkout's outcome in the transaction that brings it about."""
     await writer.execute(
         sa.insert(checkouts).values(
-            cart_id=cart, attempt=attempt, number=number, key=key, digest=digest, outcome=outcome
+            cart_id=purchase.cart_id, attempt=purchase.attempt, number=purchase.number,
+            key=purchase.key, digest=purchase.digest, outcome=outcome,
         )
-    )
+    )  # fmt: skip
 
 
 async def outcome_of(writer: Writer, cart: UUID, attempt: int) -> Any | None:

@@ -1,6 +1,7 @@
 """Letters to send: written in the transaction of their cause, sent afterwards, never lost."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -8,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from models.database import Database, Writer
-from models.ids import new_id
+from models.ids import OrderId, new_id
 from models.letter import Letter
+from models.money import Money
 from models.tables.base import Json, key, metadata, moment, now_column
 
 outbox = sa.Table(
@@ -31,30 +33,49 @@ LONGEST_WAIT = timedelta(minutes=10)
 """A failing letter is tried again after 1, 2, 4 … seconds, at most this long."""
 
 
-async def write_letter(
-    writer: Writer, template: str, to: str, order: UUID, order_number: str, facts: dict[str, object]
-) -> None:
-    """Put a letter into the outbox; a second one for the same cause is not written."""
-    letter = {"template": template, "to": to, "order_number": order_number, "facts": facts}
+async def write_letter(writer: Writer, template: str, order: OrderId) -> None:
+    """Put a letter about an order into the outbox; a second one for the same cause is not written.
+
+    Address and facts are read when it is sent, so that they are stored once.
+    """
     await writer.execute(
         pg.insert(outbox)
-        .values(id=new_id(), topic="mail", order_id=order, cause=f"{template}/{order}", payload=letter)
+        .values(id=new_id(), topic="mail", order_id=order, cause=f"{template}/{order}", payload={"template": template})
         .on_conflict_do_nothing(index_elements=["cause"])
     )
 
 
 _DUE = """
-SELECT id, payload FROM outbox WHERE topic = 'mail' AND settled_at IS NULL AND due_at <= now()
-ORDER BY due_at LIMIT $1
+SELECT x.id, x.payload ->> 'template' AS template, o.email, o.number, o.currency, o.subtotal, o.shipping, o.tax,
+       o.tax_included, o.total, o.pay_until, o.cancel_reason, o.shipping_address, o.shipping_method, p.error,
+       (SELECT jsonb_agg(
+            jsonb_build_object('name', l.name, 'sku', l.sku, 'quantity', l.quantity, 'amount', l.line_total)
+            ORDER BY l.position
+        ) FROM order_lines l WHERE l.order_id = o.id) AS lines
+FROM outbox x JOIN orders o ON o.id = x.order_id JOIN payments p ON p.order_id = o.id
+WHERE x.topic = 'mail' AND x.settled_at IS NULL AND x.due_at <= now()
+ORDER BY x.due_at LIMIT $1
 """
 
 
 async def due_letters(database: Database, most: int) -> list[Letter]:
     """Letters to send now, oldest first."""
-    return [
-        msgspec.convert({**msgspec.json.decode(row["payload"]), "id": str(row["id"])}, Letter)
-        for row in await database.fetch(_DUE, most)
-    ]
+    return [_letter(row) for row in await database.fetch(_DUE, most)]
+
+
+def _letter(row: Any) -> Letter:
+    def money(amount: int) -> str:
+        return str(Money(amount, row["currency"]))
+
+    facts = {
+        "lines": [{**line, "amount": money(line["amount"])} for line in msgspec.json.decode(row["lines"])],
+        "subtotal": money(row["subtotal"]), "shipping": money(row["shipping"]), "tax": money(row["tax"]),
+        "tax_included": row["tax_included"], "total": money(row["total"]), "pay_until": row["pay_until"],
+        "cancel_reason": row["cancel_reason"], "payment_error": row["error"],
+        "address": msgspec.json.decode(row["shipping_address"]),
+        "shipping_method": msgspec.json.decode(row["shipping_method"]),
+    }  # fmt: skip
+    return Letter(row["id"], row["template"], row["email"], row["number"], facts)
 
 
 async def settle(writer: Writer, letter: UUID, error: str | None) -> None:

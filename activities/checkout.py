@@ -1,0 +1,148 @@
+"""The first step of every order: freeze what the cart costs and hold its stock, or refuse and leave no trace."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+from temporalio import activity
+
+from models import clock
+from models.cart import Cart
+from models.checkout import Purchase
+from models.database import Database, Writer
+from models.errors import Refusal
+from models.ids import OrderId, PaymentId
+from models.money import Money
+from models.order import FulfilmentStatus, Order, OrderLine, OrderStatus, Shipping, workflow_id
+from models.payment import PaymentStatus
+from models.pricing import Item, Priced, price, shipping_quotes
+from models.tables import cart as carts
+from models.tables import checkout as checkouts
+from models.tables import inventory
+from models.tables import order as orders
+from models.tables import payment as payments
+from models.tables import pricing as price_tables
+
+
+class PlaceOrder(msgspec.Struct, frozen=True):
+    """Make an order of a cart, under ids that the workflow chose."""
+
+    order_id: OrderId
+    payment_id: PaymentId
+    purchase: Purchase
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The business said no."""
+
+    code: str
+    detail: str
+    facts: dict[str, object]
+
+
+class OrderPlaced(msgspec.Struct, frozen=True):
+    """The order as frozen."""
+
+    total: Money
+    units: int
+    placed_at: datetime
+    pay_until: datetime
+
+
+class PlacingOutcome(msgspec.Struct, frozen=True):
+    """Exactly one of the two is set."""
+
+    placed: OrderPlaced | None = None
+    refusal: Refused | None = None
+
+
+class CheckoutActivities:
+    """Needs Postgres, and how long an order may wait for its payment."""
+
+    def __init__(self, database: Database, payment_window: timedelta) -> None:
+        self._database = database
+        self._payment_window = payment_window
+
+    @activity.defn
+    async def place_order(self, request: PlaceOrder) -> PlacingOutcome:
+        """Price the cart, freeze the order and hold its stock, or refuse.
+
+        Changes: order, lines, payment, holds, stock, timeline; all or none in one transaction.
+        Again: the outcome of the first run stands in `checkouts` and is answered again.
+        Undo: `cancel_order`.
+        """
+        purchase = request.purchase
+        async with self._database.writing() as writer:
+            cart = await carts.lock(writer, purchase.cart_id)
+            known = await checkouts.outcome_of(writer, purchase.cart_id, purchase.attempt)
+            if known is not None:
+                return msgspec.convert(known, PlacingOutcome)
+            savepoint = await writer.begin_nested()
+            try:
+                outcome = PlacingOutcome(placed=await self._place(writer, cart, request))
+                await savepoint.commit()
+            except Refusal as refusal:
+                await savepoint.rollback()
+                outcome = PlacingOutcome(refusal=Refused(refusal.code, refusal.detail, dict(refusal.facts)))
+                await carts.open_next_attempt(writer, purchase.cart_id, purchase.attempt)
+            await checkouts.remember(writer, purchase, outcome)
+            return outcome
+
+    async def _place(self, writer: Writer, cart: Cart | None, request: PlaceOrder) -> OrderPlaced:
+        purchase, now = request.purchase, clock.now()
+        if cart is None or not cart.lines:
+            raise Refusal("cart_empty", "There is nothing in this cart.")
+        if cart.attempt != purchase.attempt:
+            raise Refusal("checkout_superseded", "This cart has been checked out meanwhile; look at it again.")
+        withdrawn = [line.sku for line in cart.lines if not line.on_sale]
+        if withdrawn:
+            gone = [{"sku": sku, "requested": 0, "available": 0} for sku in withdrawn]
+            raise Refusal("out_of_stock", "Some items are no longer sold.", items=gone)
+        shipping, priced = await _priced(writer, cart, purchase)
+        if priced.totals.total != purchase.expected_total:
+            raise Refusal(
+                "price_changed", "The total is no longer what you were shown.",
+                total=priced.totals.total, expected_total=purchase.expected_total,
+            )  # fmt: skip
+        order = Order(
+            id=request.order_id, number=purchase.number, workflow_id=workflow_id(purchase.cart_id, purchase.attempt),
+            cart_id=purchase.cart_id, attempt=purchase.attempt, customer_id=purchase.customer_id,
+            email=purchase.email, status=OrderStatus.PENDING, payment_status=PaymentStatus.PENDING,
+            fulfilment_status=FulfilmentStatus.UNFULFILLED, totals=priced.totals, shipping=shipping,
+            shipping_address=purchase.shipping_address, billing_address=purchase.billing_address,
+            lines=tuple(
+                OrderLine(line.variant_id, line.sku, line.name, line.quantity, line.unit_price,
+                          line.unit_price * line.quantity, tax)
+                for line, tax in zip(cart.lines, priced.line_taxes, strict=True)
+            ),
+            placed_at=now, pay_until=now + self._payment_window,
+        )  # fmt: skip
+        await orders.insert(writer, order)
+        await payments.open_payment(
+            writer, request.payment_id, order.id, priced.totals.total, purchase.payment.provider
+        )
+        await orders.tell(writer, order.id, "placed", "order_placed", "buyer", total=priced.totals.total)
+        # Last, because the rows of a hot product stay locked from here to the commit.
+        await inventory.hold(writer, order.id, {line.variant_id: line.quantity for line in cart.lines}, order.pay_until)
+        return OrderPlaced(
+            priced.totals.total, sum(line.quantity for line in cart.lines), order.placed_at, order.pay_until
+        )
+
+
+async def _priced(writer: Writer, cart: Cart, purchase: Purchase) -> tuple[Shipping, Priced]:
+    """The chosen shipping and the totals. Raises: Refusal `no_shipping`, `shipping_method_unknown`."""
+    assert cart.currency is not None
+    to = purchase.shipping_address
+    items = [Item(line.quantity, line.unit_price, line.weight, line.tax_category) for line in cart.lines]
+    weight = sum(item.weight * item.quantity for item in items)
+    subtotal = Money(sum(item.unit_price.amount * item.quantity for item in items), cart.currency)
+    methods = await price_tables.shipping_methods_for(writer, to.country, cart.currency)
+    quotes = shipping_quotes(methods, to.country, weight, subtotal)
+    if not quotes:
+        raise Refusal("no_shipping", f"Nothing in this cart can be sent to {to.country}.", country=to.country)
+    chosen = next((quote for quote in quotes if quote.code == purchase.shipping_method), None)
+    if chosen is None:
+        codes = [quote.code for quote in quotes]
+        raise Refusal("shipping_method_unknown", "This shipping method is not offered here.", shipping_methods=codes)
+    rates = await price_tables.tax_rates_for(writer, to.country)
+    priced = price(items, chosen.price, rates, to.country, to.region)
+    return Shipping(chosen.code, chosen.name, chosen.estimate), priced

@@ -1,0 +1,108 @@
+"""Writes letters from templates and hands them to the mail server."""
+
+from email.message import EmailMessage
+from email.utils import formatdate, parseaddr
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+import aiosmtplib
+import jinja2
+import msgspec
+from temporalio import activity
+
+from models.letter import Letter
+
+TIMEOUT = 10.0
+"""Seconds for a mail server to answer each step."""
+
+
+class Sending(msgspec.Struct, frozen=True):
+    """Letters to hand to the mail server over one connection."""
+
+    letters: tuple[Letter, ...]
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """What became of one letter: `error` None: the server took it; `final`: trying again would not help."""
+
+    letter: UUID
+    error: str | None = None
+    final: bool = False
+
+
+class SendingResult(msgspec.Struct, frozen=True):
+    """One entry a letter."""
+
+    results: tuple[Sent, ...]
+
+
+class MailActivities:
+    """Needs the mail server alone."""
+
+    def __init__(self, smtp_url: str, sender: str) -> None:
+        parts = urlsplit(smtp_url)
+        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+            raise ValueError("SMTP_URL must look like smtp://user:password@host:587 or smtps://…")
+        self._server = parts
+        self._sender = sender
+        self._templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+            autoescape=False,  # noqa: S701 - these letters are plain text
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+        )
+
+    @activity.defn
+    async def send_letters(self, request: Sending) -> SendingResult:
+        """Hand letters to the mail server; one that fails does not hold up the others.
+
+        Changes: what is taken is on its way.
+        Again: a letter goes out again under the same Message-ID, which mail programs show once.
+        Undo: nothing, final.
+        """
+        results: list[Sent] = []
+        try:
+            async with self._connection() as server:
+                for letter in request.letters:
+                    results += [await self._send(server, letter)]
+        except (aiosmtplib.SMTPException, OSError) as away:
+            error = f"{type(away).__name__}: {away}"
+            results += [Sent(letter.id, error) for letter in request.letters[len(results) :]]
+        return SendingResult(tuple(results))
+
+    def _connection(self) -> aiosmtplib.SMTP:
+        server = self._server
+        secure = server.scheme == "smtps"
+        return aiosmtplib.SMTP(
+            hostname=server.hostname,
+            port=server.port or (465 if secure else 25),
+            username=unquote(server.username) if server.username else None,
+            password=unquote(server.password) if server.password else None,
+            use_tls=secure,
+            timeout=TIMEOUT,
+        )
+
+    async def _send(self, server: aiosmtplib.SMTP, letter: Letter) -> Sent:
+        try:
+            await server.send_message(self._compose(letter))
+        except aiosmtplib.SMTPRecipientsRefused as refused:
+            codes = [recipient.code for recipient in refused.recipients]
+            return Sent(letter.id, f"refused by the mail server: {codes}", final=min(codes) >= 500)
+        except aiosmtplib.SMTPResponseException as answer:
+            return Sent(letter.id, f"{answer.code} {answer.message}", final=answer.code >= 500)
+        return Sent(letter.id)
+
+    def _compose(self, letter: Letter) -> EmailMessage:
+        template = self._templates.get_template(f"{letter.template}.txt")
+        text = template.render(number=letter.order_number, **letter.facts)
+        subject, _, body = text.partition("\n")
+        message = EmailMessage()
+        message["Subject"] = subject.removeprefix("Subject: ")
+        message["From"] = self._sender
+        message["To"] = letter.to
+        message["Date"] = formatdate()
+        message["Message-ID"] = f"<{letter.id}@{parseaddr(self._sender)[1].partition('@')[2]}>"
+        message["X-Order"] = letter.order_number
+        message.set_content(body.lstrip("\n"))
+        return message

@@ -1,0 +1,184 @@
+"""What becomes of an order after it is placed: each step one transaction on our rows, harmless when repeated."""
+
+import msgspec
+from temporalio import activity
+
+from models.database import Database
+from models.ids import CartId, OrderId, PaymentId
+from models.inventory import HoldStatus
+from models.money import Money
+from models.order import FulfilmentStatus, OrderStatus
+from models.payment import PaymentStatus, ProviderPayment, Standing
+from models.tables import cart as carts
+from models.tables import inventory, outbox
+from models.tables import order as orders
+from models.tables import payment as payments
+
+
+class RecordAttempt(msgspec.Struct, frozen=True):
+    """What came of the buyer's `attempt`-th try to pay."""
+
+    order_id: OrderId
+    payment_id: PaymentId
+    attempt: int
+    payment: ProviderPayment
+
+
+class SecureOrder(msgspec.Struct, frozen=True):
+    """The money is authorized: from here on the order only goes forward."""
+
+    order_id: OrderId
+    payment_id: PaymentId
+    cart_id: CartId
+    attempt: int
+    payment: ProviderPayment
+
+
+class ConfirmOrder(msgspec.Struct, frozen=True):
+    """The money is captured."""
+
+    order_id: OrderId
+    payment_id: PaymentId
+    provider: str
+    amount: Money
+
+
+class CancelOrder(msgspec.Struct, frozen=True):
+    """The order ends without a sale."""
+
+    order_id: OrderId
+    payment_id: PaymentId
+    cart_id: CartId
+    attempt: int
+    reason: str
+    actor: str
+
+
+class RecordProgress(msgspec.Struct, frozen=True):
+    """The goods moved on."""
+
+    order_id: OrderId
+    to: OrderStatus
+    fulfilment: FulfilmentStatus
+    actor: str
+    facts: dict[str, str]
+
+
+class FlagOrder(msgspec.Struct, frozen=True):
+    """Ask for a person's attention, or (`attention` None) say that it is no longer needed."""
+
+    order_id: OrderId
+    fact: str
+    attention: str | None
+    actor: str = "order"
+
+
+class OrderActivities:
+    """Needs Postgres alone."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @activity.defn
+    async def record_payment_attempt(self, request: RecordAttempt) -> None:
+        """Write down a declined or unfinished payment, so that buyer and support see where it stands.
+
+        Changes: payment, timeline, and a letter when the first card is declined.
+        Again: the move and the fact are written once.
+        Undo: nothing, it is history.
+        """
+        seen = request.payment
+        async with self._database.writing() as writer:
+            declined = seen.standing is Standing.DECLINED
+            known = {"reference": seen.reference, "client_secret": seen.client_secret, "error": seen.code}
+            to = PaymentStatus.FAILED if declined else PaymentStatus.PENDING
+            if not await payments.move(writer, request.payment_id, to, **known):
+                await payments.note(writer, request.payment_id, **known)
+            await orders.tell(
+                writer, request.order_id, f"attempt/{request.attempt}/{seen.standing}", f"payment_{seen.standing}",
+                "provider", code=seen.code, detail=seen.detail,
+            )  # fmt: skip
+            if declined:
+                await outbox.write_letter(writer, "payment_failed", request.order_id)
+
+    @activity.defn
+    async def secure_order(self, request: SecureOrder) -> None:
+        """Write down that the money is authorized, and take what was bought out of the cart.
+
+        Changes: payment, cart, timeline.
+        Again: the move is made once, the cart has moved on to its next attempt.
+        Undo: none, this is the point of no return.
+        """
+        seen = request.payment
+        async with self._database.writing() as writer:
+            await carts.take_out_bought(writer, request.cart_id, request.attempt, request.order_id)
+            await payments.move(
+                writer, request.payment_id, PaymentStatus.AUTHORIZED,
+                reference=seen.reference, client_secret=seen.client_secret, error=None,
+            )  # fmt: skip
+            await orders.tell(writer, request.order_id, "authorized", "payment_authorized", "provider")
+
+    @activity.defn
+    async def confirm_order(self, request: ConfirmOrder) -> None:
+        """Promise the order to the buyer: stock sold, money booked, letter written.
+
+        Changes: order, payment, stock, both ledgers, timeline, outbox.
+        Again: each move and each ledger row is made once.
+        Undo: none; a refund is a process of its own.
+        """
+        order, payment, amount = request.order_id, request.payment_id, request.amount
+        async with self._database.writing() as writer:
+            await orders.move(writer, order, OrderStatus.CONFIRMED)
+            await payments.move(writer, payment, PaymentStatus.PAID)
+            await payments.book(
+                writer, order, f"capture/{payment}", {f"provider:{request.provider}": amount, "sales": -amount}
+            )
+            await orders.tell(writer, order, "captured", "payment_captured", "provider", amount=amount)
+            await orders.tell(writer, order, "confirmed", "order_confirmed", "order")
+            await outbox.write_letter(writer, "order_confirmed", order)
+            await inventory.settle_holds(writer, order, HoldStatus.COMMITTED, "sold")
+
+    @activity.defn
+    async def cancel_order(self, request: CancelOrder) -> None:
+        """End an order that was never paid: stock back on the shelf, cart free to be bought again, buyer told.
+
+        Changes: order, payment, stock, ledger, cart, timeline, outbox.
+        Again: each move is made once; an order that was never placed is left alone.
+        Undo: nothing, final.
+        """
+        order = request.order_id
+        async with self._database.writing() as writer:
+            await carts.open_next_attempt(writer, request.cart_id, request.attempt)
+            if not await orders.move(writer, order, OrderStatus.CANCELLED, cancel_reason=request.reason):
+                return
+            await payments.move(writer, request.payment_id, PaymentStatus.VOIDED, client_secret=None)
+            await orders.tell(writer, order, "cancelled", "order_cancelled", request.actor, reason=request.reason)
+            await outbox.write_letter(writer, "order_cancelled", order)
+            await inventory.settle_holds(writer, order, HoldStatus.RELEASED, request.reason)
+
+    @activity.defn
+    async def record_progress(self, request: RecordProgress) -> None:
+        """Write down that the goods were shipped or delivered.
+
+        Changes: order, timeline.
+        Again: the move and the fact are written once.
+        Undo: nothing, it is history.
+        """
+        async with self._database.writing() as writer:
+            await orders.move(writer, request.order_id, request.to, fulfilment_status=request.fulfilment)
+            await orders.tell(
+                writer, request.order_id, request.to, f"order_{request.to}", request.actor, **request.facts
+            )
+
+    @activity.defn
+    async def flag_order(self, request: FlagOrder) -> None:
+        """Put an order on the list of those that need a person, or take it off.
+
+        Changes: order, timeline.
+        Again: the fact is written once.
+        Undo: the same with `attention` None.
+        """
+        async with self._database.writing() as writer:
+            await orders.flag(writer, request.order_id, request.attention)
+            kind = "attention_needed" if request.attention else "attention_settled"
+            await orders.tell(writer, request.order_id, request.fact, kind, request.actor, reason=request.attention)

@@ -1,0 +1,287 @@
+"""Speaks to Stripe, and translates its answers once: what it says of a payment, not how it says it.
+
+A payment intent is created once under a key of ours and afterwards acted on by its id; before anything is tried again
+it is read, because the provider forgets keys after a day and an answer may have been lost on the way.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import stripe
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from models import clock
+from models.errors import Unavailable
+from models.ids import OrderNumber, PaymentId
+from models.money import Money
+from models.payment import ProviderPayment, Standing
+
+CALL_TIMEOUT = 12.0
+"""Seconds for one call; longer than any answer of the provider that is still worth having."""
+KEYS_FORGOTTEN_AFTER = timedelta(hours=23)
+"""Stripe keeps idempotency keys for at least 24 hours; past this only a search tells whether we asked before."""
+QUICK_ANSWER = 2.5
+"""Seconds that a buyer's checkout waits for the provider inside its first workflow task."""
+QUICK_CALLS = 16
+"""How many checkouts may wait like that at once: a slow provider must not use up the worker's workflow slots."""
+
+
+class AuthorizePayment(msgspec.Struct, frozen=True):
+    """Reserve the money. The first call makes the payment intent, later ones act on `reference`."""
+
+    payment_id: PaymentId
+    order_number: OrderNumber
+    workflow_id: str
+    amount: Money
+    attempt: int
+    """Counts the buyer's tries, from 1; part of the idempotency key."""
+    asked_at: datetime
+    """When this try began."""
+    method: str | None = None
+    reference: str | None = None
+    save: bool = False
+
+
+class CapturePayment(msgspec.Struct, frozen=True):
+    """Take the reserved money."""
+
+    payment_id: PaymentId
+    reference: str
+    amount: Money
+
+
+class VoidPayment(msgspec.Struct, frozen=True):
+    """Give up a payment. Without a reference it is looked for by our own id."""
+
+    payment_id: PaymentId
+    reference: str | None
+
+
+class ReadPayment(msgspec.Struct, frozen=True):
+    """Ask how a payment stands."""
+
+    payment_id: PaymentId
+    reference: str
+
+
+class PaymentActivities:
+    """Needs Stripe alone: the one place that holds its secret key."""
+
+    def __init__(self, secret_key: str, base: str | None = None) -> None:
+        addresses: Any = {"api": base} if base else None
+        self._stripe = stripe.StripeClient(
+            secret_key,
+            base_addresses=addresses,
+            max_network_retries=0,  # Temporal is the one who retries
+            http_client=stripe.HTTPXClient(timeout=CALL_TIMEOUT),
+        )
+        self._quick_calls = 0
+
+    @activity.defn
+    async def authorize_payment_now(self, request: AuthorizePayment) -> ProviderPayment:
+        """`authorize_payment` for the buyer who is waiting: one try, a short patience, `UNKNOWN` past it.
+
+        Changes: as `authorize_payment`.
+        Again: the patient one follows under the same keys and finds what this one did.
+        Undo: `void_payment`.
+        """
+        if self._quick_calls >= QUICK_CALLS:
+            return ProviderPayment(Standing.UNKNOWN, detail="too many checkouts wait for the provider already")
+        self._quick_calls += 1
+        try:
+            async with asyncio.timeout(QUICK_ANSWER):
+                return await self._authorize(request, again=False)
+        except (TimeoutError, Unavailable) as slow:
+            return ProviderPayment(Standing.UNKNOWN, detail=str(slow) or "no answer in time")
+        finally:
+            self._quick_calls -= 1
+
+    @activity.defn
+    async def authorize_payment(self, request: AuthorizePayment) -> ProviderPayment:
+        """Reserve the money on the buyer's card.
+
+        Changes: at Stripe, one payment intent an order, and one confirmation an attempt.
+        Again: the same keys answer the same; an intent that is authorized already is read, not confirmed again.
+        Undo: `void_payment`.
+        """
+        return await self._authorize(request, again=True)
+
+    @activity.defn
+    async def read_payment(self, request: ReadPayment) -> ProviderPayment:
+        """Ask the provider how a payment stands.
+
+        Changes: nothing.
+        Again: harmless.
+        Undo: nothing.
+        """
+        return await self._read(request.reference)
+
+    @activity.defn
+    async def capture_payment(self, request: CapturePayment) -> ProviderPayment:
+        """Take the money that was reserved.
+
+        Changes: at Stripe, one capture of one intent.
+        Again: the intent is read first; what is captured stays captured.
+        Undo: none, a refund is a process of its own.
+        """
+        if activity.info().attempt > 1:
+            seen = await self._read(request.reference)
+            if seen.standing is Standing.CAPTURED:
+                return seen
+        call = self._stripe.v1.payment_intents.capture_async(
+            request.reference,
+            {"amount_to_capture": request.amount.amount},
+            {"idempotency_key": f"{request.payment_id}:capture"},
+        )
+        seen = await self._ask(call, request.reference)
+        if seen.standing is not Standing.CAPTURED:
+            raise ApplicationError(
+                f"the payment is {seen.standing} at the provider and cannot be captured",
+                {"reference": request.reference, "standing": seen.standing},
+                type="authorization_lost",
+                non_retryable=True,
+            )
+        return seen
+
+    @activity.defn
+    async def void_payment(self, request: VoidPayment) -> None:
+        """Give up a payment so that it can never take money.
+
+        Changes: at Stripe, the intent is canceled and a reservation given back.
+        Again: what is canceled stays canceled.
+        Undo: nothing, final.
+        """
+        references = [request.reference] if request.reference else await self._search(request.payment_id)
+        for reference in references:
+            call = self._stripe.v1.payment_intents.cancel_async(
+                reference, {"cancellation_reason": "abandoned"}, {"idempotency_key": f"{request.payment_id}:void"}
+            )
+            seen = await self._ask(call, reference)
+            if seen.standing is not Standing.CANCELED:
+                raise ApplicationError(
+                    f"the payment is {seen.standing} at the provider and cannot be voided",
+                    {"reference": reference, "standing": seen.standing},
+                    type="void_refused",
+                    non_retryable=True,
+                )
+
+    async def _authorize(self, request: AuthorizePayment, *, again: bool) -> ProviderPayment:
+        if request.reference is not None:
+            return await self._confirm(request, request.reference, again=again)
+        if again and clock.now() - request.asked_at > KEYS_FORGOTTEN_AFTER:
+            for reference in await self._search(request.payment_id):
+                return await self._confirm(request, reference, again=True)
+        params: Any = {
+            "amount": request.amount.amount,
+            "currency": request.amount.currency,
+            "capture_method": "manual",
+            "payment_method_types": ["card"],
+            "description": f"Order {request.order_number}",
+            "metadata": {
+                "order": request.order_number,
+                "payment": str(request.payment_id),
+                "workflow": request.workflow_id,
+            },
+        }
+        if request.method:
+            params |= {"payment_method": request.method, "confirm": True}
+        if request.save:
+            params["setup_future_usage"] = "off_session"
+        call = self._stripe.v1.payment_intents.create_async(params, {"idempotency_key": f"{request.payment_id}:create"})
+        return await self._ask(call, None)
+
+    async def _confirm(self, request: AuthorizePayment, reference: str, *, again: bool) -> ProviderPayment:
+        if again or request.method is None:
+            seen = await self._read(reference)
+            settled = seen.standing in (Standing.AUTHORIZED, Standing.CAPTURED, Standing.CANCELED)
+            if settled or request.method is None:
+                return seen
+        call = self._stripe.v1.payment_intents.confirm_async(
+            reference,
+            {"payment_method": request.method or ""},
+            {"idempotency_key": f"{request.payment_id}:confirm:{request.attempt}"},
+        )
+        return await self._ask(call, reference)
+
+    async def _read(self, reference: str) -> ProviderPayment:
+        return await self._ask(self._stripe.v1.payment_intents.retrieve_async(reference), reference)
+
+    async def _search(self, payment: PaymentId) -> list[str]:
+        """Intents that carry our id. The provider's search may lag a minute behind its writes."""
+        try:
+            found = await self._stripe.v1.payment_intents.search_async({"query": f"metadata['payment']:'{payment}'"})
+        except stripe.StripeError as error:
+            raise _unavailable(error) from error
+        return [intent.id for intent in found.data]
+
+    async def _ask(self, call: Awaitable[stripe.PaymentIntent], reference: str | None) -> ProviderPayment:
+        """One call. Raises: Unavailable to be retried; ApplicationError `provider_rejected` for a mistake of ours."""
+        try:
+            return _seen(await call)
+        except stripe.CardError as declined:
+            intent = declined.error.payment_intent if declined.error else None
+            return ProviderPayment(
+                Standing.DECLINED,
+                reference=intent.id if intent else reference,
+                client_secret=intent.client_secret if intent else None,
+                code=(declined.error.decline_code if declined.error else None) or declined.code,
+                detail=declined.user_message,
+            )
+        except stripe.InvalidRequestError as refused:
+            if refused.code == "payment_intent_unexpected_state" and reference:
+                return _seen(await self._stripe.v1.payment_intents.retrieve_async(reference))
+            if refused.param == "payment_method":
+                return ProviderPayment(
+                    Standing.DECLINED, reference, code="payment_method_invalid", detail=refused.user_message
+                )
+            raise ApplicationError(
+                f"the provider rejected our request: {refused.user_message}",
+                {"code": refused.code, "param": refused.param, "provider_request": refused.request_id},
+                type="provider_rejected",
+                non_retryable=True,
+            ) from refused
+        except stripe.AuthenticationError as denied:
+            raise ApplicationError(
+                "the provider does not accept our key: check STRIPE_SECRET_KEY", type="provider_denied",
+                next_retry_delay=timedelta(seconds=30),
+            ) from denied  # fmt: skip
+        except stripe.StripeError as error:
+            raise _unavailable(error) from error
+
+
+def _unavailable(error: stripe.StripeError) -> Exception:
+    """Worth another try; when the provider says how long to wait, that long."""
+    wait = (error.headers or {}).get("retry-after", "")
+    if wait.isdigit():
+        return ApplicationError(
+            f"stripe asks us to wait {wait} s", type="Unavailable", next_retry_delay=timedelta(seconds=int(wait))
+        )
+    return Unavailable("stripe", f"{type(error).__name__}: {error.user_message or error}")
+
+
+_STANDINGS = {
+    "requires_capture": Standing.AUTHORIZED,
+    "succeeded": Standing.CAPTURED,
+    "requires_action": Standing.ACTION_REQUIRED,
+    "requires_confirmation": Standing.METHOD_REQUIRED,
+    "processing": Standing.PROCESSING,
+    "canceled": Standing.CANCELED,
+}
+
+
+def _seen(intent: stripe.PaymentIntent) -> ProviderPayment:
+    error = intent.last_payment_error
+    standing = _STANDINGS.get(intent.status, Standing.DECLINED if error else Standing.METHOD_REQUIRED)
+    redirect = intent.next_action.redirect_to_url if intent.next_action else None
+    return ProviderPayment(
+        standing,
+        reference=intent.id,
+        client_secret=intent.client_secret,
+        redirect_url=redirect.url if redirect else None,
+        code=(getattr(error, "decline_code", None) or error.code) if error else None,
+        detail=error.message if error else None,
+    )

@@ -1,0 +1,37 @@
+"""What a buyer asks for at checkout: the value that travels from the door through the workflow to the row."""
+
+import msgspec
+
+from models.address import Address
+from models.ids import CartId, CustomerId, OrderNumber
+from models.money import Money
+
+
+class PaymentChoice(msgspec.Struct, frozen=True):
+    """How the buyer wants to pay. Without a method the buyer's browser finishes the payment with a client secret."""
+
+    provider: str = "stripe"
+    method: str | None = None
+    """The provider's id of a payment method (`pm_…`), never a card number."""
+    save: bool = False
+    """Keep the method for later purchases."""
+
+
+class Purchase(msgspec.Struct, frozen=True):
+    """One checkout of one cart."""
+
+    number: OrderNumber
+    cart_id: CartId
+    attempt: int
+    email: str
+    shipping_address: Address
+    billing_address: Address
+    shipping_method: str
+    expected_total: Money
+    """What the buyer saw; another total refuses the checkout instead of surprising anybody."""
+    payment: PaymentChoice
+    digest: str
+    """Of the request's body: equal digests are the same request."""
+    key: str
+    """The client's Idempotency-Key, or one made of the digest."""
+    customer_id: CustomerId | None = None

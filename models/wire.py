@@ -1,0 +1,81 @@
+"""How values travel through Temporal, the same for client, worker and replayer: one plugin configures all three.
+
+Messages are msgspec structs in plain JSON, so that the Temporal UI shows them. New fields need a default; names and
+types never change, because histories hold them for months.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from temporalio.api.common.v1 import Payload
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultPayloadConverter,
+    EncodingPayloadConverter,
+    JSONPlainPayloadConverter,
+    create_payload_validation_error,
+)
+from temporalio.plugin import SimplePlugin
+from temporalio.worker import WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from models.correlation import Correlation
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+@lru_cache(maxsize=512)
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
+
+
+class MsgspecConverter(EncodingPayloadConverter):
+    """Plain JSON, checked against the receiver's annotation.
+
+    A value that does not fit fails the update or workflow that got it, instead of being retried for ever.
+    """
+
+    @property
+    def encoding(self) -> str:
+        return "json/plain"
+
+    def to_payload(self, value: Any) -> Payload | None:
+        return Payload(metadata={"encoding": b"json/plain"}, data=_encoder.encode(value))
+
+    def from_payload(self, payload: Payload, type_hint: Any = None) -> Any:
+        try:
+            return _decoder(Any if type_hint is None else type_hint).decode(payload.data)
+        except msgspec.DecodeError as error:
+            raise create_payload_validation_error(str(error)) from error
+
+
+class HoldfastConverter(CompositePayloadConverter):
+    """Temporal's defaults with msgspec in the place of its JSON."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            *(
+                MsgspecConverter() if isinstance(converter, JSONPlainPayloadConverter) else converter
+                for converter in DefaultPayloadConverter.default_encoding_payload_converters
+            )
+        )
+
+
+PASSED_THROUGH = ("activities", "models", "msgspec", "structlog", "workflows")
+"""Modules that workflows share with the process instead of importing them anew for each order (0.2 ms against 50)."""
+
+
+def _runner(_: WorkflowRunner | None) -> WorkflowRunner:
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+
+
+def plugin() -> SimplePlugin:
+    """What every client, worker and replayer of ours is made with; a worker inherits it from its client."""
+    return SimplePlugin(
+        "holdfast",
+        data_converter=DataConverter(payload_converter_class=HoldfastConverter),
+        interceptors=[Correlation()],
+        workflow_runner=_runner,
+    )

@@ -1,0 +1,159 @@
+"""The worker process: registers workflows and activities, connects, runs. No thought of its own."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any
+
+import structlog
+import uvloop
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Worker
+
+from activities.checkout import CheckoutActivities
+from activities.mail import MailActivities
+from activities.orders import OrderActivities
+from activities.outbox import OutboxActivities
+from activities.payments import PaymentActivities
+from models import logs, wire
+from models.database import Database
+from models.settings import Invalid, WorkerSettings, worker_settings
+from workflows import visibility
+from workflows.notify import NOTIFY_ID, Notify
+from workflows.order import Order
+from workflows.patience import MAIL, ORDERS, PAYMENTS
+
+log = structlog.get_logger()
+
+WORKFLOWS: Sequence[type] = (Order, Notify)
+STICKY = timedelta(seconds=2)
+"""How long an order cached on a dead worker waits for it before another may take over; the default is 10 s."""
+GRACE = timedelta(seconds=15)
+"""How long a stopping worker lets running activities finish."""
+
+
+def activities(settings: WorkerSettings, database: Database) -> dict[str, list[Callable[..., Any]]]:
+    """All activities by task queue. Local ones run on the queue of their workflow."""
+    checkout = CheckoutActivities(database, settings.payment_window)
+    orders = OrderActivities(database)
+    outbox = OutboxActivities(database)
+    payments = PaymentActivities(settings.stripe_secret_key, settings.stripe_api_base)
+    mail = MailActivities(settings.smtp_url, settings.mail_from)
+    return {
+        ORDERS: [
+            checkout.place_order, orders.record_payment_attempt, orders.secure_order, orders.confirm_order,
+            orders.cancel_order, orders.record_progress, orders.flag_order, outbox.settle_letters,
+            payments.authorize_payment_now,
+        ],
+        PAYMENTS: [
+            payments.authorize_payment, payments.read_payment, payments.capture_payment, payments.void_payment,
+        ],
+        MAIL: [outbox.await_letters, mail.send_letters],
+    }  # fmt: skip
+
+
+def workers(client: Client, settings: WorkerSettings, database: Database, **options: Any) -> list[Worker]:
+    """One worker a task queue; workflows live on the first."""
+    return [
+        Worker(
+            client,
+            task_queue=queue,
+            workflows=WORKFLOWS if queue == ORDERS else (),
+            activities=functions,
+            sticky_queue_schedule_to_start_timeout=STICKY,
+            graceful_shutdown_timeout=GRACE,
+            **options,
+        )
+        for queue, functions in activities(settings, database).items()
+    ]
+
+
+async def register_search_attributes(client: Client, namespace: str) -> None:
+    """Make the server know our search attributes; it refuses to complete a workflow task that sets an unknown one."""
+    kinds = {
+        str: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+        int: IndexedValueType.INDEXED_VALUE_TYPE_INT,
+        bool: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
+    }
+    wanted = {
+        key.name: kinds.get(key.value_type, IndexedValueType.INDEXED_VALUE_TYPE_DATETIME) for key in visibility.ALL
+    }
+    try:
+        await client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(namespace=namespace, search_attributes=wanted)
+        )
+    except RPCError as error:
+        if error.status is not RPCStatusCode.ALREADY_EXISTS:
+            raise
+
+
+async def connect(settings: WorkerSettings) -> Client:
+    """A client for this process; waits for a server that is still starting."""
+    runtime = None
+    if settings.metrics_port:
+        metrics = PrometheusConfig(bind_address=f"127.0.0.1:{settings.metrics_port}", durations_as_seconds=True)
+        runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics))
+    while True:
+        try:
+            return await Client.connect(
+                settings.temporal_address,
+                namespace=settings.temporal_namespace,
+                plugins=[wire.plugin()],
+                runtime=runtime,
+            )
+        except RuntimeError as error:
+            log.warning(
+                "temporal does not answer, trying again in 2 s", address=settings.temporal_address, error=str(error)
+            )
+            await asyncio.sleep(2)
+
+
+async def run(settings: WorkerSettings) -> None:
+    """Run until SIGTERM or SIGINT, then let running activities finish."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    client = await connect(settings)
+    await register_search_attributes(client, settings.temporal_namespace)
+    database = Database(settings.database_url)
+    async with AsyncExitStack() as running:
+        for worker in workers(client, settings, database):
+            await running.enter_async_context(worker)
+        await client.start_workflow(
+            Notify.run,
+            id=NOTIFY_ID,
+            task_queue=ORDERS,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            static_summary="Sends the letters of the outbox",
+        )
+        log.info("worker ready", temporal=settings.temporal_address, namespace=settings.temporal_namespace)
+        await stop.wait()
+        log.info("worker stopping", grace_seconds=GRACE.total_seconds())
+    await database.close()
+    log.info("worker stopped")
+
+
+def main() -> None:
+    """Read the settings, run, and leave without the interpreter's teardown."""
+    try:
+        settings = worker_settings()
+    except Invalid as missing:
+        sys.exit(f"worker: {missing}")
+    logs.configure(settings.log_level, settings.log_format)
+    uvloop.run(run(settings))
+    sys.stdout.flush()
+    os._exit(0)  # the SDK's threads can abort a process that tears its interpreter down (temporalio/sdk-python#300)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""How long we wait for each neighbour and how often we ask again: every timeout and retry policy, in one place."""
+
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio.common import RetryPolicy
+
+ORDERS, PAYMENTS, MAIL = "orders", "payments", "mail"
+"""Task queues, one a neighbour, so that a slow provider starves nobody: workflows and our rows, Stripe, mail."""
+
+
+class LocalPatience(TypedDict):
+    """Options of a local activity."""
+
+    start_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+class Patience(TypedDict):
+    """Options of a regular activity."""
+
+    task_queue: str
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+class OutboxPatience(TypedDict):
+    """Options of the activity that watches the outbox."""
+
+    task_queue: str
+    start_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+DATABASE: LocalPatience = {
+    "start_to_close_timeout": timedelta(seconds=10),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=10)),
+}
+"""Our own rows: milliseconds, or Postgres is away and there is nothing to do but to wait for it."""
+
+PROVIDER_NOW: LocalPatience = {
+    "start_to_close_timeout": timedelta(seconds=4),
+    "retry_policy": RetryPolicy(maximum_attempts=1),
+}
+"""The provider, while a buyer waits: one try, which itself gives up after 2.5 s."""
+
+PROVIDER_ATTENTION = timedelta(minutes=10)
+"""How long a step at the provider is tried before a person is told; it goes on after that."""
+_RETRY_PROVIDER = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=1)
+)
+
+
+def provider(patience: timedelta = PROVIDER_ATTENTION) -> Patience:
+    """The provider, tried again until `patience` is over."""
+    return {
+        "task_queue": PAYMENTS,
+        "start_to_close_timeout": timedelta(seconds=20),
+        "schedule_to_close_timeout": max(patience, timedelta(seconds=20)),
+        "retry_policy": _RETRY_PROVIDER,
+    }
+
+
+PAUSE_BEFORE_NEXT_TRY = timedelta(hours=1)
+"""A step that must succeed and has exhausted its patience is tried again after this, or when a person says so."""
+
+SEARCH_LAG = timedelta(seconds=90)
+"""The provider finds by search what it did a minute ago; before that, not finding proves nothing."""
+
+FIRST_LOOK = timedelta(minutes=1)
+"""While a buyer confirms with their bank we ask the provider ourselves, should its webhook be lost: at once after this,
+then each time after twice as long."""
+
+MAIL_SERVER: Patience = {
+    "task_queue": MAIL,
+    "start_to_close_timeout": timedelta(minutes=2),
+    "schedule_to_close_timeout": timedelta(days=3),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
+}
+
+OUTBOX: OutboxPatience = {
+    "task_queue": MAIL,
+    "start_to_close_timeout": timedelta(seconds=75),
+    "heartbeat_timeout": timedelta(seconds=15),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10)),
+}
+"""Waiting for letters on our own rows; tried for ever, a heartbeat tells that its worker lives."""

@@ -1,0 +1,37 @@
+"""What support staff can filter orders by in the Temporal UI. Never personal data: these are stored in the clear."""
+
+from datetime import datetime
+
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+
+from models.ids import CartId
+from models.money import Money
+from models.order import OrderStatus
+from models.payment import PaymentStatus
+
+ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
+PAYMENT_STATUS = SearchAttributeKey.for_keyword("PaymentStatus")
+NEEDS_ATTENTION = SearchAttributeKey.for_bool("NeedsAttention")
+ORDER_TOTAL = SearchAttributeKey.for_int("OrderTotal")
+"""Minor units of `OrderCurrency`."""
+ORDER_CURRENCY = SearchAttributeKey.for_keyword("OrderCurrency")
+PLACED_AT = SearchAttributeKey.for_datetime("PlacedAt")
+CART_ID = SearchAttributeKey.for_keyword("CartId")
+
+ALL = (ORDER_STATUS, PAYMENT_STATUS, NEEDS_ATTENTION, ORDER_TOTAL, ORDER_CURRENCY, PLACED_AT, CART_ID)
+"""Registered at the server before any worker starts: with an unknown one no workflow task completes."""
+
+
+def at_start(cart: CartId, total: Money, now: datetime) -> TypedSearchAttributes:
+    """Attributes of an order that begins."""
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(ORDER_STATUS, OrderStatus.PENDING),
+            SearchAttributePair(PAYMENT_STATUS, PaymentStatus.PENDING),
+            SearchAttributePair(NEEDS_ATTENTION, False),
+            SearchAttributePair(ORDER_TOTAL, total.amount),
+            SearchAttributePair(ORDER_CURRENCY, total.currency),
+            SearchAttributePair(PLACED_AT, now),
+            SearchAttributePair(CART_ID, str(cart)),
+        ]
+    )
