@@ -125,21 +125,26 @@ async def run(settings: WorkerSettings) -> None:
     client = await connect(settings)
     await register_search_attributes(client, settings.temporal_namespace)
     database = Database(settings.database_url)
-    async with AsyncExitStack() as running:
-        for worker in workers(client, settings, database):
-            await running.enter_async_context(worker)
-        await client.start_workflow(
-            Notify.run,
-            id=NOTIFY_ID,
-            task_queue=ORDERS,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            static_summary="Sends the letters of the outbox",
-        )
-        log.info("worker ready", temporal=settings.temporal_address, namespace=settings.temporal_namespace)
-        await stop.wait()
-        log.info("worker stopping", grace_seconds=GRACE.total_seconds())
-    await database.close()
+    running = AsyncExitStack()
+    for worker in workers(client, settings, database):
+        await running.enter_async_context(worker)
+    await client.start_workflow(
+        Notify.run,
+        id=NOTIFY_ID,
+        task_queue=ORDERS,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        static_summary="Sends the letters of the outbox",
+    )
+    log.info("worker ready", temporal=settings.temporal_address, namespace=settings.temporal_namespace)
+    await stop.wait()
+    log.info("worker stopping", grace_seconds=GRACE.total_seconds())
+    try:
+        async with asyncio.timeout(GRACE.total_seconds() + 3):
+            await running.aclose()
+            await database.close()
+    except TimeoutError:
+        log.warning("worker left with work in hand; another worker takes it over")
     log.info("worker stopped")
 
 

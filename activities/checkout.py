@@ -98,6 +98,8 @@ class CheckoutActivities:
             gone = [{"sku": sku, "requested": 0, "available": 0} for sku in withdrawn]
             raise Refusal("out_of_stock", "Some items are no longer sold.", items=gone)
         shipping, priced = await _priced(writer, cart, purchase)
+        if purchase.expected_total.currency != cart.currency:
+            raise Refusal("currency_mismatch", f"This cart is in {cart.currency}.", currency=cart.currency)
         if priced.totals.total != purchase.expected_total:
             raise Refusal(
                 "price_changed", "The total is no longer what you were shown.",

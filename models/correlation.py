@@ -13,6 +13,9 @@ import temporalio.client as client
 import temporalio.worker as worker
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
+from temporalio.exceptions import ApplicationError
+
+from models.errors import Unavailable
 
 HEADER = "holdfast-ids"
 CARRIED = ("request_id", "order")
@@ -117,7 +120,10 @@ class _Doing(worker.ActivityInboundInterceptor):
         try:
             result = await super().execute_activity(input)
         except Exception as error:
-            log.warning("activity failed", error=f"{type(error).__name__}: {error}", ms=_ms(started))
+            expected = isinstance(error, Unavailable | ApplicationError)
+            log.warning(
+                "activity failed", error=f"{type(error).__name__}: {error}", ms=_ms(started), exc_info=not expected
+            )
             raise
         log.info("activity done", ms=_ms(started))
         return result

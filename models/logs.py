@@ -31,8 +31,9 @@ def configure(level: str = "info", form: str = "json") -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Forward()], level=max(number, logging.INFO), force=True)
-    for noisy in ("httpx", "httpcore", "stripe", "temporalio.activity", "temporalio.workflow", "granian.access"):
+    for noisy in ("httpx", "httpcore", "stripe", "granian.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("temporalio.activity").setLevel(logging.ERROR)  # models/correlation.py says it with ids
 
 
 def bind(**ids: Any) -> None:

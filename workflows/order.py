@@ -52,8 +52,9 @@ class AwaitCheckout(msgspec.Struct, frozen=True):
 
 
 class PayOrder(msgspec.Struct, frozen=True):
-    """Pay with another method."""
+    """Pay with another method. `digest` of the request travels back with the answer."""
 
+    digest: str
     method: str
     save: bool = False
 
@@ -61,6 +62,7 @@ class PayOrder(msgspec.Struct, frozen=True):
 class CancelCheckout(msgspec.Struct, frozen=True):
     """End an order that is not paid."""
 
+    digest: str
     reason: str
     actor: str
 
@@ -98,6 +100,7 @@ class OrderState(msgspec.Struct, frozen=True):
 
     number: OrderNumber
     digest: str
+    """Of the request that this answers: another one under the same key was not meant."""
     status: OrderStatus
     payment_status: PaymentStatus
     total: Money | None = None
@@ -187,7 +190,7 @@ class Order:
             await self._note_attempt(seen)
             await self._wait_for_buyer(seen, look)
             if seen.standing is Standing.CANCELED:
-                self._cancel = self._cancel or CancelCheckout("canceled_at_provider", "provider")
+                self._cancel = self._cancel or CancelCheckout("", "canceled_at_provider", "provider")
             if self._wishes_done < len(self._wishes) and not self._cancel:
                 wish = self._wishes[self._wishes_done]
                 seen = await self._authorize(wish.method, wish.save, at_once=False)
@@ -271,7 +274,7 @@ class Order:
         if self._wishes_done < mine:
             raise Refusal("wrong_move", "The order was settled before this card was tried.", status=self._status)
         await workflow.wait_condition(lambda: self._answered)
-        return self._state()
+        return self._state(request.digest)
 
     @pay.validator
     def _may_pay(self, request: PayOrder) -> None:
@@ -284,7 +287,7 @@ class Order:
             lambda: self._status is OrderStatus.CANCELLED or self._payment_status in telling.MONEY_IN
         )
         self._only_when_cancelled()
-        return self._state()
+        return self._state(request.digest)
 
     @cancel.validator
     def _may_cancel(self, request: CancelCheckout) -> None:
@@ -426,7 +429,7 @@ class Order:
         )
 
     async def _cancel_order(self) -> None:
-        why = self._cancel or CancelCheckout("payment_window_closed", "order")
+        why = self._cancel or CancelCheckout("", "payment_window_closed", "order")
         await workflow.execute_local_activity_method(
             OrderActivities.cancel_order,
             CancelOrder(
@@ -500,9 +503,9 @@ class Order:
             telling.card(self._purchase.number, self._status, self._payment_status, step, waiting_for, until)
         )
 
-    def _state(self) -> OrderState:
+    def _state(self, digest: str | None = None) -> OrderState:
         return OrderState(
-            self._purchase.number, self._purchase.digest, self._status, self._payment_status,
+            self._purchase.number, digest or self._purchase.digest, self._status, self._payment_status,
             self._placed.total if self._placed else None, self._payment, self._refusal, self._attention,
         )  # fmt: skip
 

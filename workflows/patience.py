@@ -14,6 +14,8 @@ class LocalPatience(TypedDict):
 
     start_to_close_timeout: timedelta
     retry_policy: RetryPolicy
+    local_retry_threshold: timedelta
+    """A pause longer than this becomes a timer at the server: visible there, and holding no worker."""
 
 
 class Patience(TypedDict):
@@ -37,12 +39,14 @@ class OutboxPatience(TypedDict):
 DATABASE: LocalPatience = {
     "start_to_close_timeout": timedelta(seconds=10),
     "retry_policy": RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=10)),
+    "local_retry_threshold": timedelta(seconds=2),
 }
 """Our own rows: milliseconds, or Postgres is away and there is nothing to do but to wait for it."""
 
 PROVIDER_NOW: LocalPatience = {
     "start_to_close_timeout": timedelta(seconds=4),
     "retry_policy": RetryPolicy(maximum_attempts=1),
+    "local_retry_threshold": timedelta(seconds=2),
 }
 """The provider, while a buyer waits: one try, which itself gives up after 2.5 s."""
 

@@ -35,3 +35,7 @@ def at_start(cart: CartId, total: Money, now: datetime) -> TypedSearchAttributes
             SearchAttributePair(CART_ID, str(cart)),
         ]
     )
+
+
+BEGINNING = (OrderStatus.PENDING, PaymentStatus.PENDING)
+"""Where every order starts."""

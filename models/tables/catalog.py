@@ -1,8 +1,14 @@
 """Categories, products, variants and prices: what can be bought."""
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from models.cart import MOST_SHOWN
+from models.catalog import Category, CategoryName, Image, Listed, Product, ProductCard, Variant
+from models.cursor import Cursor
+from models.database import Database
+from models.money import Money
 from models.tables.base import Json, currency, key, metadata, minor_units, now_column, reference
 
 categories = sa.Table(
@@ -49,3 +55,123 @@ prices = sa.Table(
     minor_units("compare_at", nullable=True, comment="the price before, shown struck through"),
     sa.CheckConstraint("amount >= 0", name="amount_not_negative"),
 )  # fmt: skip
+
+_BELOW = """
+AND p.category_id = ANY (ARRAY(
+    WITH RECURSIVE below AS (
+        SELECT id FROM categories WHERE slug = ${n}
+        UNION
+        SELECT child.id FROM categories child JOIN below ON child.parent_id = below.id
+    ) SELECT id FROM below))
+"""
+_AFTER = "AND (p.created_at, p.id) < (${n}, ${m})"
+_LIST = """
+SELECT p.id, p.created_at, p.slug, p.name, c.slug, c.name, p.images -> 0, offer.cheapest, offer.available
+FROM products p
+JOIN categories c ON c.id = p.category_id
+CROSS JOIN LATERAL (
+    SELECT min(ARRAY[r.amount, r.compare_at]) AS cheapest, sum(s.on_hand - s.held) AS available
+    FROM variants v
+    JOIN prices r ON r.variant_id = v.id AND r.currency = $1
+    LEFT JOIN stock s ON s.variant_id = v.id
+    WHERE v.product_id = p.id
+    HAVING count(*) > 0
+) offer
+WHERE p.archived_at IS NULL {below} {after}
+ORDER BY p.created_at DESC, p.id DESC
+LIMIT $2
+"""
+"""Walks the index of newest products and looks up each one's offer until the page is full."""
+_LISTS = {
+    (False, False): _LIST.format(below="", after=""),
+    (True, False): _LIST.format(below=_BELOW.format(n=3), after=""),
+    (False, True): _LIST.format(below="", after=_AFTER.format(n=3, m=4)),
+    (True, True): _LIST.format(below=_BELOW.format(n=3), after=_AFTER.format(n=4, m=5)),
+}
+
+_PRODUCT = """
+SELECT p.slug, p.name, p.description, p.images, p.featured,
+       v.sku, v.attributes, r.amount, r.compare_at, coalesce(s.on_hand - s.held, 0) AS available,
+       ARRAY(
+           WITH RECURSIVE up AS (
+               SELECT id, parent_id, slug, name, 0 AS depth FROM categories WHERE id = p.category_id
+               UNION
+               SELECT c.id, c.parent_id, c.slug, c.name, up.depth + 1 FROM categories c JOIN up ON c.id = up.parent_id
+           ) SELECT ARRAY[slug, name] FROM up ORDER BY depth DESC
+       ) AS path
+FROM products p
+LEFT JOIN variants v ON v.product_id = p.id
+LEFT JOIN prices r ON r.variant_id = v.id AND r.currency = $2
+LEFT JOIN stock s ON s.variant_id = v.id
+WHERE p.slug = $1 AND p.archived_at IS NULL
+ORDER BY v.position, v.sku
+"""
+
+_image = msgspec.json.Decoder(Image).decode
+_images = msgspec.json.Decoder(list[Image]).decode
+_attributes = msgspec.json.Decoder(dict[str, str]).decode
+
+
+async def listed(
+    database: Database, currency: str, limit: int, category: str | None = None, after: Cursor | None = None
+) -> list[Listed]:
+    """Products on sale in `currency`, newest first; those of `category` and all below it."""
+    arguments: list[object] = [currency, limit]
+    if category is not None:
+        arguments.append(category)
+    if after is not None:
+        arguments += (after.at, after.id)
+    rows = await database.fetch(_LISTS[category is not None, after is not None], *arguments)
+    return [
+        Listed(
+            ProductCard(
+                slug, name, CategoryName(category_slug, category_name), _image(image) if image else None,
+                Money(price, currency), None if before is None else Money(before, currency), _shown(available),
+            ),
+            at, id,
+        )
+        for id, at, slug, name, category_slug, category_name, image, (price, before), available in rows
+    ]  # fmt: skip
+
+
+async def product(database: Database, slug: str, currency: str) -> Product | None:
+    """One product's page, priced in `currency`; None when nothing on sale has this name."""
+    rows = await database.fetch(_PRODUCT, slug, currency)
+    if not rows:
+        return None
+    first = rows[0]
+    found = [
+        Variant(
+            row["sku"], _attributes(row["attributes"]), _money(row["amount"], currency),
+            _money(row["compare_at"], currency), _shown(row["available"]),
+        )
+        for row in rows
+        if row["sku"] is not None
+    ]  # fmt: skip
+    sold = [variant for variant in found if variant.price is not None]
+    cheapest = min(sold, key=lambda variant: variant.price.amount if variant.price else 0, default=None)
+    return Product(
+        slug=first["slug"], name=first["name"], description=first["description"], featured=first["featured"],
+        category_path=[CategoryName(*pair) for pair in first["path"]], images=_images(first["images"]),
+        price=cheapest.price if cheapest else None, compare_at_price=cheapest.compare_at_price if cheapest else None,
+        available=_shown(sum(row["available"] for row in rows if row["amount"] is not None)), variants=found,
+    )  # fmt: skip
+
+
+async def category_tree(database: Database) -> list[Category]:
+    """All categories as a forest, in the order staff gave them."""
+    rows = await database.fetch("SELECT id, parent_id, slug, name FROM categories ORDER BY position, name")
+    nodes = {row["id"]: Category(row["slug"], row["name"], []) for row in rows}
+    roots = []
+    for row in rows:
+        parent = nodes.get(row["parent_id"])
+        (roots if parent is None else parent.children).append(nodes[row["id"]])
+    return roots
+
+
+def _money(amount: int | None, currency: str) -> Money | None:
+    return None if amount is None else Money(amount, currency)
+
+
+def _shown(available: int | None) -> int:
+    return min(max(available or 0, 0), MOST_SHOWN)

@@ -1,6 +1,7 @@
 """Shipping methods with their zones and bands, and tax rates: the tables behind `models/pricing.py`."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
 from models.database import Reader
 from models.money import Money
@@ -22,7 +23,7 @@ shipping_zones = sa.Table(
     "shipping_zones", metadata,
     key(),
     sa.Column("code", sa.Text, nullable=False, unique=True),
-    sa.Column("countries", sa.ARRAY(sa.Text), nullable=False, comment="ISO 3166-1 alpha-2; {*}: everywhere else"),
+    sa.Column("countries", pg.ARRAY(sa.Text), nullable=False, comment="ISO 3166-1 alpha-2; {*}: everywhere else"),
 )  # fmt: skip
 
 shipping_bands = sa.Table(

@@ -1,0 +1,220 @@
+"""Checkout: one message to the workflow that owns the order, and its answer in the words of HTTP. Writes no row."""
+
+from contextlib import suppress
+from datetime import timedelta
+from hashlib import sha256
+from typing import Annotated
+
+import msgspec
+from litestar import Request, Response, post
+from litestar.params import Parameter
+from temporalio.client import (
+    WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import TemporalError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.context import House, idempotency_key
+from api.replies import CheckoutReply, reply_to
+from models import clock, logs, tokens
+from models.address import Address
+from models.cart import Cart
+from models.checkout import PaymentChoice, Purchase
+from models.errors import Refusal, Unavailable, refusal_of
+from models.ids import CartId
+from models.money import Money
+from models.order import Order as OrderRow
+from models.order import workflow_id
+from models.tables import cart as carts
+from models.tables import checkout as checkouts
+from models.tables import order as orders
+from workflows import visibility
+from workflows.order import AwaitCheckout, Order, OrderState
+from workflows.patience import ORDERS
+
+Email = Annotated[str, msgspec.Meta(pattern=r"^[^@\s\x00]+@[^@\s\x00]+\.[^@\s\x00]+$", max_length=254)]
+PaymentMethod = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_]{3,255}$")]
+
+
+class PaymentBody(msgspec.Struct, forbid_unknown_fields=True):
+    """How to pay. Without `payment_method` the answer's `client_secret` lets the browser finish the payment."""
+
+    provider: Annotated[str, msgspec.Meta(pattern="^stripe$")] = "stripe"
+    payment_method: PaymentMethod | None = None
+    """The provider's id of a payment method, as Stripe.js gives it; never a card number."""
+    save: bool = False
+
+
+class CheckoutBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Everything the order needs that is not in the cart."""
+
+    email: Email
+    shipping_address: Address
+    shipping_method: Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
+    expected_total: Money
+    """The total that the buyer was shown; another one answers 409 `price_changed`."""
+    payment: PaymentBody
+    billing_address: Address | None = None
+    """Left out: the shipping address."""
+
+
+ATTEMPTS = 3
+"""How often a checkout looks at its cart again when another one moved it on meanwhile."""
+
+
+@post(
+    "/checkout",
+    tags=["Checkout"],
+    summary="Buy what is in the cart",
+    status_code=201,
+)
+async def check_out(
+    request: Request[object, object, object],
+    house: House,
+    data: CheckoutBody,
+    cart_token: Annotated[str | None, Parameter(header="Cart-Token")] = None,
+    idempotency: Annotated[str | None, Parameter(header="Idempotency-Key")] = None,
+) -> Response[CheckoutReply]:
+    """Answers 201 as soon as the outcome is known, 202 with the order's URL when it is not known within the budget.
+
+    Send the same request again as often as you like: the same cart is bought once.
+    """
+    cart_id = tokens.read_cart_token(house.settings.secret_key, cart_token) if cart_token else None
+    if cart_id is None:
+        raise Refusal("cart_empty", "There is nothing in this cart.")
+    digest = sha256(msgspec.json.encode(data, order="deterministic")).hexdigest()
+    key = idempotency_key(idempotency)
+    for _ in range(ATTEMPTS):
+        cart, attempt = await _attempt(house, cart_id, key, digest)
+        number = tokens.order_number(house.settings.secret_key, workflow_id(cart_id, attempt))
+        logs.bind(order=number)
+        purchase = Purchase(
+            number=number, cart_id=cart_id, attempt=attempt, email=data.email,
+            shipping_address=data.shipping_address, billing_address=data.billing_address or data.shipping_address,
+            shipping_method=data.shipping_method, expected_total=data.expected_total,
+            payment=PaymentChoice(data.payment.provider, data.payment.payment_method, data.payment.save),
+            digest=digest, key=key or f"body:{digest}",
+        )  # fmt: skip
+        answer = await _ask_owner(house, purchase, cart)
+        if answer is not None:
+            if isinstance(answer, OrderState) and answer.digest != digest:
+                raise await _another_request(house, purchase)
+            return reply_to(house, number, answer)
+    raise Unavailable("checkout", "this cart is being checked out by someone else; try again")
+
+
+async def _attempt(house: House, cart_id: CartId, key: str | None, digest: str) -> tuple[Cart | None, int]:
+    """The cart and the number of the checkout that this request means: the one it began before, or the next one.
+
+    Raises: Refusal `idempotency_key_reused`, `cart_empty`, or what an earlier try under the same key was refused for.
+    """
+    cart = await carts.read(house.database, cart_id)
+    past = await checkouts.by_key(house.database, cart_id, key) if key else None
+    if past is None and cart is not None and not cart.lines and key is None:
+        # Bought a moment ago, and the answer got lost on the way to a client that sends no key.
+        past = await checkouts.by_attempt(house.database, cart_id, cart.attempt - 1)
+        past = past if past and past.digest == digest else None
+    if past is not None:
+        if past.digest != digest:
+            raise Refusal("idempotency_key_reused", "This Idempotency-Key was used with another checkout.")
+        if past.refusal:
+            raise Refusal(past.refusal["code"], past.refusal["detail"], **past.refusal["facts"])
+        return cart, past.attempt
+    if cart is None or not cart.lines:
+        raise Refusal("cart_empty", "There is nothing in this cart.")
+    return cart, cart.attempt
+
+
+async def _ask_owner(house: House, purchase: Purchase, cart: Cart | None) -> OrderState | OrderRow | None:
+    """Start the order's workflow, or meet the one that runs, and wait for its answer.
+
+    An order without a known outcome (budget spent, it goes on by itself) answers with its state so far.
+    None: that checkout ended meanwhile without an order, look at the cart again.
+    """
+    owner = workflow_id(purchase.cart_id, purchase.attempt)
+    start = WithStartWorkflowOperation(
+        Order.run, purchase, id=owner, task_queue=ORDERS,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        static_summary=_summary(purchase, cart), static_details=_basket(cart),
+        search_attributes=visibility.at_start(purchase.cart_id, purchase.expected_total, clock.now()),
+    )  # fmt: skip
+    try:
+        return await _answered(house, start, purchase)
+    except WorkflowUpdateFailedError as failed:
+        refusal = refusal_of(failed.cause)
+        if refusal is not None:
+            raise refusal from failed
+        return await orders.find_attempt(house.database, purchase.cart_id, purchase.attempt)
+    except WorkflowAlreadyStartedError:
+        return await orders.find_attempt(house.database, purchase.cart_id, purchase.attempt)
+    except WorkflowUpdateRPCTimeoutOrCancelledError:
+        await _must_have_started(house, owner)
+        return OrderState(purchase.number, purchase.digest, *visibility.BEGINNING)
+
+
+async def _answered(
+    house: House, start: WithStartWorkflowOperation[Order, OrderState], purchase: Purchase
+) -> OrderState:
+    """One update-with-start."""
+    try:
+        answer: OrderState = await house.temporal.execute_update_with_start_workflow(
+            Order.await_checkout,
+            AwaitCheckout(purchase.digest),
+            start_workflow_operation=start,
+            id=purchase.key,
+            rpc_timeout=house.settings.answer_budget,
+        )
+        return answer
+    except TemporalError:
+        with suppress(TemporalError):  # it failed alike; unread it would be logged as never retrieved
+            await start.workflow_handle()
+        raise
+
+
+async def _must_have_started(house: House, owner: str) -> None:
+    """The order is durable, so 202 is the truth. Raises: Unavailable when that cannot be said."""
+    try:
+        seen = await house.temporal.get_workflow_handle(owner).describe(rpc_timeout=timedelta(seconds=1))
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise Unavailable("temporal", "the checkout was not begun; send it again") from error
+        raise Unavailable("temporal", "send the same request again, it is bought once") from error
+    if seen.status is not WorkflowExecutionStatus.RUNNING:
+        raise Unavailable("temporal", "the checkout just ended; send the same request again for its outcome")
+
+
+async def _another_request(house: House, purchase: Purchase) -> Refusal:
+    """This cart is being bought already, by a request with another body."""
+    past = await checkouts.by_attempt(house.database, purchase.cart_id, purchase.attempt)
+    if past is not None and past.key == purchase.key:
+        return Refusal("idempotency_key_reused", "This Idempotency-Key was used with another checkout.")
+    return Refusal(
+        "order_open", "An order of this cart waits for its payment: pay it or cancel it first.",
+        number=purchase.number, order_token=tokens.order_token(house.settings.secret_key, purchase.number),
+    )  # fmt: skip
+
+
+def _summary(purchase: Purchase, cart: Cart | None) -> str:
+    """One line for the list of orders in the Temporal UI: number, basket, total. No personal data."""
+    goods = ", ".join(f"{line.quantity} × {line.name}" for line in cart.lines[:3]) if cart else ""
+    more = f" and {len(cart.lines) - 3} more" if cart and len(cart.lines) > 3 else ""
+    return f"{purchase.number} · {goods}{more} · {purchase.expected_total}"[:200]
+
+
+def _basket(cart: Cart | None) -> str:
+    """The basket as a Markdown table, for the order's page in the Temporal UI."""
+    if cart is None:
+        return ""
+    rows = "\n".join(
+        f"| {line.quantity} | {line.name.replace('|', '/')} | `{line.sku}` | {line.unit_price * line.quantity} |"
+        for line in cart.lines[:20]
+    )
+    return f"| Units | Item | SKU | Price |\n|---|---|---|---|\n{rows}"
+
+
+handlers = [check_out]

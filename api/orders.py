@@ -1,0 +1,148 @@
+"""The buyer's orders: read from Postgres, steered by messages to their workflow."""
+
+from hashlib import sha256
+from typing import Annotated
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import Parameter
+from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.checkout import PaymentMethod
+from api.context import House, idempotency_key
+from api.replies import CheckoutReply, OrderReply, nothing_yet, order_reply, reply_to
+from models import logs, tokens
+from models.errors import Refusal, Unavailable, refusal_of
+from models.ids import OrderNumber, new_id
+from models.order import Order as OrderRow
+from models.order import OrderEvent, OrderStatus
+from models.tables import checkout as checkouts
+from models.tables import order as orders
+from workflows.order import CancelCheckout, Order, OrderState, PayOrder
+
+Number = Annotated[str, Parameter(pattern=r"^HF-[2-9A-HJ-NP-Z]{5}-[2-9A-HJ-NP-Z]{5}$", description="HF-XXXXX-XXXXX")]
+OrderToken = Annotated[str | None, Parameter(header="Order-Token")]
+IdempotencyKey = Annotated[str | None, Parameter(header="Idempotency-Key")]
+
+
+class AnotherMethod(msgspec.Struct, forbid_unknown_fields=True):
+    """Another method for the same payment."""
+
+    payment_method: PaymentMethod
+    provider: Annotated[str, msgspec.Meta(pattern="^stripe$")] = "stripe"
+    save: bool = False
+
+
+class PayBody(msgspec.Struct, forbid_unknown_fields=True):
+    """How to pay an order that waits for its payment."""
+
+    payment: AnotherMethod
+
+
+class CancelBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Why the buyer does not want it any more."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)] = "changed my mind"
+
+
+class EventReply(msgspec.Struct):
+    """The timeline, oldest first."""
+
+    items: list[OrderEvent]
+    next_cursor: str | None = None
+    total: int | None = None
+
+
+@get("/orders/{number:str}", tags=["Orders"], summary="An order")
+async def read_order(house: House, number: Number, order_token: OrderToken = None) -> OrderReply:
+    """Guests send the `Order-Token` from checkout."""
+    _admit(house, number, order_token)
+    order = await orders.find(house.database, OrderNumber(number))
+    if order is not None:
+        return order_reply(order)
+    past = await checkouts.by_number(house.database, number)
+    if past is not None and past.refusal:
+        return nothing_yet(number, OrderStatus.CANCELLED, past.refusal["code"])
+    return nothing_yet(number, OrderStatus.PENDING, None)
+
+
+@get("/orders/{number:str}/events", tags=["Orders"], summary="What happened to an order")
+async def read_events(house: House, number: Number, order_token: OrderToken = None) -> EventReply:
+    """Each fact once, oldest first."""
+    order = await _find(house, number, order_token)
+    return EventReply(await orders.timeline(house.database, order.id))
+
+
+@post("/orders/{number:str}/pay", tags=["Orders"], summary="Pay with another method", status_code=200)
+async def pay_order(
+    house: House, number: Number, data: PayBody, order_token: OrderToken = None, idempotency: IdempotencyKey = None
+) -> Response[CheckoutReply]:
+    """For an order that waits for its payment: answers as checkout does."""
+    order = await _find(house, number, order_token)
+    digest = _digest(data)
+    wish = PayOrder(digest, data.payment.payment_method, data.payment.save)
+    answer = await _command(house, order, Order.pay, wish, f"pay:{idempotency_key(idempotency) or new_id()}")
+    if answer is None:
+        answer = OrderState(order.number, digest, OrderStatus.PENDING, "pending", order.totals.total)  # type: ignore[arg-type]
+    return reply_to(house, order.number, answer, done=200)
+
+
+@post("/orders/{number:str}/cancel", tags=["Orders"], summary="Cancel an order", status_code=200)
+async def cancel_order(
+    house: House, number: Number, data: CancelBody, order_token: OrderToken = None, idempotency: IdempotencyKey = None
+) -> Response[OrderReply]:
+    """While it is not paid. 202: asked for, and the payment is still being given up."""
+    order = await _find(house, number, order_token)
+    wish = CancelCheckout(_digest(data), data.reason, "buyer")
+    answer = await _command(house, order, Order.cancel, wish, f"cancel:{idempotency_key(idempotency) or new_id()}")
+    now = await orders.find(house.database, order.number)
+    return Response(order_reply(now or order), status_code=200 if answer else 202)
+
+
+async def _command(house: House, order: OrderRow, command: object, wish: object, update: str) -> OrderState | None:
+    """Send a command to the order's owner. None: taken, but not answered within the budget.
+
+    Raises: Refusal as the owner says, `wrong_move` when it has ended, `idempotency_key_reused`; Unavailable.
+    """
+    owner = house.temporal.get_workflow_handle(order.workflow_id)
+    try:
+        answer: OrderState = await owner.execute_update(
+            command,
+            wish,
+            id=update,
+            rpc_timeout=house.settings.answer_budget,  # type: ignore[call-overload]
+        )
+    except WorkflowUpdateFailedError as failed:
+        raise refusal_of(failed.cause) or failed from failed
+    except WorkflowUpdateRPCTimeoutOrCancelledError:
+        return None
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise Refusal("wrong_move", f"This order is {order.status}.", status=order.status) from error
+        raise Unavailable("temporal", error.message) from error
+    if answer.digest != wish.digest:  # type: ignore[attr-defined]
+        raise Refusal("idempotency_key_reused", "This Idempotency-Key was used with another request.")
+    return answer
+
+
+async def _find(house: House, number: str, token: str | None) -> OrderRow:
+    _admit(house, number, token)
+    order = await orders.find(house.database, OrderNumber(number))
+    if order is None:
+        raise Refusal("order_not_found", "There is no such order, or it is not yours to see.")
+    return order
+
+
+def _admit(house: House, number: str, token: str | None) -> None:
+    """Who may see an order: whoever holds its token. To others it does not exist."""
+    logs.bind(order=number)
+    if token is None or not tokens.opens_order(house.settings.secret_key, OrderNumber(number), token):
+        raise Refusal("order_not_found", "There is no such order, or it is not yours to see.")
+
+
+def _digest(body: msgspec.Struct) -> str:
+    return sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
+
+
+handlers = [read_order, read_events, pay_order, cancel_order]

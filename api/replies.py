@@ -1,0 +1,148 @@
+"""What clients are told of an order: workflow answers and rows become these shapes, and nothing else gets out."""
+
+from datetime import datetime
+
+import msgspec
+from litestar import Response
+
+from api.context import House
+from models import tokens
+from models.address import Address
+from models.errors import Refusal
+from models.ids import OrderNumber
+from models.money import Money
+from models.order import Order, OrderStatus, Shipping, buyer_actions
+from models.payment import PaymentStatus, ProviderPayment, Standing
+from models.pricing import Totals
+from workflows.order import OrderState
+
+
+class OrderSummary(msgspec.Struct):
+    """An order just placed."""
+
+    number: OrderNumber
+    order_token: str
+    """Opens this order without an account: send it back as header `Order-Token`."""
+    status: OrderStatus
+    payment_status: PaymentStatus
+    total: Money | None
+    url: str
+
+
+class PaymentReply(msgspec.Struct):
+    """Where the payment stands."""
+
+    status: str
+    """`authorized` or `captured`: done. `action_required`: confirm with `client_secret` (3-D Secure).
+    `method_required`: pay with `client_secret`. `declined`: try another method. `unknown`: not known yet."""
+    client_secret: str | None = None
+    redirect_url: str | None = None
+    code: str | None = None
+    detail: str | None = None
+
+
+class CheckoutReply(msgspec.Struct):
+    """The outcome of a checkout or of another try to pay."""
+
+    order: OrderSummary
+    payment: PaymentReply
+
+
+class Item(msgspec.Struct):
+    """One position of an order."""
+
+    sku: str
+    name: str
+    quantity: int
+    unit_price: Money
+    line_total: Money
+    tax: Money
+
+
+class Addresses(msgspec.Struct):
+    """Where the goods and the bill go."""
+
+    shipping: Address
+    billing: Address
+
+
+class OrderReply(msgspec.Struct):
+    """An order as its buyer sees it."""
+
+    number: str
+    status: str
+    payment_status: str
+    fulfilment_status: str
+    items: list[Item]
+    addresses: Addresses | None
+    shipping_method: Shipping | None
+    totals: Totals | None
+    placed_at: datetime | None
+    pay_until: datetime | None
+    """Until when an unpaid order is kept."""
+    cancel_reason: str | None
+    can: list[str]
+    """What the buyer can do now: `cancel`, `pay`, `return`."""
+    payment: PaymentReply | None = None
+    shipments: list[dict[str, str]] = []
+    refunds: list[dict[str, str]] = []
+    returns: list[dict[str, str]] = []
+
+
+def reply_to(house: House, number: OrderNumber, answer: OrderState | Order, done: int = 201) -> Response[CheckoutReply]:
+    """The outcome as a response: `done`, or 202 while it is open. Raises: Refusal when the business said no."""
+    token = tokens.order_token(house.settings.secret_key, number)
+    url = f"/api/v1/orders/{number}"
+    if isinstance(answer, Order):
+        summary = OrderSummary(
+            number, token, answer.status, PaymentStatus(answer.payment_status), answer.totals.total, url
+        )
+        return Response(CheckoutReply(summary, payment_of(answer)), status_code=done, headers={"Location": url})
+    if answer.refusal is not None:
+        raise Refusal(answer.refusal.code, answer.refusal.detail, **answer.refusal.facts)
+    summary = OrderSummary(number, token, answer.status, answer.payment_status, answer.total, url)
+    seen = answer.payment or ProviderPayment(Standing.UNKNOWN)
+    if seen.standing is Standing.DECLINED:
+        raise Refusal(
+            "payment_declined", seen.detail or "The payment was declined.",
+            order=summary, decline_code=seen.code, client_secret=seen.client_secret,
+        )  # fmt: skip
+    payment = PaymentReply(seen.standing, seen.client_secret, seen.redirect_url, seen.code, seen.detail)
+    open_still = seen.standing in (Standing.UNKNOWN, Standing.PROCESSING)
+    return Response(
+        CheckoutReply(summary, payment),
+        status_code=202 if open_still else done,
+        headers={"Location": url, **({"Retry-After": "2"} if open_still else {})},
+    )
+
+
+def payment_of(order: Order) -> PaymentReply:
+    """The payment as the row tells it."""
+    return PaymentReply(order.payment_status, client_secret=order.client_secret, code=order.payment_error)
+
+
+def order_reply(order: Order) -> OrderReply:
+    """The order as its buyer sees it."""
+    return OrderReply(
+        number=order.number,
+        status=order.status,
+        payment_status=order.payment_status,
+        fulfilment_status=order.fulfilment_status,
+        items=[
+            Item(line.sku, line.name, line.quantity, line.unit_price, line.line_total, line.tax) for line in order.lines
+        ],
+        addresses=Addresses(order.shipping_address, order.billing_address),
+        shipping_method=order.shipping,
+        totals=order.totals,
+        placed_at=order.placed_at,
+        pay_until=order.pay_until if order.status is OrderStatus.PENDING else None,
+        cancel_reason=order.cancel_reason,
+        can=buyer_actions(order.status, order.payment_status),
+        payment=payment_of(order) if order.status is OrderStatus.PENDING else None,
+    )
+
+
+def nothing_yet(number: str, status: OrderStatus, reason: str | None) -> OrderReply:
+    """A checkout that was accepted and has no order: not begun yet, or refused."""
+    payment = "voided" if status is OrderStatus.CANCELLED else "pending"
+    return OrderReply(number, status, payment, "unfulfilled", [], None, None, None, None, None, reason, [])

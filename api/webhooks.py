@@ -1,0 +1,107 @@
+"""The provider's door: verify, store, tell the owner; 2xx only when all three are done."""
+
+from typing import Any
+
+import msgspec
+import stripe
+from litestar import Request, Response, post
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.context import House
+from models import logs
+from models.errors import Refusal, Unavailable
+from models.payment import SETTLED
+from models.tables import inbox
+from models.tables import payment as payments
+from workflows.order import Order, ProviderNews
+
+TOLERANCE = 300
+"""Seconds a signature stays good; an older one may be a recording."""
+
+NEWS = frozenset(
+    {
+        "payment_intent.amount_capturable_updated",
+        "payment_intent.payment_failed",
+        "payment_intent.succeeded",
+        "payment_intent.canceled",
+    }
+)
+"""Events that an order may be waiting for; all others are kept as evidence."""
+
+
+class StripeObject(msgspec.Struct):
+    """What an event is about."""
+
+    id: str = ""
+    metadata: dict[str, Any] | None = None
+
+
+class StripeData(msgspec.Struct):
+    object: StripeObject
+
+
+class StripeEvent(msgspec.Struct):
+    """As much of an event as we read; the whole of it is stored."""
+
+    id: str
+    type: str
+    data: StripeData
+
+
+class Received(msgspec.Struct):
+    """Acknowledged; `note` says what became of it."""
+
+    note: str
+    received: bool = True
+
+
+@post("/webhooks/stripe", tags=["Payment providers"], summary="Events from Stripe", status_code=200)
+async def stripe_webhook(request: Request[Any, Any, Any], house: House) -> Response[Received]:
+    """The signature is checked; an event that came before, that nobody knows or that nobody waits for is harmless."""
+    body = await request.body()
+    try:
+        text = body.decode()
+        signature = request.headers.get("stripe-signature")
+        stripe.WebhookSignature.verify_header(text, signature, house.settings.stripe_webhook_secret, TOLERANCE)
+        event = msgspec.json.decode(body, type=StripeEvent)
+    except (stripe.SignatureVerificationError, UnicodeDecodeError) as error:
+        raise Refusal("signature_invalid", "The signature is missing, wrong or too old.") from error
+    except msgspec.DecodeError as error:
+        raise Refusal("event_malformed", "This is not an event.") from error
+    return Response(Received(await _take_in(house, event, text)))
+
+
+async def _take_in(house: House, event: StripeEvent, body: str) -> str:
+    subject = event.data.object
+    owner = str((subject.metadata or {}).get("workflow") or "") or None
+    logs.bind(event_id=event.id, event_type=event.type, workflow_id=owner)
+    async with house.database.writing() as writer:
+        if not await inbox.receive(writer, "stripe", event.id, event.type, body, owner):
+            return "known"
+        known = None
+        if owner is None or event.type not in NEWS:
+            known = "kept: no order waits for such an event"
+        elif (await payments.status_by_reference(writer, subject.id)) in SETTLED:
+            known = "kept: tells nothing new"
+        if known:
+            await inbox.settle(writer, "stripe", event.id, known)
+            return known
+    assert owner is not None
+    note = await _tell(house, owner, event)
+    async with house.database.writing() as writer:
+        await inbox.settle(writer, "stripe", event.id, note)
+    return note
+
+
+async def _tell(house: House, owner: str, event: StripeEvent) -> str:
+    """Signal the order. It reads the truth from the provider itself, so that order and duplicates do not matter."""
+    try:
+        await house.temporal.get_workflow_handle(owner).signal(Order.provider_news, ProviderNews(event.id, event.type))
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return "kept: no such order is open"
+        raise Unavailable("temporal", error.message) from error
+    return "told the order"
+
+
+handlers = [stripe_webhook]
