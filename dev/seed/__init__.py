@@ -1,0 +1,1 @@
+"""A shop to look at: `python -m dev.seed` fills an empty database with goods, shipping and tax, and draws pictures."""

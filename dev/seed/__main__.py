@@ -1,0 +1,37 @@
+"""`python -m dev.seed`: fills the database at DATABASE_URL and the folder MEDIA_DIR; again: changes nothing."""
+
+import argparse
+import asyncio
+import os
+from pathlib import Path
+
+from dev.seed.fill import fill, hang_pictures
+from models.database import Database
+from models.settings import database_url
+
+
+async def seed(url: str, media: Path) -> str:
+    """Pictures first, so that no product ever points at a missing one. Returns a line that says what was done."""
+    pictures = hang_pictures(media)
+    database = Database(url, size=1)
+    try:
+        async with database.writing() as writer:
+            added = await fill(writer)
+    finally:
+        await database.close()
+    done = [f"{count} {kind}" for kind, count in (added | {"pictures": pictures}).items() if count]
+    return f"seeded {', '.join(done)}" if done else "nothing to seed: the shop is filled already"
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m dev.seed", description="Fill an empty shop with sample goods.")
+    parser.add_argument("--database-url", help="default: DATABASE_URL")
+    parser.add_argument("--media-dir", type=Path, help="default: MEDIA_DIR, else media/")
+    options = parser.parse_args()
+    media = options.media_dir or Path(os.environ.get("MEDIA_DIR") or "media")
+    print(asyncio.run(seed(options.database_url or database_url(), media)))
+
+
+if __name__ == "__main__":
+    main()

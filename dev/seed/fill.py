@@ -1,0 +1,142 @@
+"""Puts the sample shop into the database, in one transaction, and the pictures beside it.
+
+What has rows already is left alone: goods, shipping and tax are each filled only while their table is empty. So a
+second run changes nothing, sold stock is not refilled, and what somebody edited or deleted stays that way. Rows have
+fresh ids; the names that stay the same on every machine are slugs, SKUs and codes.
+"""
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+from zlib import crc32
+
+import sqlalchemy as sa
+
+from dev.pictures.draw import draw
+from dev.seed import shipping, tax
+from dev.seed.catalog import CATEGORIES, Good, Variant, goods, variants
+from models.database import Writer
+from models.ids import VariantId, new_id
+from models.tables import catalog as shelf
+from models.tables import inventory
+from models.tables import pricing as tariff
+
+_ONE_AT_A_TIME = 4818
+"""Key of the advisory lock that keeps two seeds from filling the same tables side by side."""
+
+
+def hang_pictures(media: Path) -> int:
+    """Write the products' pictures under `media`; returns how many were missing or not as they should be."""
+    folder = media / "products"
+    folder.mkdir(parents=True, exist_ok=True)
+    written = 0
+    for good in goods():
+        picture = good.picture
+        drawn = draw(good.slug, good.alt, picture.kind, picture.main, picture.accent, picture.word).encode()
+        target = folder / good.image
+        if target.exists() and target.read_bytes() == drawn:
+            continue
+        fresh = target.with_suffix(f".{os.getpid()}.part")
+        fresh.write_bytes(drawn)
+        fresh.replace(target)
+        written += 1
+    return written
+
+
+async def fill(writer: Writer, today: datetime | None = None) -> dict[str, int]:
+    """Fill what is empty; returns how many rows of each kind were added, {} when all was there."""
+    await writer.execute(sa.select(sa.func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
+    added: dict[str, int] = {}
+    if await _empty(writer, shelf.products):
+        added |= await _fill_shelves(writer, today or datetime.now(UTC))
+    if await _empty(writer, tariff.shipping_methods):
+        added |= await _fill_shipping(writer)
+    if await _empty(writer, tariff.tax_rates):
+        rows = [{"id": new_id(), **row} for row in tax.as_rows()]
+        await writer.execute(sa.insert(tariff.tax_rates), rows)
+        added["tax rates"] = len(rows)
+    return added
+
+
+async def _fill_shelves(writer: Writer, today: datetime) -> dict[str, int]:
+    branches = {category.slug: new_id() for category in CATEGORIES}
+    await writer.execute(
+        sa.insert(shelf.categories),
+        [
+            {"id": branches[category.slug], "slug": category.slug, "name": category.name,
+             "parent_id": branches.get(category.parent or ""), "position": position}
+            for position, category in enumerate(CATEGORIES)
+        ],
+    )  # fmt: skip
+    stocked = [(new_id(), good) for good in goods()]
+    offered = [(new_id(), owner, position, variant)
+               for owner, good in stocked for position, variant in enumerate(variants(good))]  # fmt: skip
+    await writer.execute(
+        sa.insert(shelf.products), [_product(key, good, branches[good.category], today) for key, good in stocked]
+    )
+    await writer.execute(
+        sa.insert(shelf.variants),
+        [
+            {"id": key, "product_id": owner, "sku": variant.sku, "attributes": variant.attributes,
+             "weight": variant.grams, "position": position}
+            for key, owner, position, variant in offered
+        ],
+    )  # fmt: skip
+    tags = [tag for key, _, _, variant in offered for tag in _prices(key, variant)]
+    await writer.execute(sa.insert(shelf.prices), tags)
+    for key, _, _, variant in offered:
+        await inventory.receive(writer, VariantId(key), variant.stock, "seed", "first delivery")
+    return {"categories": len(branches), "products": len(stocked), "variants": len(offered), "prices": len(tags)}
+
+
+def _product(key: UUID, good: Good, category: UUID, today: datetime) -> dict[str, Any]:
+    """Products of one day came in at different minutes, so that newest first is one order."""
+    born = today - timedelta(days=good.aged, minutes=crc32(good.slug.encode()) % 600 if good.aged else 0)
+    return {
+        "id": key, "slug": good.slug, "name": good.name, "description": good.description, "category_id": category,
+        "tax_category": good.tax, "featured": good.featured, "created_at": born,
+        "images": [{"url": f"/media/products/{good.image}", "alt": good.alt}],
+    }  # fmt: skip
+
+
+def _prices(variant_id: UUID, variant: Variant) -> list[dict[str, Any]]:
+    return [
+        {"variant_id": variant_id, "currency": currency, "amount": amount,
+         "compare_at": variant.compare_at.get(currency)}
+        for currency, amount in variant.price.items()
+    ]  # fmt: skip
+
+
+async def _fill_shipping(writer: Writer) -> dict[str, int]:
+    methods = {method.code: new_id() for method in shipping.METHODS}
+    zones = {code: new_id() for code in shipping.ZONES}
+    bands = shipping.bands()
+    await writer.execute(
+        sa.insert(tariff.shipping_methods),
+        [{"id": methods[method.code], "code": method.code, "name": method.name, "min_days": method.min_days,
+          "max_days": method.max_days} for method in shipping.METHODS],
+    )  # fmt: skip
+    await writer.execute(
+        sa.insert(tariff.shipping_zones),
+        [{"id": zones[code], "code": code, "countries": countries} for code, countries in shipping.ZONES.items()],
+    )
+    await writer.execute(sa.insert(tariff.shipping_bands), _band_rows(bands, methods, zones))
+    return {"shipping methods": len(methods), "shipping bands": len(bands)}
+
+
+def _band_rows(
+    bands: Sequence[shipping.Band], methods: dict[str, UUID], zones: dict[str, UUID]
+) -> list[dict[str, Any]]:
+    return [
+        {"id": new_id(), "method_id": methods[band.method], "zone_id": zones[band.zone], "currency": band.currency,
+         "price": band.price, "min_weight": band.min_weight, "max_weight": band.max_weight,
+         "min_subtotal": band.min_subtotal, "max_subtotal": None}
+        for band in bands
+    ]  # fmt: skip
+
+
+async def _empty(writer: Writer, table: sa.Table) -> bool:
+    return (await writer.execute(sa.select(sa.literal(1)).select_from(table).limit(1))).first() is None
