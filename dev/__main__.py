@@ -20,10 +20,17 @@ def main() -> int:
     parser.add_argument("command", choices=["up", "down", "reset", "status"])
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="start just these parts")
     options = parser.parse_args()
-    command = options.command
     home = Path(os.environ.get("HOLDFAST_HOME") or ROOT / ".holdfast").expanduser().absolute()
+    try:
+        return _obey(options.command, home, options.only)
+    except PermissionError as refused:
+        say(f"No right to use {refused.filename}: run this as whoever made it, or choose another HOLDFAST_HOME")
+        return 1
+
+
+def _obey(command: str, home: Path, parts: list[str]) -> int:
     if command == "up":
-        return _up(home, options.only)
+        return _up(home, parts)
     if command == "status":
         return _status(home)
     stopped = down(home)

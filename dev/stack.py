@@ -31,7 +31,7 @@ from dev.parts import FOUNDATIONS, PARTS
 from dev.ports import Ports, is_taken
 from dev.process import Child, Command, stop_together, tail
 from dev.site import Site
-from dev.state import read_json, write_json
+from dev.state import write_json
 from models.settings import KNOWN
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -88,7 +88,7 @@ class Stack:
                 "stripe": {"url": self.urls["stripe"], "control": f"{self.urls['stripe']}/_sim"},
                 "mail": {"url": self.urls["mails"], "control": f"{self.urls['mails']}/_sim"},
             },
-            "logins": read_json(self.site.home / "logins.json").get("logins", []),
+            "logins": [],
             "logs": str(self.site.home / "logs"),
         }
 

@@ -6,14 +6,13 @@ import sys
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
 import psutil
 
 from dev import postgres, temporal
-from dev.buying import buying_lines, something_to_buy
+from dev.buying import buying_lines, find_offer
 from dev.leftovers import clear_away, leftovers, same_process
 from dev.parts import FOUNDATIONS, PARTS
 from dev.ports import Ports, is_taken
@@ -90,10 +89,7 @@ class Supervisor:
 
     def _fill_database(self, stack: Stack) -> None:
         self._job(stack, "migrated", stack.migrate)
-        if find_spec("dev.seed") is None:
-            say("  no seed data: dev/seed.py does not exist")
-        else:
-            self._job(stack, "seeded", lambda: stack.run("seed", [sys.executable, "-m", "dev.logins", str(self._home)]))
+        self._job(stack, "seeded", lambda: stack.run("seed", [sys.executable, "-m", "dev.seed"]))
 
     def _job(self, stack: Stack, word: str, job: Callable[[], None]) -> None:
         began = time.monotonic()
@@ -232,20 +228,15 @@ def _welcome(stack: Stack, seconds: float) -> str:
         ("mail", "Mails", urls["mails"]),
         ("stripe", "Stripe simulator", urls["stripe"]),
         ("postgres", "Postgres", stack.site.database_url),
-    ]
-    places = [place for place in places if place[0] in stack.running]
-    places += [
         ("", "Logs", str(stack.site.home / "logs")),
         ("", "All of this as JSON", str(stack.site.home / "stack.json")),
     ]
-    logins = stack.describe("running")["logins"]
     lines = [
         f"Ready after {seconds:.1f} s.",
         "",
         *(f"  {title:<22} {place}" for part, title, place in places if part in ("", *stack.running)),
     ]
-    lines += [f"  {'Login':<22} {' · '.join(str(value) for value in login.values())}" for login in logins]
-    sku = something_to_buy(urls["api"]) if "api" in stack.running else None
-    if sku is not None:
-        lines += ["", "Buy something:", "", *buying_lines(urls["api"], sku)]
+    offer = find_offer(urls["api"]) if "api" in stack.running else None
+    if offer is not None:
+        lines += ["", "Buy something:", "", *buying_lines(urls["api"], offer)]
     return "\n".join([*lines, "", "Ctrl-C stops everything; the state stays."])
