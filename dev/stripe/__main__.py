@@ -3,7 +3,9 @@
 import argparse
 import asyncio
 import contextlib
+import errno
 import signal
+import sys
 from pathlib import Path
 
 import uvloop
@@ -20,11 +22,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--webhook-secret", default="", metavar="whsec_…", help="signs the webhooks")
     parser.add_argument("--webhook-events", metavar="TYPE,TYPE", help="send only these (default: all)")
     parser.add_argument("--webhook-retry", type=float, default=1.0, metavar="SECONDS", help="first wait, then doubled")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.webhook and not given.webhook_secret:
+        parser.error("--webhook needs --webhook-secret: the receiver verifies every signature")
+    return given
 
 
-async def main() -> None:
-    given = arguments()
+async def main(given: argparse.Namespace) -> None:
     if given.state is not None:
         given.state.parent.mkdir(parents=True, exist_ok=True)
     app = create_app(
@@ -44,4 +48,9 @@ async def main() -> None:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main())
+        given = arguments()
+        try:
+            runner.run(main(given))
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            sys.exit(f"Stripe simulator: {f'port {given.port} is taken' if taken else error}")

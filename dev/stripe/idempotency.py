@@ -63,6 +63,10 @@ class IdempotencyKeys:
     def release(self, key: str) -> None:
         self.in_use.discard(key)
 
+    def forget_old(self, now: int) -> None:
+        """Drop the answers nobody can ask for any more."""
+        self.store.db.execute("DELETE FROM idempotency WHERE at <= ?", (now - DAY,))
+
     def keep(self, key: str, used_for: str, now: int, answer: Stored) -> None:
         """Store the answer with the effects it tells of, in the same transaction."""
         self.store.write(

@@ -24,6 +24,7 @@ class Simulator:
         self.faults = Faults(store)
         self.webhooks = Webhooks(store, policy)
         self.keys = IdempotencyKeys(store)
+        self.keys.forget_old(self.now())
 
     def now(self) -> int:
         """Seconds since 1970 on the simulator's clock."""

@@ -16,8 +16,8 @@ from dev.stripe.errors import Obj
 from dev.stripe.store import Store
 
 AT_ONCE = 16
-ATTEMPTS = 16
-LONGEST_WAIT = 60.0
+ATTEMPTS = 200
+LONGEST_WAIT = 30.0
 REORDER_SECONDS = 0.25
 TIMEOUT = 10.0
 
@@ -170,7 +170,7 @@ class Webhooks:
             return  # state was reset meanwhile
         done = answer is not None and 200 <= answer < 300
         status = "delivered" if done else "failed" if attempts + 1 >= ATTEMPTS else "pending"
-        next_at = time.time() + min(self.policy.retry_seconds * 2**attempts, LONGEST_WAIT)
+        next_at = time.time() + min(self.policy.retry_seconds * 2 ** min(attempts, 16), LONGEST_WAIT)
         self.store.db.execute(
             "UPDATE deliveries SET status = ?, attempts = ?, next_at = ?, answer = ?, error = ? WHERE id = ?",
             (status, attempts + 1, next_at, answer, error, id),

@@ -88,3 +88,21 @@ async def test_killed_in_the_middle_of_payments(tmp_path: Path, receiver: Receiv
         assert all(before in (None, after) for before, after in zip(answered, again, strict=True))
         assert sorted(line["payment_intent"] for line in await control.ledger()) == sorted(filter(None, again))
         assert all((line["charges"], line["authorized"]) == (1, 2000) for line in await control.ledger())
+
+
+async def test_started_wrongly_says_why(tmp_path: Path) -> None:
+    """A taken port and a webhook without a secret get one clear line."""
+
+    async def fails(*arguments: str) -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "dev.stripe", *arguments), stderr=asyncio.subprocess.PIPE
+        )
+        _, error = await asyncio.wait_for(process.communicate(), 10)
+        return process.returncode, error.decode().splitlines()[-1]
+
+    async with simulator(tmp_path / "s.sqlite", "http://127.0.0.1:9/") as (_, url):
+        port = url.rpartition(":")[2]
+        taken = await fails("--port", port)
+    assert taken == (1, f"Stripe simulator: port {port} is taken")
+    code, line = await fails("--port", "0", "--webhook", "http://127.0.0.1:9/")
+    assert code == 2 and "--webhook needs --webhook-secret" in line
