@@ -26,8 +26,9 @@ _PATIENCE = (0.2, 1, 2, 5, 10, 30)  # seconds before the next restart of a part 
 
 
 def say(line: str) -> None:
-    """One line of progress, at once even into a pipe."""
-    print(line, flush=True)
+    """One line of progress, at once even into a pipe; nobody reading it any more is no reason to fall."""
+    with suppress(BrokenPipeError):
+        print(line, flush=True)
 
 
 class Supervisor:
@@ -49,8 +50,10 @@ class Supervisor:
         if not self._lock.take():
             say(f"It runs already, with its state in {self._home}: {_where(self._home)}. `make down` stops it.")
             return 0
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup means it
+            signal.signal(signal.SIGHUP, self._on_signal)
         _clear_leftovers(self._home)
         if (line := _taken_port(self._ports, self._parts)) is not None:
             say(line)
@@ -78,11 +81,9 @@ class Supervisor:
         ours = [name for name in self._parts if name not in FOUNDATIONS]
         stack.spawn(*foundations)
         stack.note("starting")
-        if "postgres" in foundations and ours:
-            foundations.remove("postgres")
-            stack.await_ready("postgres", on_ready=_report)
-            self._fill_database(stack)
         stack.await_ready(*foundations, on_ready=_report)
+        if "postgres" in foundations and ours:
+            self._fill_database(stack)
         stack.spawn(*ours)
         stack.note("starting")
         stack.await_ready(*ours, on_ready=_report)
@@ -127,7 +128,8 @@ class Supervisor:
         if stack.running:
             say("Stopping …")
         killed = stack.close()
-        stack.note("stopped")
+        with suppress(OSError):  # the folder may have been deleted meanwhile
+            stack.note("stopped")
         if killed:
             say(f"Had to kill {', '.join(killed)}, which did not stop in time; nothing is lost by it.")
         say("Stopped. `make up` finds everything as it is now.")

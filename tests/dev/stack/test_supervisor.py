@@ -1,15 +1,11 @@
 """`python -m dev` as a person uses it: start, stop, kill, start again; every refusal one clear line."""
 
-import contextlib
-import json
 import os
-import random
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,77 +14,10 @@ import psutil
 import pytest
 
 from dev.leftovers import MARK, clear_away, leftovers
-from dev.ports import Ports, is_taken
-from dev.state import read_json
+from dev.ports import is_taken
+from tests.dev.stack.terminal import Terminal, eventually, lives
 
 ROOT = Path(__file__).parents[3]
-
-
-class Terminal:
-    """A shell with a state folder and a port base of its own."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.base = _free_base()
-        self.supervisor: subprocess.Popen[str] | None = None
-
-    def up(self, *parts: str) -> None:
-        """`python -m dev up` until it is ready."""
-        with (self.home.parent / f"{self.home.name}.out").open("a") as log:
-            self.supervisor = self._popen("up", "--only", *parts, stdout=log)
-        _eventually(lambda: self.stack().get("state") == "running" and self.pid("supervisor") == self._pid())
-
-    def run(self, *arguments: str) -> tuple[int, str]:
-        """A command that ends by itself: its exit code and what it said."""
-        with self._popen(*arguments, stdout=subprocess.PIPE) as process:
-            out, _ = process.communicate(timeout=30)
-        return process.returncode, out
-
-    def said(self) -> str:
-        """What the supervisors have said so far."""
-        return (self.home.parent / f"{self.home.name}.out").read_text()
-
-    def stack(self) -> dict[str, Any]:
-        """stack.json."""
-        return read_json(self.home / "stack.json")
-
-    def pid(self, name: str) -> int:
-        """From stack.json; 0 if it is not there."""
-        return int(self.stack().get("pids", {}).get(name, 0))
-
-    def send(self, number: signal.Signals) -> int:
-        """Send the supervisor a signal and wait for its end."""
-        assert self.supervisor is not None
-        self.supervisor.send_signal(number)
-        return self.supervisor.wait(20)
-
-    def _pid(self) -> int:
-        assert self.supervisor is not None
-        assert self.supervisor.poll() is None, self.said()
-        return self.supervisor.pid
-
-    def _popen(self, *arguments: str, stdout: Any) -> subprocess.Popen[str]:
-        environment = os.environ | {"HOLDFAST_HOME": str(self.home), "HOLDFAST_PORT_BASE": str(self.base)}
-        return subprocess.Popen(
-            [sys.executable, "-m", "dev", *arguments],
-            cwd=ROOT, env=environment, stdout=stdout, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-
-
-@pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Callable[[str], Terminal]]:
-    """Shells by name; whatever they started is gone afterwards."""
-    opened: list[Terminal] = []
-
-    def open_one(name: str) -> Terminal:
-        opened.append(Terminal(tmp_path / name))
-        return opened[-1]
-
-    yield open_one
-    for each in opened:
-        if each.supervisor is not None and each.supervisor.poll() is None:
-            each.send(signal.SIGTERM)
-        each.run("reset")
 
 
 def test_state_is_there_again_after_ctrl_c(terminal: Callable[[str], Terminal]) -> None:
@@ -112,12 +41,12 @@ def test_a_killed_stack_is_cleared_away_by_the_next_start(terminal: Callable[[st
     shell = terminal("one")
     shell.up("postgres", "mail")
     _send_mail(shell)
-    old = [psutil.Process(shell.pid(name)) for name in ("postgres", "mail")]
+    old = [shell.pid(name) for name in ("postgres", "mail")]
     assert shell.send(signal.SIGKILL) == -signal.SIGKILL
 
     shell.up("postgres", "mail")
 
-    assert [process.pid for process in old if _lives(process)] == []
+    assert [pid for pid in old if lives(pid)] == []
     assert [mail["subject"] for mail in _mails(shell)] == ["Held"]
 
 
@@ -144,7 +73,7 @@ def test_a_part_that_dies_is_started_again(terminal: Callable[[str], Terminal]) 
 
     os.kill(old, signal.SIGKILL)
 
-    _eventually(lambda: shell.pid("redis") not in (0, old))
+    eventually(lambda: shell.pid("redis") not in (0, old))
     assert "redis was ended by SIGKILL; starting it again in 0.2 s" in shell.said()
     assert f"redis runs again, as process {shell.pid('redis')}" in shell.said()
 
@@ -220,7 +149,7 @@ def test_an_unrelated_process_is_never_taken_for_a_leftover(tmp_path: Path) -> N
         (tmp_path / "postgres").mkdir()
         (tmp_path / "postgres" / "postmaster.pid").write_text(f"{stranger.pid}\n{tmp_path}\n")
         recorded = {"worker": (stranger.pid, psutil.Process(stranger.pid).create_time() - 60)}
-        _eventually(lambda: marked.pid in {process.pid for process in leftovers(tmp_path, recorded)})
+        eventually(lambda: marked.pid in {process.pid for process in leftovers(tmp_path, recorded)})
         found = leftovers(tmp_path, recorded)
         assert [process.pid for process in found] == [marked.pid]
         clear_away(found)
@@ -233,19 +162,6 @@ def test_an_unrelated_process_is_never_taken_for_a_leftover(tmp_path: Path) -> N
         stranger.wait()
 
 
-def _free_base() -> int:
-    while True:
-        base = random.SystemRandom().randrange(10_000, 30_000, 10)
-        if not any(is_taken(port) for port in Ports.from_base(base).by_name().values()):
-            return base
-
-
-def _lives(process: psutil.Process) -> bool:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return process.status() != psutil.STATUS_ZOMBIE
-    return False
-
-
 def _send_mail(shell: Terminal) -> None:
     import smtplib
 
@@ -256,13 +172,3 @@ def _send_mail(shell: Terminal) -> None:
 def _mails(shell: Terminal) -> list[dict[str, Any]]:
     answer: dict[str, list[dict[str, Any]]] = httpx.get(f"http://127.0.0.1:{shell.base + 2}/messages").json()
     return answer["items"]
-
-
-def _eventually(holds: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(json.JSONDecodeError, psutil.NoSuchProcess):
-            if holds():
-                return
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
