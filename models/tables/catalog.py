@@ -162,11 +162,16 @@ async def category_tree(database: Database) -> list[Category]:
     """All categories as a forest, in the order staff gave them."""
     rows = await database.fetch("SELECT id, parent_id, slug, name FROM categories ORDER BY position, name")
     nodes = {row["id"]: Category(row["slug"], row["name"], []) for row in rows}
-    roots = []
+    roots: list[Category] = []
     for row in rows:
         parent = nodes.get(row["parent_id"])
         (roots if parent is None else parent.children).append(nodes[row["id"]])
     return roots
+
+
+async def has_category(database: Database, slug: str) -> bool:
+    """Whether there is a category of this name."""
+    return bool(await database.fetch("SELECT FROM categories WHERE slug = $1", slug))
 
 
 def _money(amount: int | None, currency: str) -> Money | None:

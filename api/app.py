@@ -1,0 +1,76 @@
+"""Wiring and lifespan of the API process, and nothing else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar, Router
+from litestar.datastructures import CacheControlHeader, State
+from litestar.di import Provide
+from litestar.static_files import create_static_files_router
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from temporalio.client import Client
+
+from api import cart, categories, checkout, context, docs, health, orders, problems, products, quote, webhooks
+from api.context import House, StrictRequest
+from api.door import Door
+from api.metrics import Meter
+from api.shelf import Shelf
+from models import logs, wire
+from models.database import Database
+from models.settings import ApiSettings, api_settings
+
+BASE = "/api/v1"
+LARGEST_BODY = 1024 * 1024
+"""Bytes; an operation that takes more says so itself."""
+REDIS_PATIENCE = 0.25
+"""Seconds: Redis only ever saves time."""
+
+ROOMS = (products, categories, cart, quote, checkout, orders, webhooks)
+"""Everything under the base path; each module lists its own `handlers`."""
+
+
+def create_app(settings: ApiSettings | None = None) -> Litestar:
+    """The API. Without `settings` it is a process of its own: it reads the environment and sets up the logs."""
+    if settings is None:
+        settings = api_settings()
+        logs.configure(settings.log_level, settings.log_format)
+    redis = Redis.from_url(
+        settings.redis_url, socket_timeout=REDIS_PATIENCE, socket_connect_timeout=REDIS_PATIENCE,
+        retry=Retry(NoBackoff(), 0),
+    )  # fmt: skip
+    shelf, meter = Shelf(redis), Meter()
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        database = Database(settings.database_url)
+        temporal = await Client.connect(
+            settings.temporal_address, namespace=settings.temporal_namespace, plugins=[wire.plugin()], lazy=True
+        )
+        app.state.house = House(settings, database, redis, temporal, shelf)
+        try:
+            yield
+        finally:
+            await database.close()
+            await redis.aclose()
+
+    app = Litestar(
+        route_handlers=[
+            Router(BASE, route_handlers=[handler for room in ROOMS for handler in room.handlers]),
+            *health.handlers, *docs.handlers, *docs.routers(),
+            create_static_files_router(
+                "/media", [settings.media_dir], name="media", include_in_schema=False,
+                cache_control=CacheControlHeader(public=True, max_age=30 * 86400),
+            ),
+        ],
+        dependencies={
+            "house": Provide(context.house, sync_to_thread=False),
+            "caller": Provide(context.caller, sync_to_thread=False),
+            "meter": Provide(lambda: meter, sync_to_thread=False, use_cache=True),
+        },
+        state=State(), lifespan=[lifespan], request_class=StrictRequest, request_max_body_size=LARGEST_BODY,
+        exception_handlers=problems.HANDLERS, openapi_config=docs.config(), logging_config=None,
+    )  # fmt: skip
+    app.asgi_handler = Door(app.asgi_handler, shelf, meter, https=settings.public_url.startswith("https://"))
+    return app

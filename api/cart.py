@@ -1,0 +1,189 @@
+"""The cart: anonymous, opened by a signed token, priced anew at every look. Only a first item writes a row."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, delete, get, patch, post
+
+from api.context import Caller, House, IdempotencyKey, StrictRequest, digest, idempotency_key
+from api.problems import refuses
+from models import logs, tokens
+from models.cart import MOST_A_LINE, MOST_SHOWN, Cart, CartLine
+from models.ids import CartId, CartItemId, new_id
+from models.money import Money, total
+from models.pricing import Totals
+from models.tables import cart as carts
+from models.tables import checkout as requests
+
+Sku = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Quantity = Annotated[int, msgspec.Meta(ge=1, le=MOST_A_LINE)]
+
+
+class AddItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """More units of a variant."""
+
+    sku: Sku
+    quantity: Quantity
+    currency: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{3}$")] | None = None
+    """ISO 4217, lower case. The first item decides it for the whole cart; left out: the shop's own, or the cart's."""
+
+
+class ChangeItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Another number of units."""
+
+    quantity: Quantity
+
+
+class CartItem(msgspec.Struct, frozen=True):
+    """One line of a cart at today's price."""
+
+    id: CartItemId
+    sku: str
+    name: str
+    quantity: int
+    unit_price: Money
+    line_total: Money
+    available: int
+    """Units that can be bought now, capped at 100."""
+
+
+class Warning(msgspec.Struct, frozen=True):
+    """Something the buyer should see before paying. `code`: `price_changed`, `not_enough_stock`, `not_on_sale`."""
+
+    code: str
+    sku: str
+    detail: str
+    facts: dict[str, Any] = {}
+    """`price_changed`: `was`, `now`; `not_enough_stock`: `quantity`, `available`."""
+
+
+class CartReply(msgspec.Struct, frozen=True):
+    """A cart. Shipping and tax are zero here: `POST /checkout/quote` knows them for an address."""
+
+    id: CartId
+    cart_token: str
+    """Send it back as header `Cart-Token`: whoever holds it holds the cart."""
+    currency: str
+    items: list[CartItem]
+    coupon: str | None
+    totals: Totals
+    warnings: list[Warning]
+
+
+@get(
+    "/cart", operation_id="readCart", tags=["Cart"], summary="The cart", responses=refuses("unavailable")
+)  # fmt: skip
+async def read_cart(house: House, caller: Caller) -> CartReply:
+    """At today's prices. Without a `Cart-Token` that we gave out: a new, empty cart."""
+    cart = await carts.read(house.database, caller.cart) if caller.cart else None
+    return reply(house, cart or _empty(caller.cart))
+
+
+@delete(
+    "/cart", operation_id="clearCart", tags=["Cart"], summary="Empty the cart", status_code=200,
+    responses=refuses("unavailable"),
+)  # fmt: skip
+async def clear_cart(house: House, caller: Caller) -> CartReply:
+    """The cart stays, and so does its token."""
+    if caller.cart is None:
+        return reply(house, _empty(None))
+    async with house.database.writing() as writer:
+        await carts.clear(writer, caller.cart)
+        cart = await carts.lock(writer, caller.cart)
+    return reply(house, cart or _empty(caller.cart))
+
+
+@post(
+    "/cart/items", operation_id="addCartItem", tags=["Cart"], summary="Put something into the cart",
+    responses=refuses("malformed", "currency_mismatch", "unknown_sku", "not_sold_in_currency", "quantity_out_of_range",
+                      "cart_full", "idempotency_key_reused", "invalid", "unsupported_media_type", "unavailable"),
+)  # fmt: skip
+async def add_item(
+    request: StrictRequest, house: House, caller: Caller, data: AddItem, idempotency: IdempotencyKey = None
+) -> Response[CartReply]:
+    """Adding again sums up. Stock is not held: that happens at checkout."""
+    key, same = idempotency_key(idempotency), digest(data)
+    cart_id = caller.cart or CartId(new_id())
+    scope = f"cart/{cart_id}/POST /cart/items" if caller.cart else f"new/{_browser(request)}/POST /cart/items"
+    async with house.database.writing() as writer:
+        known = await requests.first_time(writer, scope, key, same) if key else None
+        if known is not None:
+            return Response(known, status_code=201)
+        await carts.add(writer, cart_id, data.sku, data.quantity, data.currency, house.settings.default_currency)
+        cart = await carts.lock(writer, cart_id)
+        answer = reply(house, cart or _empty(cart_id))
+        if key:
+            await requests.keep_answer(writer, scope, key, answer)
+    return Response(answer, status_code=201)
+
+
+@patch(
+    "/cart/items/{item_id:uuid}", operation_id="changeCartItem", tags=["Cart"], summary="Change a quantity",
+    responses=refuses("malformed", "cart_item_not_found", "invalid", "unsupported_media_type", "unavailable"),
+)  # fmt: skip
+async def change_item(house: House, caller: Caller, item_id: UUID, data: ChangeItem) -> CartReply:
+    """The line gets this quantity, at today's price."""
+    cart_id = caller.cart or CartId(new_id())
+    async with house.database.writing() as writer:
+        await carts.set_quantity(writer, cart_id, CartItemId(item_id), data.quantity)
+        cart = await carts.lock(writer, cart_id)
+    return reply(house, cart or _empty(cart_id))
+
+
+@delete(
+    "/cart/items/{item_id:uuid}", operation_id="removeCartItem", tags=["Cart"], summary="Take something out",
+    status_code=200, responses=refuses("unavailable"),
+)  # fmt: skip
+async def remove_item(house: House, caller: Caller, item_id: UUID) -> CartReply:
+    """Taking out what is not (or no longer) in the cart changes nothing."""
+    if caller.cart is None:
+        return reply(house, _empty(None))
+    async with house.database.writing() as writer:
+        await carts.remove(writer, caller.cart, CartItemId(item_id))
+        cart = await carts.lock(writer, caller.cart)
+    return reply(house, cart or _empty(caller.cart))
+
+
+def reply(house: House, cart: Cart) -> CartReply:
+    """The cart as its buyer sees it."""
+    logs.bind(cart_id=cart.id)
+    currency = cart.currency or house.settings.default_currency
+    subtotal, nothing = total([line.unit_price * line.quantity for line in cart.lines], currency), Money.zero(currency)
+    return CartReply(
+        id=cart.id, cart_token=tokens.cart_token(house.settings.secret_key, cart.id), currency=currency,
+        items=[
+            CartItem(line.id, line.sku, line.name, line.quantity, line.unit_price, line.unit_price * line.quantity,
+                     min(line.available, MOST_SHOWN) if line.on_sale else 0)
+            for line in cart.lines
+        ],
+        coupon=None, totals=Totals(subtotal, nothing, nothing, nothing, subtotal),
+        warnings=[warning for line in cart.lines for warning in _warnings(line)],
+    )  # fmt: skip
+
+
+def _warnings(line: CartLine) -> list[Warning]:
+    if not line.on_sale:
+        return [Warning("not_on_sale", line.sku, f"{line.name} is no longer sold.")]
+    found = []
+    if line.unit_price != line.seen_price:
+        detail = f"{line.name} now costs {line.unit_price}, before {line.seen_price}."
+        found.append(Warning("price_changed", line.sku, detail, {"was": line.seen_price, "now": line.unit_price}))
+    if line.available < line.quantity:
+        left = min(line.available, MOST_SHOWN)
+        detail = f"Only {left} of {line.name} are left." if left else f"{line.name} is sold out."
+        facts = {"quantity": line.quantity, "available": left}
+        found.append(Warning("not_enough_stock", line.sku, detail, facts))
+    return found
+
+
+def _empty(cart: CartId | None) -> Cart:
+    return Cart(cart or CartId(new_id()), None, 1)
+
+
+def _browser(request: StrictRequest) -> str:
+    """Keeps two strangers apart who happen to begin a cart with the same poor key."""
+    return digest([request.headers.get("user-agent"), request.headers.get("accept-language")])[:16]
+
+
+handlers = [read_cart, clear_cart, add_item, change_item, remove_item]

@@ -1,0 +1,102 @@
+"""What a request brings and finds: the process's connections, who is calling, and a body read strictly."""
+
+import hashlib
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import State
+from litestar.enums import RequestEncodingType
+from litestar.params import Parameter
+from redis.asyncio import Redis
+from temporalio.client import Client
+
+from api.problems import FieldError, Invalid
+from api.shelf import Shelf
+from models import tokens
+from models.database import Database
+from models.errors import Refusal
+from models.ids import CartId, CustomerId
+from models.settings import ApiSettings
+
+
+class House(msgspec.Struct, frozen=True):
+    """All that this process holds open. Each connects when first used, so that the API starts with any of them away."""
+
+    settings: ApiSettings
+    database: Database
+    redis: Redis
+    temporal: Client
+    shelf: Shelf
+    """Catalogue answers kept ready."""
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who is asking, as far as their tokens prove it."""
+
+    cart: CartId | None = None
+    """The cart whose token they hold; None: none, or one we never gave out."""
+    customer: CustomerId | None = None
+    """The account they are signed in to."""
+
+
+CartToken = Annotated[
+    str | None, Parameter(header="Cart-Token", description="The `cart_token` of an earlier answer; without: a new cart")
+]
+OrderToken = Annotated[
+    str | None, Parameter(header="Order-Token", description="The `order_token` that the checkout's answer gave")
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Parameter(
+        header="Idempotency-Key",
+        description="1 to 255 printable ASCII characters, new for each thing you want done, such as a UUID. "
+        "The same key with the same request gets the same answer and does nothing twice.",
+    ),
+]
+
+
+def house(state: State) -> House:
+    """For handlers that ask for `house`."""
+    found: House = state.house
+    return found
+
+
+def caller(house: House, cart_token: CartToken = None) -> Caller:
+    """For handlers that ask for `caller`."""
+    return Caller(cart=tokens.read_cart_token(house.settings.secret_key, cart_token) if cart_token else None)
+
+
+def idempotency_key(given: str | None) -> str | None:
+    """The client's key, None without one. Raises: Invalid when it is no 1 to 255 printable ASCII characters."""
+    if given is not None and not (1 <= len(given) <= 255 and given.isascii() and given.isprintable()):
+        raise Invalid(FieldError("Expected 1 to 255 printable ASCII characters", parameter="Idempotency-Key"))
+    return given
+
+
+def digest(request: object) -> str:
+    """What makes two requests the same: a hash of the meaning of their bodies, not of their blanks."""
+    return hashlib.sha256(msgspec.json.encode(request, order="deterministic")).hexdigest()
+
+
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+class StrictRequest(Request[Any, Any, Any]):
+    """Reads a body exactly as its operation declares it: "2" is no number, an unknown field is no field."""
+
+    async def json(self) -> Any:
+        kind, _ = self.content_type
+        if kind and kind != RequestEncodingType.JSON and not kind.endswith("+json"):
+            raise Refusal("unsupported_media_type", "Send JSON, with `Content-Type: application/json`.")
+        field = self.route_handler.parsed_data_field
+        wanted = field.annotation if field else Any
+        decoder = _decoders.get(wanted)
+        if decoder is None:
+            decoder = _decoders[wanted] = msgspec.json.Decoder(wanted)
+        try:
+            return decoder.decode(await self.body())
+        except msgspec.ValidationError as error:
+            raise Invalid.body(error) from error
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise Refusal("malformed", f"The body is not JSON: {error}.") from error

@@ -1,0 +1,86 @@
+"""What a shopper sees of the catalogue. Prices and stock counts here are news, not promises: checkout decides."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from models.money import Money
+
+
+class Image(msgspec.Struct, frozen=True):
+    """A picture and the words that stand in for it."""
+
+    url: str
+    alt: str = ""
+
+
+class CategoryName(msgspec.Struct, frozen=True):
+    """A category as a product's page names it."""
+
+    slug: str
+    name: str
+
+
+class ProductCard(msgspec.Struct, frozen=True):
+    """A product in a list."""
+
+    slug: str
+    name: str
+    category: CategoryName
+    image: Image | None
+    price: Money
+    """Of the cheapest variant: "from" this."""
+    compare_at_price: Money | None
+    """What that variant cost before, to be shown struck through."""
+    available: int
+    """Units of all variants that can be bought now, capped at 100."""
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A card with its place in the list."""
+
+    card: ProductCard
+    at: datetime
+    id: UUID
+
+
+class Variant(msgspec.Struct, frozen=True):
+    """What is actually put into a cart."""
+
+    sku: str
+    attributes: dict[str, str]
+    price: Money | None
+    """None: not sold in the asked currency."""
+    compare_at_price: Money | None
+    available: int
+    """Units that can be bought now, capped at 100."""
+
+
+class Product(msgspec.Struct, frozen=True):
+    """A product's page."""
+
+    slug: str
+    name: str
+    description: str
+    category_path: list[CategoryName]
+    """From the outermost category to the product's own."""
+    images: list[Image]
+    """The first is the primary one."""
+    price: Money | None
+    """Of the cheapest variant; None: no variant is sold in the asked currency."""
+    compare_at_price: Money | None
+    available: int
+    """Units of all variants that can be bought now, capped at 100."""
+    variants: list[Variant]
+    featured: bool = False
+    rating: float | None = None
+    """Mean of the buyers' stars, 1 to 5; None while nobody has rated it."""
+
+
+class Category(msgspec.Struct, frozen=True):
+    """A category with everything below it."""
+
+    slug: str
+    name: str
+    children: list["Category"] = []
