@@ -9,10 +9,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import httpx
 import msgspec
 
 from dev.stripe.errors import Obj
+from dev.stripe.poster import Poster
 from dev.stripe.store import Store
 
 AT_ONCE = 16
@@ -116,10 +116,10 @@ class Webhooks:
 
     async def run(self) -> None:
         """Deliver what is due until cancelled."""
-        async with httpx.AsyncClient(timeout=TIMEOUT) as client:
+        async with Poster(TIMEOUT) as poster:
             try:
                 while True:
-                    pause = self.start_due(client)
+                    pause = self.start_due(poster)
                     self.wake.clear()
                     try:
                         await asyncio.wait_for(self.wake.wait(), pause)
@@ -130,14 +130,14 @@ class Webhooks:
                     task.cancel()
                 await asyncio.gather(*self.sending, return_exceptions=True)
 
-    def start_due(self, client: httpx.AsyncClient) -> float | None:
+    def start_due(self, poster: Poster) -> float | None:
         """Start the deliveries that are due; how long until the next one is (None: none waits)."""
         while self.queue and len(self.sending) < AT_ONCE:
             wait = self.queue[0][0] - time.time()
             if wait > 0:
                 return wait
             _, id, event = heapq.heappop(self.queue)
-            task = asyncio.create_task(self.deliver(client, id, event))
+            task = asyncio.create_task(self.deliver(poster, id, event))
             self.sending.add(task)
             task.add_done_callback(self.delivered)
         return None
@@ -146,7 +146,7 @@ class Webhooks:
         self.sending.discard(task)
         self.wake.set()
 
-    async def deliver(self, client: httpx.AsyncClient, id: int, event: str) -> None:
+    async def deliver(self, poster: Poster, id: int, event: str) -> None:
         rows = list(self.store.rows("SELECT body FROM objects WHERE id = ?", event))
         if not rows:
             return
@@ -159,8 +159,8 @@ class Webhooks:
         }
         answer, error = None, None
         try:
-            answer = (await client.post(self.policy.url, content=payload, headers=headers)).status_code
-        except httpx.HTTPError as failure:
+            answer = await poster.post(self.policy.url, payload, headers)
+        except (OSError, EOFError, ValueError, IndexError, asyncio.LimitOverrunError) as failure:
             error = repr(failure)
         self.record(id, event, answer, error)
 
