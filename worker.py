@@ -41,12 +41,13 @@ GRACE = timedelta(seconds=15)
 """How long a stopping worker lets running activities finish."""
 
 
-def activities(settings: WorkerSettings, database: Database) -> dict[str, list[Callable[..., Any]]]:
+def activities(
+    settings: WorkerSettings, database: Database, payments: PaymentActivities
+) -> dict[str, list[Callable[..., Any]]]:
     """All activities by task queue. Local ones run on the queue of their workflow."""
     checkout = CheckoutActivities(database, settings.payment_window)
     orders = OrderActivities(database)
     outbox = OutboxActivities(database)
-    payments = PaymentActivities(settings.stripe_secret_key, settings.stripe_api_base)
     mail = MailActivities(settings.smtp_url, settings.mail_from)
     return {
         ORDERS: [
@@ -61,7 +62,15 @@ def activities(settings: WorkerSettings, database: Database) -> dict[str, list[C
     }  # fmt: skip
 
 
-def workers(client: Client, settings: WorkerSettings, database: Database, **options: Any) -> list[Worker]:
+def workers(
+    client: Client,
+    settings: WorkerSettings,
+    database: Database,
+    payments: PaymentActivities,
+    *,
+    grace: timedelta = GRACE,
+    **options: Any,
+) -> list[Worker]:
     """One worker a task queue; workflows live on the first."""
     return [
         Worker(
@@ -70,10 +79,10 @@ def workers(client: Client, settings: WorkerSettings, database: Database, **opti
             workflows=WORKFLOWS if queue == ORDERS else (),
             activities=functions,
             sticky_queue_schedule_to_start_timeout=STICKY,
-            graceful_shutdown_timeout=GRACE,
+            graceful_shutdown_timeout=grace,
             **options,
         )
-        for queue, functions in activities(settings, database).items()
+        for queue, functions in activities(settings, database, payments).items()
     ]
 
 
@@ -125,8 +134,9 @@ async def run(settings: WorkerSettings) -> None:
     client = await connect(settings)
     await register_search_attributes(client, settings.temporal_namespace)
     database = Database(settings.database_url)
+    payments = PaymentActivities(settings.stripe_secret_key, settings.stripe_api_base)
     running = AsyncExitStack()
-    for worker in workers(client, settings, database):
+    for worker in workers(client, settings, database, payments):
         await running.enter_async_context(worker)
     await client.start_workflow(
         Notify.run,
@@ -142,6 +152,7 @@ async def run(settings: WorkerSettings) -> None:
     try:
         async with asyncio.timeout(GRACE.total_seconds() + 3):
             await running.aclose()
+            await payments.close()
             await database.close()
     except TimeoutError:
         log.warning("worker left with work in hand; another worker takes it over")

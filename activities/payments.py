@@ -73,13 +73,18 @@ class PaymentActivities:
 
     def __init__(self, secret_key: str, base: str | None = None) -> None:
         addresses: Any = {"api": base} if base else None
+        self._http = stripe.HTTPXClient(timeout=CALL_TIMEOUT)
         self._stripe = stripe.StripeClient(
             secret_key,
             base_addresses=addresses,
             max_network_retries=0,  # Temporal is the one who retries
-            http_client=stripe.HTTPXClient(timeout=CALL_TIMEOUT),
+            http_client=self._http,
         )
         self._quick_calls = 0
+
+    async def close(self) -> None:
+        """Hand the connections back."""
+        await self._http.close_async()
 
     @activity.defn
     async def authorize_payment_now(self, request: AuthorizePayment) -> ProviderPayment:

@@ -2,12 +2,10 @@
 
 from contextlib import suppress
 from datetime import timedelta
-from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, cast
 
 import msgspec
-from litestar import Request, Response, post
-from litestar.params import Parameter
+from litestar import Response, post
 from temporalio.client import (
     WithStartWorkflowOperation,
     WorkflowExecutionStatus,
@@ -18,7 +16,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import TemporalError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.context import House, idempotency_key
+from api.context import Caller, House, IdempotencyKey, digest
 from api.replies import CheckoutReply, reply_to
 from models import clock, logs, tokens
 from models.address import Address
@@ -73,23 +71,17 @@ ATTEMPTS = 3
     status_code=201,
 )
 async def check_out(
-    request: Request[object, object, object],
-    house: House,
-    data: CheckoutBody,
-    cart_token: Annotated[str | None, Parameter(header="Cart-Token")] = None,
-    idempotency: Annotated[str | None, Parameter(header="Idempotency-Key")] = None,
+    house: House, caller: Caller, data: CheckoutBody, idempotency_key: IdempotencyKey = None
 ) -> Response[CheckoutReply]:
     """Answers 201 as soon as the outcome is known, 202 with the order's URL when it is not known within the budget.
 
     Send the same request again as often as you like: the same cart is bought once.
     """
-    cart_id = tokens.read_cart_token(house.settings.secret_key, cart_token) if cart_token else None
+    cart_id, key, meant = caller.cart, idempotency_key, digest(data)
     if cart_id is None:
         raise Refusal("cart_empty", "There is nothing in this cart.")
-    digest = sha256(msgspec.json.encode(data, order="deterministic")).hexdigest()
-    key = idempotency_key(idempotency)
     for _ in range(ATTEMPTS):
-        cart, attempt = await _attempt(house, cart_id, key, digest)
+        cart, attempt = await _attempt(house, cart_id, key, meant)
         number = tokens.order_number(house.settings.secret_key, workflow_id(cart_id, attempt))
         logs.bind(order=number)
         purchase = Purchase(
@@ -97,17 +89,17 @@ async def check_out(
             shipping_address=data.shipping_address, billing_address=data.billing_address or data.shipping_address,
             shipping_method=data.shipping_method, expected_total=data.expected_total,
             payment=PaymentChoice(data.payment.provider, data.payment.payment_method, data.payment.save),
-            digest=digest, key=key or f"body:{digest}",
+            digest=meant, key=key or f"body:{meant}",
         )  # fmt: skip
         answer = await _ask_owner(house, purchase, cart)
         if answer is not None:
-            if isinstance(answer, OrderState) and answer.digest != digest:
+            if isinstance(answer, OrderState) and answer.digest != meant:
                 raise await _another_request(house, purchase)
             return reply_to(house, number, answer)
     raise Unavailable("checkout", "this cart is being checked out by someone else; try again")
 
 
-async def _attempt(house: House, cart_id: CartId, key: str | None, digest: str) -> tuple[Cart | None, int]:
+async def _attempt(house: House, cart_id: CartId, key: str | None, meant: str) -> tuple[Cart | None, int]:
     """The cart and the number of the checkout that this request means: the one it began before, or the next one.
 
     Raises: Refusal `idempotency_key_reused`, `cart_empty`, or what an earlier try under the same key was refused for.
@@ -117,9 +109,9 @@ async def _attempt(house: House, cart_id: CartId, key: str | None, digest: str) 
     if past is None and cart is not None and not cart.lines and key is None:
         # Bought a moment ago, and the answer got lost on the way to a client that sends no key.
         past = await checkouts.by_attempt(house.database, cart_id, cart.attempt - 1)
-        past = past if past and past.digest == digest else None
+        past = past if past and past.digest == meant else None
     if past is not None:
-        if past.digest != digest:
+        if past.digest != meant:
             raise Refusal("idempotency_key_reused", "This Idempotency-Key was used with another checkout.")
         if past.refusal:
             raise Refusal(past.refusal["code"], past.refusal["detail"], **past.refusal["facts"])
@@ -162,14 +154,14 @@ async def _answered(
 ) -> OrderState:
     """One update-with-start."""
     try:
-        answer: OrderState = await house.temporal.execute_update_with_start_workflow(
+        answer = await house.temporal.execute_update_with_start_workflow(
             Order.await_checkout,
             AwaitCheckout(purchase.digest),
             start_workflow_operation=start,
             id=purchase.key,
             rpc_timeout=house.settings.answer_budget,
         )
-        return answer
+        return cast(OrderState, answer)  # the SDK's types say coroutine for an update that has a description
     except TemporalError:
         with suppress(TemporalError):  # it failed alike; unread it would be logged as never retrieved
             await start.workflow_handle()

@@ -1,6 +1,5 @@
 """The buyer's orders: read from Postgres, steered by messages to their workflow."""
 
-from hashlib import sha256
 from typing import Annotated
 
 import msgspec
@@ -10,7 +9,7 @@ from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeou
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.checkout import PaymentMethod
-from api.context import House, idempotency_key
+from api.context import House, IdempotencyKey, OrderToken, digest
 from api.replies import CheckoutReply, OrderReply, nothing_yet, order_reply, reply_to
 from models import logs, tokens
 from models.errors import Refusal, Unavailable, refusal_of
@@ -22,8 +21,6 @@ from models.tables import order as orders
 from workflows.order import CancelCheckout, Order, OrderState, PayOrder
 
 Number = Annotated[str, Parameter(pattern=r"^HF-[2-9A-HJ-NP-Z]{5}-[2-9A-HJ-NP-Z]{5}$", description="HF-XXXXX-XXXXX")]
-OrderToken = Annotated[str | None, Parameter(header="Order-Token")]
-IdempotencyKey = Annotated[str | None, Parameter(header="Idempotency-Key")]
 
 
 class AnotherMethod(msgspec.Struct, forbid_unknown_fields=True):
@@ -76,26 +73,29 @@ async def read_events(house: House, number: Number, order_token: OrderToken = No
 
 @post("/orders/{number:str}/pay", tags=["Orders"], summary="Pay with another method", status_code=200)
 async def pay_order(
-    house: House, number: Number, data: PayBody, order_token: OrderToken = None, idempotency: IdempotencyKey = None
+    house: House, number: Number, data: PayBody, order_token: OrderToken = None, idempotency_key: IdempotencyKey = None
 ) -> Response[CheckoutReply]:
     """For an order that waits for its payment: answers as checkout does."""
     order = await _find(house, number, order_token)
-    digest = _digest(data)
-    wish = PayOrder(digest, data.payment.payment_method, data.payment.save)
-    answer = await _command(house, order, Order.pay, wish, f"pay:{idempotency_key(idempotency) or new_id()}")
+    wish = PayOrder(digest(data), data.payment.payment_method, data.payment.save)
+    answer = await _command(house, order, Order.pay, wish, f"pay:{idempotency_key or new_id()}")
     if answer is None:
-        answer = OrderState(order.number, digest, OrderStatus.PENDING, "pending", order.totals.total)  # type: ignore[arg-type]
+        answer = OrderState(order.number, wish.digest, OrderStatus.PENDING, "pending", order.totals.total)  # type: ignore[arg-type]
     return reply_to(house, order.number, answer, done=200)
 
 
 @post("/orders/{number:str}/cancel", tags=["Orders"], summary="Cancel an order", status_code=200)
 async def cancel_order(
-    house: House, number: Number, data: CancelBody, order_token: OrderToken = None, idempotency: IdempotencyKey = None
+    house: House,
+    number: Number,
+    data: CancelBody,
+    order_token: OrderToken = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[OrderReply]:
     """While it is not paid. 202: asked for, and the payment is still being given up."""
     order = await _find(house, number, order_token)
-    wish = CancelCheckout(_digest(data), data.reason, "buyer")
-    answer = await _command(house, order, Order.cancel, wish, f"cancel:{idempotency_key(idempotency) or new_id()}")
+    wish = CancelCheckout(digest(data), data.reason, "buyer")
+    answer = await _command(house, order, Order.cancel, wish, f"cancel:{idempotency_key or new_id()}")
     now = await orders.find(house.database, order.number)
     return Response(order_reply(now or order), status_code=200 if answer else 202)
 
@@ -139,10 +139,6 @@ def _admit(house: House, number: str, token: str | None) -> None:
     logs.bind(order=number)
     if token is None or not tokens.opens_order(house.settings.secret_key, OrderNumber(number), token):
         raise Refusal("order_not_found", "There is no such order, or it is not yours to see.")
-
-
-def _digest(body: msgspec.Struct) -> str:
-    return sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
 
 
 handlers = [read_order, read_events, pay_order, cancel_order]

@@ -67,7 +67,7 @@ async def stripe_webhook(request: Request[Any, Any, Any], house: House) -> Respo
     except (stripe.SignatureVerificationError, UnicodeDecodeError) as error:
         raise Refusal("signature_invalid", "The signature is missing, wrong or too old.") from error
     except msgspec.DecodeError as error:
-        raise Refusal("event_malformed", "This is not an event.") from error
+        raise Refusal("malformed", "This is not an event.") from error
     return Response(Received(await _take_in(house, event, text)))
 
 

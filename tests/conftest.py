@@ -1,0 +1,153 @@
+"""Real servers for every test: Postgres, Temporal and Redis once a session, simulators and a whole house once a worker.
+
+`database` is a fresh, migrated database of this test alone. `flow` runs our workflows in this process on skipped time.
+`house` is the shop as processes, spoken to over HTTP; tests share it, so they bring their own goods.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack
+from datetime import timedelta
+
+import pytest
+from temporalio.client import Client
+from temporalio.testing import TimeSkipper
+
+import worker
+from activities.payments import PaymentActivities
+from dev import postgres
+from dev.stack import Stack, embedded
+from dev.stripe.remote import SimulatorControl
+from models import wire
+from models.database import Database
+from models.settings import WorkerSettings, worker_settings
+from tests import shop
+from tests.flow import Flow
+from tests.premises import House
+
+_HANDED_OVER = "HOLDFAST_TEST_PARTS"
+_parts = ExitStack()
+
+
+def _worker_names(config: pytest.Config) -> list[str]:
+    count = config.getoption("numprocesses", default=None) or 0
+    return [f"gw{index}" for index in range(int(count))] or ["master"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start what all tests share, once, in the process that hands out the tests."""
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    namespaces = [f"{kind}-{name}" for name in _worker_names(config) for kind in ("flow", "house")]
+    shared = _parts.enter_context(
+        embedded({"postgres", "temporal", "redis"}, namespaces=["default", *namespaces], template=True)
+    )
+    os.environ[_HANDED_OVER] = json.dumps(shared.environment(only=shared.running))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop it, also when tests failed or were interrupted."""
+    if not hasattr(config, "workerinput"):
+        _parts.close()
+
+
+@pytest.fixture(scope="session")
+def parts() -> dict[str, str]:
+    """Addresses of the shared servers, as the variables that API and worker read."""
+    handed_over: dict[str, str] = json.loads(os.environ[_HANDED_OVER])
+    return handed_over
+
+
+@pytest.fixture(scope="session")
+def worker_name() -> str:
+    """Which of the parallel test processes this is."""
+    return os.environ.get("PYTEST_XDIST_WORKER", "master")
+
+
+@pytest.fixture
+def database_url(parts: dict[str, str]) -> Iterator[str]:
+    """A fresh database with all tables and no rows; gone after the test."""
+    url = postgres.fresh_database(parts["DATABASE_URL"])
+    yield url
+    postgres.drop_database(url)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The doors to it."""
+    opened = Database(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session")
+def simulators(parts: dict[str, str]) -> Iterator[Stack]:
+    """Stripe and a mail server for tests without a house; Stripe's webhooks go nowhere."""
+    with embedded({"stripe", "mail"}, given=parts) as stack:
+        yield stack
+
+
+@pytest.fixture
+async def stripe(simulators: Stack) -> AsyncIterator[SimulatorControl]:
+    """The simulator's controls, with nothing ordered."""
+    control = SimulatorControl(simulators.urls["stripe"])
+    await control.clear()
+    yield control
+    await control.clear()
+    await control.close()
+
+
+@pytest.fixture
+def settings(parts: dict[str, str], simulators: Stack, database_url: str, worker_name: str) -> WorkerSettings:
+    """A worker's settings for this test's database."""
+    return worker_settings(
+        {
+            **simulators.environment(),
+            **parts,
+            "DATABASE_URL": database_url,
+            "TEMPORAL_NAMESPACE": f"flow-{worker_name}",
+            "WORKER_METRICS_PORT": "",
+        }
+    )
+
+
+@pytest.fixture
+async def flow(settings: WorkerSettings, database: Database, stripe: SimulatorControl) -> AsyncIterator[Flow]:
+    """Our workflows and activities in this process, an open shop, and time that can be skipped."""
+    client = await Client.connect(
+        settings.temporal_address, namespace=settings.temporal_namespace, plugins=[wire.plugin()]
+    )
+    await worker.register_search_attributes(client, settings.temporal_namespace)
+    async with database.writing() as writer:
+        await shop.open_shop(writer)
+    skipper = TimeSkipper(client)
+    payments = PaymentActivities(settings.stripe_secret_key, settings.stripe_api_base)
+    async with AsyncExitStack() as running:
+        running.push_async_callback(payments.close)
+        for each in worker.workers(
+            client, settings, database, payments, grace=timedelta(0), workflow_failure_exception_types=[Exception]
+        ):
+            await running.enter_async_context(each)
+        opened = Flow(skipper, database, stripe)
+        yield opened
+        await opened.close()
+
+
+@pytest.fixture(scope="session")
+def house(parts: dict[str, str], worker_name: str) -> Iterator[House]:
+    """API, worker, Stripe and mail as processes on a database of their own."""
+    url = postgres.fresh_database(parts["DATABASE_URL"])
+    given = {**parts, "DATABASE_URL": url, "TEMPORAL_NAMESPACE": f"house-{worker_name}"}
+
+    async def open_shop() -> None:
+        database = Database(url)
+        async with database.writing() as writer:
+            await shop.open_shop(writer)
+        await database.close()
+
+    asyncio.run(open_shop())
+    with embedded({"stripe", "mail", "worker", "api"}, given=given) as stack:
+        yield House(stack, url)
+    postgres.drop_database(url)

@@ -1,0 +1,95 @@
+"""Orders driven without HTTP: our workflows and activities in the test's process, on time that can be skipped."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, cast
+
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.testing import TimeSkipper
+
+from dev.stripe.remote import SimulatorControl
+from models import clock
+from models.checkout import PaymentChoice
+from models.database import Database
+from models.ids import CartId
+from models.money import Money
+from models.order import OrderStatus, workflow_id
+from tests import shop
+from workflows import visibility
+from workflows.order import AwaitCheckout, Order, OrderState
+from workflows.patience import ORDERS
+
+Handle = WorkflowHandle[Order, OrderState]
+
+
+class Flow:
+    """A shop whose orders live in this process."""
+
+    def __init__(self, skipper: TimeSkipper, database: Database, stripe: SimulatorControl) -> None:
+        self.skipper = skipper
+        self.database = database
+        self.stripe = stripe
+        self._handles: list[Handle] = []
+
+    @property
+    def client(self) -> Client:
+        """Starts workflows whose time can be skipped."""
+        return self.skipper.client
+
+    async def cart(self, wanted: Mapping[str, int], currency: str = "usd") -> CartId:
+        """A cart with these units."""
+        return await shop.fill_cart(self.database, wanted, currency)
+
+    async def begin(self, cart: CartId, total: int, method: str | None = "pm_card_visa", **changes: Any) -> Handle:
+        """Start an order and do not wait for it. Time runs as usual until `fast_forward`."""
+        bought = shop.purchase(cart, Money(total, "usd"), **{"payment": PaymentChoice(method=method), **changes})
+        with self.skipper.with_time_skipping_disabled():
+            handle = await self.client.start_workflow(
+                Order.run, bought, id=workflow_id(cart, bought.attempt), task_queue=ORDERS,
+                search_attributes=visibility.at_start(cart, bought.expected_total, clock.now()),
+            )  # fmt: skip
+        self._handles.append(handle)
+        return handle
+
+    async def buy(
+        self, cart: CartId, total: int, method: str | None = "pm_card_visa", **changes: Any
+    ) -> tuple[Handle, OrderState]:
+        """Check out as the API does; the order and its answer."""
+        bought = shop.purchase(cart, Money(total, "usd"), **{"payment": PaymentChoice(method=method), **changes})
+        with self.skipper.with_time_skipping_disabled():
+            start = WithStartWorkflowOperation(
+                Order.run, bought, id=workflow_id(cart, bought.attempt), task_queue=ORDERS,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                search_attributes=visibility.at_start(cart, bought.expected_total, clock.now()),
+            )  # fmt: skip
+            answer = await self.client.execute_update_with_start_workflow(
+                Order.await_checkout, AwaitCheckout(bought.digest), start_workflow_operation=start, id=bought.key,
+                rpc_timeout=timedelta(seconds=20),
+            )  # fmt: skip
+            handle = await start.workflow_handle()
+        self._handles.append(handle)
+        return handle, cast(OrderState, answer)  # the SDK's types say coroutine
+
+    async def fast_forward(self, handle: Handle, by: timedelta) -> None:
+        """Let this order's time pass: its timers and pauses end, its activities really run."""
+        await self.skipper.fast_forward(handle, by)
+
+    async def until(self, handle: Handle, status: OrderStatus, within: float = 20) -> OrderState:
+        """Wait until the order says that it has `status`."""
+        async with asyncio.timeout(within):
+            while (seen := cast(OrderState, await handle.query(Order.state))).status is not status:
+                await asyncio.sleep(0.02)
+        return seen
+
+    async def intents(self, number: str) -> list[dict[str, Any]]:
+        """What the provider holds for one order."""
+        return await self.stripe.ledger(order=number)
+
+    async def close(self) -> None:
+        """End what a test left open, so that the next one's worker does not take it up."""
+        for handle in self._handles:
+            if (await handle.describe()).close_time is None:
+                await handle.terminate("the test is over")

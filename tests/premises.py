@@ -1,0 +1,130 @@
+"""The whole house over HTTP, as a shopper's client sees it: a few verbs so that a journey reads as a story."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+import anyio
+import httpx
+from temporalio.client import Client
+
+from dev.stack import Stack
+from dev.stripe.remote import SimulatorControl
+from models import wire
+from models.database import Database
+from tests import shop
+
+NEW_YORK = {
+    "full_name": "Ada Lovelace", "line1": "1 Main St", "city": "New York", "postal_code": "10001", "country": "US",
+    "region": "NY",
+}  # fmt: skip
+
+
+class House:
+    """A running shop and the keys to all its rooms."""
+
+    def __init__(self, stack: Stack, database_url: str) -> None:
+        self.stack = stack
+        self.environment = stack.environment()
+        self.database_url = database_url
+        self.api = stack.urls["api"] + "/api/v1"
+        self.root = stack.urls["api"]
+
+    def client(self, **headers: str) -> httpx.AsyncClient:
+        """A shopper's connection."""
+        return httpx.AsyncClient(base_url=self.api, headers=headers, timeout=30)
+
+    def database(self) -> Database:
+        """The doors to the shop's rows; close it."""
+        return Database(self.database_url)
+
+    def stripe(self) -> SimulatorControl:
+        """The payment provider's controls; close it."""
+        return SimulatorControl(self.stack.urls["stripe"])
+
+    async def temporal(self) -> Client:
+        """A client of the shop's namespace."""
+        return await Client.connect(
+            self.environment["TEMPORAL_ADDRESS"],
+            namespace=self.environment["TEMPORAL_NAMESPACE"],
+            plugins=[wire.plugin()],
+        )
+
+    async def stock(self, units: int, price: Mapping[str, int] | None = None) -> str:
+        """Goods of this test alone; their SKU."""
+        sku = f"T-{uuid4().hex[:12]}".upper()
+        database = self.database()
+        async with database.writing() as writer:
+            await shop.stock_product(writer, sku, units, price)
+        await database.close()
+        return sku
+
+    async def letters(self, number: str) -> list[dict[str, Any]]:
+        """Mails about one order that have arrived so far."""
+        async with httpx.AsyncClient() as client:
+            found = (await client.get(f"{self.stack.urls['mails']}/messages")).json()
+        return [letter for letter in found if number in letter["subject"]]
+
+
+class Shopper:
+    """One buyer with one cart."""
+
+    def __init__(self, house: House, client: httpx.AsyncClient) -> None:
+        self.house = house
+        self.http = client
+        self.cart_token = ""
+
+    async def put(self, sku: str, quantity: int = 1, **more: Any) -> dict[str, Any]:
+        """Put goods into the cart."""
+        headers = {"Cart-Token": self.cart_token} if self.cart_token else {}
+        answer = await self.http.post("/cart/items", json={"sku": sku, "quantity": quantity, **more}, headers=headers)
+        assert answer.status_code == 201, answer.text
+        cart: dict[str, Any] = answer.json()
+        self.cart_token = cart["cart_token"]
+        return cart
+
+    async def quote(self, address: Mapping[str, str] = NEW_YORK) -> dict[str, Any]:
+        """The total, shipped by the cheapest method."""
+        answer = await self.http.post(
+            "/checkout/quote", json={"shipping_address": address}, headers={"Cart-Token": self.cart_token}
+        )
+        assert answer.status_code == 200, answer.text
+        quoted: dict[str, Any] = answer.json()["totals"]["total"]
+        return quoted
+
+    def order_form(
+        self, total: Mapping[str, Any], method: str | None = "pm_card_visa", **changes: Any
+    ) -> dict[str, Any]:
+        """The body of a checkout."""
+        payment: dict[str, Any] = {"provider": "stripe"}
+        if method:
+            payment["payment_method"] = method
+        return {
+            "email": "ada@example.com", "shipping_address": NEW_YORK, "shipping_method": "standard",
+            "expected_total": total, "payment": payment, **changes,
+        }  # fmt: skip
+
+    async def check_out(self, form: Mapping[str, Any], key: str | None = None) -> httpx.Response:
+        """Send the checkout."""
+        headers = {"Cart-Token": self.cart_token, **({"Idempotency-Key": key} if key else {})}
+        return await self.http.post("/checkout", json=form, headers=headers)
+
+    async def buy(self, sku: str, quantity: int = 1, method: str | None = "pm_card_visa") -> httpx.Response:
+        """Cart, quote and checkout in one go."""
+        await self.put(sku, quantity)
+        return await self.check_out(self.order_form(await self.quote(), method))
+
+    async def order(self, placed: Mapping[str, Any]) -> dict[str, Any]:
+        """The order as its buyer sees it now."""
+        headers = {"Order-Token": placed["order_token"]}
+        answer = await self.http.get(f"/orders/{placed['number']}", headers=headers)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def order_when(self, placed: Mapping[str, Any], status: str, within: float = 20) -> dict[str, Any]:
+        """The order as soon as it has `status`."""
+        with anyio.fail_after(within):
+            while (found := await self.order(placed))["status"] != status:
+                await anyio.sleep(0.05)
+        return found
