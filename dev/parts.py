@@ -2,16 +2,12 @@
 
 import shutil
 import signal
-import socket
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
-from dev import postgres, temporal
+from dev import knock, postgres, temporal
 from dev.ports import HOST
 from dev.site import Site
 
@@ -47,25 +43,6 @@ class Part:
     withheld: frozenset[str] = frozenset()
     """Variables it must not see."""
     refuses_root: bool = False
-
-
-def _answers(url: str, *, status: int = 200) -> bool:
-    with suppress(httpx.HTTPError):
-        return httpx.get(url, timeout=2, trust_env=False).status_code == status
-    return False
-
-
-def _listens(port: int) -> bool:
-    with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
-        return True
-    return False
-
-
-def _pongs(port: int) -> bool:
-    with suppress(OSError), socket.create_connection((HOST, port), timeout=1) as connection:
-        connection.sendall(b"PING\r\n")
-        return connection.recv(16).startswith(b"+PONG")
-    return False
 
 
 def _redis(site: Site) -> list[str]:
@@ -126,21 +103,21 @@ PARTS: dict[str, Part] = {
         ports=("redis",),
         provides=frozenset({"REDIS_URL"}),
         argv=_redis,
-        ready=lambda site, _: _pongs(site.ports.redis),
+        ready=lambda site, _: knock.pongs(site.ports.redis),
     ),
     "stripe": Part(
         title="Stripe simulator",
         ports=("stripe",),
         provides=frozenset({"STRIPE_API_BASE", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"}),
         argv=_stripe,
-        ready=lambda site, _: _listens(site.ports.stripe),
+        ready=lambda site, _: knock.listens(site.ports.stripe),
     ),
     "mail": Part(
         title="mail sink",
         ports=("mail", "smtp"),
         provides=frozenset({"SMTP_URL"}),
         argv=_mail,
-        ready=lambda site, _: _answers(f"{site.urls['mails']}/messages"),
+        ready=lambda site, _: knock.answers(f"{site.urls['mails']}/messages"),
     ),
     "worker": Part(
         title="worker",
@@ -159,7 +136,7 @@ PARTS: dict[str, Part] = {
         title="API",
         ports=("api",),
         argv=_api,
-        ready=lambda site, _: _answers(f"{site.urls['api']}/health/ready"),
+        ready=lambda site, _: knock.answers(f"{site.urls['api']}/health/ready"),
         grace=15,
         withheld=INTERNAL,
     ),

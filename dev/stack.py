@@ -36,7 +36,7 @@ from models.settings import KNOWN
 
 ROOT = Path(__file__).resolve().parent.parent
 START_LIMIT = 60.0  # seconds for a part to become ready
-_POLL = 0.03  # seconds between two looks
+_POLL = 0.05  # seconds between two looks
 _LINGER = 3.0  # seconds a port may stay taken by a process that is just ending
 
 
@@ -220,10 +220,11 @@ class Stack:
     def _check(self, waiting: Sequence[str]) -> None:
         if self.interrupted():
             raise Failed("interrupted")
+        for name, child in self._children.items():
+            if not child.alive:
+                raise Failed(f"{name} {child.how_it_ended()} during the start; {self._last_words(name)}")
         for name in waiting:
             child = self._children[name]
-            if not child.alive:
-                raise Failed(f"{name} {child.how_it_ended()} while starting; {self._last_words(name)}")
             if time.time() - child.started_at > START_LIMIT:
                 raise Failed(f"{name} is not ready after {START_LIMIT:.0f} s; {self._last_words(name)}")
 

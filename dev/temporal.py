@@ -3,13 +3,10 @@
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import httpx
-
+from dev import knock
 from dev.ports import HOST, Ports
 
 SEARCH_ATTRIBUTES = {
@@ -58,12 +55,12 @@ def arguments(database: Path, ports: Ports, *, durable: bool, namespaces: Sequen
 
 def answers(ui_url: str, namespaces: Sequence[str]) -> bool:
     """Does the server serve these namespaces, and the UI too?"""
-    return all(_ask(f"{ui_url}/api/v1/namespaces/{name}") is not None for name in namespaces)
+    return all(knock.reply(f"{ui_url}/api/v1/namespaces/{name}") is not None for name in namespaces)
 
 
 def is_polled(ui_url: str, namespace: str, task_queue: str, since: float) -> bool:
     """Has a worker asked for workflow tasks of this queue since then (seconds since the epoch)?"""
-    answer = _ask(f"{ui_url}/api/v1/namespaces/{namespace}/task-queues/{task_queue}?taskQueueType=1") or {}
+    answer = knock.reply(f"{ui_url}/api/v1/namespaces/{namespace}/task-queues/{task_queue}?taskQueueType=1") or {}
     seen = (poller.get("lastAccessTime", "") for poller in answer.get("pollers", []))
     return any(datetime.fromisoformat(when).timestamp() >= since for when in seen if when)
 
@@ -88,15 +85,6 @@ def _run(address: str, namespace: str, *arguments: str) -> str:
     if done.returncode != 0:
         raise Failed(done.stderr.strip())
     return done.stdout
-
-
-def _ask(url: str) -> dict[str, Any] | None:
-    with suppress(httpx.HTTPError, ValueError):
-        answer = httpx.get(url, timeout=2, trust_env=False)
-        if answer.status_code == 200:
-            body: dict[str, Any] = answer.json()
-            return body
-    return None
 
 
 def _flags(flag: str, values: Iterable[str]) -> list[str]:

@@ -32,7 +32,7 @@ class Terminal:
         """`python -m dev up` until it is ready; without names, with all parts."""
         with (self.home.parent / f"{self.home.name}.out").open("a") as log:
             self.supervisor = self._popen("up", *(("--only", *parts) if parts else ()), stdout=log)
-        eventually(lambda: self.pid("supervisor") == self._pid() and self.said().endswith("the state stays.\n"))
+        eventually(lambda: self.pid("supervisor") == self._pid() and self.said().endswith("the state stays.\n"), 90)
 
     def run(self, *arguments: str) -> tuple[int, str]:
         """A command that ends by itself: its exit code and what it said."""

@@ -122,7 +122,7 @@ def test_a_part_that_cannot_start_says_why(tmp_path: Path) -> None:
     """Given state a part cannot read, when it is started, then the failure says how it ended and what its log says."""
     broken = Stack(Site(tmp_path, Ports.free()))
     (tmp_path / "temporal.db").write_text("no database at all")
-    with broken, pytest.raises(Failed, match=r"(?s)temporal exited with 1 while starting; the end of .*temporal.log"):
+    with broken, pytest.raises(Failed, match=r"(?s)temporal exited with 1 during the start; the end of .*temporal.log"):
         broken.start("temporal")
 
 
