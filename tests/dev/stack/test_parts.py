@@ -110,8 +110,11 @@ def test_environment_of_neighbours_can_be_handed_over(stack: Stack, tmp_path: Pa
     assert beside.environment()["SMTP_URL"] != stack.environment()["SMTP_URL"]
 
 
-def test_a_part_whose_port_is_taken_does_not_start(stack: Stack, tmp_path: Path) -> None:
+def test_a_part_whose_port_is_taken_does_not_start(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Given a port somebody else answers on, when a part is started on it, then it is refused, by port and name."""
+    monkeypatch.setattr("dev.stack._LINGER", 0.1)
     second = Stack(Site(tmp_path, stack.site.ports))
     with pytest.raises(Failed, match=f"redis cannot start: port {stack.site.ports.redis} is taken"):
         second.start("redis")
