@@ -122,15 +122,17 @@ async def listed(
     if after is not None:
         arguments += (after.at, after.id)
     rows = await database.fetch(_LISTS[category is not None, after is not None], *arguments)
+    names: dict[str, CategoryName] = {}
     return [
         Listed(
             ProductCard(
-                slug, name, CategoryName(category_slug, category_name), _image(image) if image else None,
+                slug, name, names.get(category) or names.setdefault(category, CategoryName(category, category_name)),
+                _image(image) if image else None,
                 Money(price, currency), None if before is None else Money(before, currency), _shown(available),
             ),
             at, id,
         )
-        for id, at, slug, name, category_slug, category_name, image, (price, before), available in rows
+        for id, at, slug, name, category, category_name, image, (price, before), available in rows
     ]  # fmt: skip
 
 
@@ -179,4 +181,4 @@ def _money(amount: int | None, currency: str) -> Money | None:
 
 
 def _shown(available: int | None) -> int:
-    return min(max(available or 0, 0), MOST_SHOWN)
+    return 0 if not available or available < 0 else available if available < MOST_SHOWN else MOST_SHOWN
