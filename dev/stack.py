@@ -246,16 +246,18 @@ def embedded(
     home: Path | None = None,
     namespaces: Sequence[str] = ("default",),
     template: bool = False,
+    durable: bool = False,
 ) -> Iterator[Stack]:
     """These parts on free ports, in a folder that vanishes with them, ready when the block begins.
 
     given: the variables of parts that run elsewhere. template: also migrate the database that `fresh_database`
     copies; `holdfast` itself is made and migrated when API or worker are among the parts and no DATABASE_URL is given.
+    durable: write to disk as `make up` does, for measurements.
     """
     folder = home or Path(tempfile.mkdtemp(prefix="holdfast-"))
     # Postgres runs as its own user when we are root, and must be able to walk in.
     folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
-    stack = Stack(Site(folder, Ports.free(), given=given, durable=False, namespaces=namespaces))
+    stack = Stack(Site(folder, Ports.free(), given=given, durable=durable, namespaces=namespaces))
     try:
         stack.start(*(name for name in FOUNDATIONS if name in parts))
         if template:
