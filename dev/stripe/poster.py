@@ -27,6 +27,7 @@ class Poster:
             for _, writer in streams:
                 writer.transport.abort()
         self.idle.clear()
+        await asyncio.sleep(0)  # an aborted transport closes its socket in the loop's next turn
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
         """Send the body; returns the status of the answer.

@@ -151,6 +151,7 @@ async def listening(handler: Handler, host: str, port: int) -> AsyncIterator[str
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for connection in connections:
+        for connection in list(connections):
             connection.transport.abort()
+        await asyncio.sleep(0)  # an aborted transport closes its socket in the loop's next turn
         await server.wait_closed()

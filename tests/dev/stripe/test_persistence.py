@@ -1,6 +1,7 @@
 """The simulator as a process: killed without warning, it comes back with everything it answered for."""
 
 import asyncio
+import itertools
 import os
 import signal
 import sys
@@ -69,25 +70,35 @@ async def test_killed_and_back(tmp_path: Path, receiver: Receiver) -> None:
 async def test_killed_in_the_middle_of_payments(tmp_path: Path, receiver: Receiver) -> None:
     """Every payment that was answered is there; those cut off are found under their keys, once each."""
     state = tmp_path / "stripe.sqlite"
+    answered: dict[int, str | None] = {}
+    numbers = itertools.count()
 
-    async def pay(client: stripe.StripeClient, number: int) -> str | None:
+    async def pay(client: stripe.StripeClient, number: int) -> str:
         options: Any = {"idempotency_key": f"order-{number}"}
-        try:
-            return (await client.v1.payment_intents.create_async(HELD, options)).id
-        except stripe.APIConnectionError:
-            return None
+        return (await client.v1.payment_intents.create_async(HELD, options)).id
+
+    async def buy_on_and_on(client: stripe.StripeClient) -> None:
+        for number in numbers:
+            answered[number] = None
+            try:
+                answered[number] = await pay(client, number)
+            except stripe.APIConnectionError:
+                return
 
     async with simulator(state, receiver.url) as (process, url), sdk(url) as client:
-        paying = [asyncio.create_task(pay(client, number)) for number in range(40)]
-        await asyncio.wait(paying, return_when=asyncio.FIRST_COMPLETED)
+        buyers = [asyncio.create_task(buy_on_and_on(client)) for _ in range(8)]
+        while len(answered) < 40:
+            await asyncio.sleep(0)
         process.kill()
-        answered = await asyncio.gather(*paying)
-    assert None in answered and any(answered)
+        await asyncio.gather(*buyers)
+    cut_off = [number for number, intent in answered.items() if intent is None]
+    assert len(cut_off) == len(buyers)
     async with simulator(state, receiver.url) as (_, url), sdk(url) as client, SimulatorControl(url) as control:
-        again = await asyncio.gather(*(pay(client, number) for number in range(40)))
-        assert all(before in (None, after) for before, after in zip(answered, again, strict=True))
-        assert sorted(line["payment_intent"] for line in await control.ledger()) == sorted(filter(None, again))
-        assert all((line["charges"], line["authorized"]) == (1, 2000) for line in await control.ledger())
+        again = {number: await pay(client, number) for number in answered}
+        assert all(intent in (None, again[number]) for number, intent in answered.items())
+        lines = await control.ledger()
+        assert sorted(line["payment_intent"] for line in lines) == sorted(again.values())
+        assert {(line["charges"], line["authorized"]) for line in lines} == {(1, 2000)}
 
 
 async def test_started_wrongly_says_why(tmp_path: Path) -> None:

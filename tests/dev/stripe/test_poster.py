@@ -1,6 +1,7 @@
 """The webhook sender against receivers of every manner: keeping, closing, chunking, hanging up, silent."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -15,27 +16,32 @@ EMPTY = b"HTTP/1.1 204 Nothing\r\n\r\n"
 
 async def statuses(answers: list[bytes], timeout: float = 2.0) -> tuple[list[int], int]:
     """What the poster makes of these answers in turn, and how many connections it took."""
-    connections = 0
+    connections: list[asyncio.Task[None]] = []
 
     async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
-        while answers and await reader.readline():
-            await reader.readuntil(b"\r\n\r\n")
-            assert await reader.readexactly(4) == b"body"
-            answer = answers.pop(0)
-            writer.write(answer)
-            if answer == HALF:
-                await reader.read()  # until the poster gives up
-            if not answer or b"close" in answer:
-                break
-        writer.close()
+        with contextlib.suppress(ConnectionError):
+            while await reader.readline():
+                await reader.readuntil(b"\r\n\r\n")
+                assert await reader.readexactly(4) == b"body"
+                answer = answers.pop(0)
+                writer.write(answer)
+                if not answer or b"close" in answer:
+                    break
+            writer.close()
+            await writer.wait_closed()
 
-    server = await asyncio.start_server(receive, "127.0.0.1", 0)
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(asyncio.create_task(receive(reader, writer)))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook?a=1"
-    async with server, Poster(timeout) as poster:
-        found = [await poster.post(url, b"body", {"X-Test": "1"}) for _ in range(len(answers))]
-    return found, connections
+    try:
+        async with Poster(timeout) as poster:
+            found = [await poster.post(url, b"body", {"X-Test": "1"}) for _ in range(len(answers))]
+    finally:
+        server.close()
+        await asyncio.gather(*connections)
+    return found, len(connections)
 
 
 async def test_a_kept_connection_is_used_again() -> None:
