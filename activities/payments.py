@@ -281,7 +281,8 @@ _STANDINGS = {
 def _seen(intent: stripe.PaymentIntent) -> ProviderPayment:
     error = intent.last_payment_error
     standing = _STANDINGS.get(intent.status, Standing.DECLINED if error else Standing.METHOD_REQUIRED)
-    redirect = intent.next_action.redirect_to_url if intent.next_action else None
+    # Only the step that the bank asks for is there: most cards are asked for by the provider's own script instead.
+    redirect = getattr(intent.next_action, "redirect_to_url", None)
     return ProviderPayment(
         standing,
         reference=intent.id,

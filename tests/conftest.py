@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from temporalio.client import Client
@@ -114,7 +115,15 @@ def settings(parts: dict[str, str], simulators: Stack, database_url: str, worker
 
 
 @pytest.fixture
-async def flow(settings: WorkerSettings, database: Database, stripe: SimulatorControl) -> AsyncIterator[Flow]:
+def worker_options() -> dict[str, Any]:
+    """What a test wants of `flow`'s workers beyond the usual: interceptors, no cache; to be overridden."""
+    return {}
+
+
+@pytest.fixture
+async def flow(
+    settings: WorkerSettings, database: Database, stripe: SimulatorControl, worker_options: dict[str, Any]
+) -> AsyncIterator[Flow]:
     """Our workflows and activities in this process, an open shop, and time that can be skipped."""
     client = await Client.connect(
         settings.temporal_address, namespace=settings.temporal_namespace, plugins=[wire.plugin()]
@@ -127,8 +136,9 @@ async def flow(settings: WorkerSettings, database: Database, stripe: SimulatorCo
     async with AsyncExitStack() as running:
         running.push_async_callback(payments.close)
         for each in worker.workers(
-            client, settings, database, payments, grace=timedelta(0), workflow_failure_exception_types=[Exception]
-        ):
+            client, settings, database, payments,
+            grace=timedelta(0), workflow_failure_exception_types=[Exception], **worker_options,
+        ):  # fmt: skip
             await running.enter_async_context(each)
         opened = Flow(skipper, database, stripe)
         yield opened
