@@ -9,9 +9,12 @@ from uuid import UUID
 import aiosmtplib
 import jinja2
 import msgspec
+import structlog
 from temporalio import activity
 
 from models.letter import Letter
+
+log = structlog.get_logger()
 
 TIMEOUT = 10.0
 """Seconds for a mail server to answer each step."""
@@ -85,7 +88,14 @@ class MailActivities:
 
     async def _send(self, server: aiosmtplib.SMTP, letter: Letter) -> Sent:
         try:
-            await server.send_message(self._compose(letter))
+            message = self._compose(letter)
+        except Exception as broken:  # noqa: BLE001 whatever is wrong with one letter must not hold up the others
+            log.error("letter cannot be written", order=letter.order_number, template=letter.template, exc_info=broken)
+            return Sent(letter.id, f"cannot be written: {type(broken).__name__}: {broken}")
+        try:
+            await server.send_message(message)
+        except aiosmtplib.SMTPNotSupported as lacking:
+            return Sent(letter.id, f"not possible with this mail server: {lacking}", final=True)
         except aiosmtplib.SMTPRecipientsRefused as refused:
             codes = [recipient.code for recipient in refused.recipients]
             return Sent(letter.id, f"refused by the mail server: {codes}", final=min(codes) >= 500)

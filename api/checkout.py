@@ -34,7 +34,11 @@ from workflows import visibility
 from workflows.order import AwaitCheckout, Order, OrderState
 from workflows.patience import ORDERS
 
-Email = Annotated[str, msgspec.Meta(pattern=r"^[^@\s\x00]+@[^@\s\x00]+\.[^@\s\x00]+$", max_length=254)]
+_SAFE = r"[^@\s\x00-\x1f\x7f,;:<>()\[\]\\\"]"
+"""What needs no quotes in a mail's address line, where a comma would name a second recipient."""
+Email = Annotated[
+    str, msgspec.Meta(pattern=rf"^{_SAFE}+@{_SAFE.replace('@', '@.')}+(\.{_SAFE.replace('@', '@.')}+)+$", max_length=254)
+]
 PaymentMethod = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_]{3,255}$")]
 
 
@@ -106,8 +110,8 @@ async def _attempt(house: House, cart_id: CartId, key: str | None, meant: str) -
     """
     cart = await carts.read(house.database, cart_id)
     past = await checkouts.by_key(house.database, cart_id, key) if key else None
-    if past is None and cart is not None and not cart.lines and key is None:
-        # Bought a moment ago, and the answer got lost on the way to a client that sends no key.
+    if past is None and cart is not None and not cart.lines:
+        # Bought a moment ago, by a click before this one or by one whose answer got lost on the way.
         past = await checkouts.by_attempt(house.database, cart_id, cart.attempt - 1)
         past = past if past and past.digest == meant else None
     if past is not None:
