@@ -89,7 +89,7 @@ class MailActivities:
     async def _send(self, server: aiosmtplib.SMTP, letter: Letter) -> Sent:
         try:
             message = self._compose(letter)
-        except Exception as broken:  # noqa: BLE001 whatever is wrong with one letter must not hold up the others
+        except Exception as broken:  # whatever is wrong with one letter must not hold up the others
             log.error("letter cannot be written", order=letter.order_number, template=letter.template, exc_info=broken)
             return Sent(letter.id, f"cannot be written: {type(broken).__name__}: {broken}")
         try:

@@ -34,12 +34,11 @@ from workflows import visibility
 from workflows.order import AwaitCheckout, Order, OrderState
 from workflows.patience import ORDERS
 
-_SAFE = r"[^@\s\x00-\x1f\x7f,;:<>()\[\]\\\"]"
+_ATOM = r"[^@\s\x00-\x1f\x7f,;:<>()\[\]\\\"]+"
 """What needs no quotes in a mail's address line, where a comma would name a second recipient."""
-Email = Annotated[
-    str, msgspec.Meta(pattern=rf"^{_SAFE}+@{_SAFE.replace('@', '@.')}+(\.{_SAFE.replace('@', '@.')}+)+$", max_length=254)
-]
-PaymentMethod = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_]{3,255}$")]
+_LABEL = _ATOM.replace("@", "@.")
+Email = Annotated[str, msgspec.Meta(pattern=rf"^{_ATOM}@{_LABEL}(\.{_LABEL})+$(?!\n)", max_length=254)]
+PaymentMethod = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_]{3,255}$(?!\n)")]
 
 
 class PaymentBody(msgspec.Struct, forbid_unknown_fields=True):
