@@ -18,7 +18,9 @@ COUNTRIES = frozenset(
 )
 """ISO 3166-1 alpha-2."""
 
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_PRINTED = r"^[^\x00-\x1f\x7f]+$(?!\n)"
+"""No control characters; `$` alone would let one line break pass at the end."""
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_PRINTED)]
 """One printed line: no control characters, at most 200 characters."""
 
 
@@ -28,12 +30,12 @@ class Address(msgspec.Struct, frozen=True, omit_defaults=True):
     full_name: Text
     line1: Text
     city: Text
-    postal_code: Annotated[str, msgspec.Meta(min_length=1, max_length=20, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    postal_code: Annotated[str, msgspec.Meta(min_length=1, max_length=20, pattern=_PRINTED)]
     country: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2, upper case")]
     line2: Text | None = None
     region: Text | None = None
     """State or province, as its ISO 3166-2 suffix where one exists: `NY`, `BY`."""
-    phone: Annotated[str, msgspec.Meta(max_length=30, pattern=r"^\+?[0-9 ()./-]+$")] | None = None
+    phone: Annotated[str, msgspec.Meta(max_length=30, pattern=r"^\+?[0-9 ()./-]+$(?!\n)")] | None = None
 
     def __post_init__(self) -> None:
         if self.country not in COUNTRIES:

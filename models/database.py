@@ -1,5 +1,6 @@
 """The engine, and the two doors to it: `reading` for answers, `writing` for exactly one transaction."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, NewType
 import asyncpg
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from models.errors import Unavailable
@@ -31,11 +33,15 @@ class Database:
 
     def __init__(self, url: str, *, size: int = 10) -> None:
         parsed = make_url(url)
-        server_settings = {"statement_timeout": STATEMENT_TIMEOUT, "application_name": "holdfast", "jit": "off"}
+        server_settings = {
+            "statement_timeout": STATEMENT_TIMEOUT, "application_name": "holdfast", "jit": "off",
+            "random_page_cost": "1.1",  # memory and flash: our reads look a few rows up by index, never scan
+        }  # fmt: skip
         self._dsn = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
         self._settings = server_settings
         self._size = size
         self._pool: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
         self.engine: AsyncEngine = create_async_engine(
             parsed.set(drivername="postgresql+asyncpg"),
             pool_size=size,
@@ -65,12 +71,17 @@ class Database:
     async def fetch(self, sql: str, *arguments: object) -> list[Any]:
         """Rows of one hot, read-only statement, by the bare driver: about a third of the engine's cost a call."""
         with _translated():
+            pool = self._pool or await self._open()
+            return await pool.fetch(sql, *arguments)  # type: ignore[no-any-return]
+
+    async def _open(self) -> asyncpg.Pool:
+        async with self._opening:  # a burst of first reads must not open a pool each
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
                     self._dsn, min_size=1, max_size=self._size, timeout=5, command_timeout=5,
                     server_settings=self._settings, reset=_keep,
                 )  # fmt: skip
-            return await self._pool.fetch(sql, *arguments)  # type: ignore[no-any-return]
+            return self._pool
 
     async def close(self) -> None:
         """Hand every connection back."""
@@ -93,7 +104,7 @@ class _translated:
         cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig else error
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             raise Unavailable("postgres", str(error.orig)) from error
-        if isinstance(cause, _GONE + _RETRY) or isinstance(error, (OperationalError, InterfaceError)):
+        if isinstance(cause, _GONE + _RETRY) or isinstance(error, (OperationalError, InterfaceError, PoolTimeoutError)):
             raise Unavailable("postgres", f"{type(cause).__name__}: {cause}") from error
 
 

@@ -17,7 +17,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 class Refusal(ApplicationError):
     """The business says no. `code` is public and never renamed; `facts` is what a client needs to react."""
 
-    def __init__(self, code: str, detail: str, **facts: Any) -> None:
+    def __init__(self, code: str, detail: str, /, **facts: Any) -> None:
         super().__init__(detail, dict(facts), type=code, non_retryable=True, category=ApplicationErrorCategory.BENIGN)
         self.code = code
         self.detail = detail

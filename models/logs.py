@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import structlog
 
+_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
@@ -42,7 +43,17 @@ def bind(**ids: Any) -> None:
 
 
 def _render(_: Any, __: str, event: Any) -> bytes:
-    return _encode(event)
+    if (line := _encoded(event)) is not None:
+        return line
+    return _encode({key: value if _encoded(value) is not None else ascii(value) for key, value in event.items()})
+
+
+def _encoded(value: Any) -> bytes | None:
+    """None for half a surrogate pair, or what contains itself: that must not cost the line."""
+    try:
+        return _encode(value)
+    except (UnicodeEncodeError, RecursionError):
+        return None
 
 
 class _Forward(logging.Handler):
@@ -55,4 +66,5 @@ class _Forward(logging.Handler):
             message = record.getMessage()
         except (TypeError, ValueError):
             message = str(record.msg)
-        log.log(record.levelno, message, logger=record.name, **extra)
+        level = max(level for level in _LEVELS if level <= max(record.levelno, logging.DEBUG))
+        log.log(level, message, logger=record.name, **extra)

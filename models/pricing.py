@@ -145,7 +145,8 @@ def price(
 ) -> Priced:
     """What `items` cost when sent to `country`: one rounding a tax rate, its cents shared out over the lines exactly.
 
-    Shipping is taxed at the standard rate. Raises: ValueError on mixed currencies or no items.
+    Shipping is taxed at the standard rate. Raises: ValueError on mixed currencies, no items, or rates of one country
+    of which one is contained in prices and another comes on top: no single total would say that.
     """
     if not items:
         raise ValueError("nothing to price")
@@ -154,7 +155,7 @@ def price(
     subtotal = total(lines, currency)
     taxes = [Money.zero(currency)] * len(items)
     tax, added = Money.zero(currency), Money.zero(currency)
-    inclusive = False
+    inclusive: bool | None = None
     for category in sorted({item.tax_category for item in items} | {"standard"}):
         rate = rate_for(rates, country, region, category)
         if rate is None:
@@ -167,10 +168,12 @@ def price(
         for index, share in zip(members, shares, strict=False):
             taxes[index] = share
         tax += due
-        if rate.inclusive:
-            inclusive = True
-        else:
+        if inclusive not in (None, rate.inclusive):
+            raise ValueError(f"{country} contains one tax in its prices and adds another")
+        inclusive = rate.inclusive
+        if not inclusive:
             added += due
     return Priced(
-        Totals(subtotal, Money.zero(currency), shipping, tax, subtotal + shipping + added, inclusive), tuple(taxes)
+        Totals(subtotal, Money.zero(currency), shipping, tax, subtotal + shipping + added, bool(inclusive)),
+        tuple(taxes),
     )

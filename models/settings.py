@@ -1,12 +1,16 @@
 """The environment, read once per process into a frozen struct and passed down; no other file reads it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from models.money import EXPONENTS
+
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 class Invalid(ValueError):
@@ -76,14 +80,13 @@ def api_settings(environment: Mapping[str, str] | None = None) -> ApiSettings:
         temporal_ui_url=read.text("TEMPORAL_UI_URL", "http://127.0.0.1:8233").rstrip("/"),
         media_dir=Path(read.text("MEDIA_DIR", "media")),
         answer_budget=read.seconds("CHECKOUT_ANSWER_BUDGET", "5"),
-        default_currency=read.text("DEFAULT_CURRENCY", "usd"),
+        default_currency=read.one_of("DEFAULT_CURRENCY", EXPONENTS, "usd"),
     )
 
 
 def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSettings:
     """The worker's settings. Raises: Invalid, naming the variable."""
     read = _Reader(os.environ if environment is None else environment)
-    port = read.optional("WORKER_METRICS_PORT")
     return WorkerSettings(
         **_shared(read),
         stripe_secret_key=read.text("STRIPE_SECRET_KEY"),
@@ -91,7 +94,7 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         smtp_url=read.text("SMTP_URL"),
         mail_from=read.text("MAIL_FROM", "Holdfast <orders@holdfast.example>"),
         payment_window=read.seconds("PAYMENT_WINDOW", "1800"),
-        metrics_port=int(port) if port else None,
+        metrics_port=read.port("WORKER_METRICS_PORT"),
     )
 
 
@@ -104,9 +107,6 @@ def _shared(read: "_Reader") -> dict[str, Any]:
     key = read.text("SECRET_KEY").encode()
     if len(key) < 32:
         raise Invalid("SECRET_KEY must have at least 32 characters: try `openssl rand -hex 32`")
-    log_format = read.text("LOG_FORMAT", "json")
-    if log_format not in ("json", "console"):
-        raise Invalid("LOG_FORMAT must be json or console")
     return {
         "database_url": read.text("DATABASE_URL"),
         "redis_url": read.text("REDIS_URL"),
@@ -116,8 +116,8 @@ def _shared(read: "_Reader") -> dict[str, Any]:
         "meilisearch_api_key": read.optional("MEILISEARCH_API_KEY"),
         "public_url": read.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
         "secret_key": key,
-        "log_level": read.text("LOG_LEVEL", "info").lower(),
-        "log_format": log_format,
+        "log_level": read.one_of("LOG_LEVEL", LOG_LEVELS, "info", fold=True),
+        "log_format": read.one_of("LOG_FORMAT", ("json", "console"), "json"),
     }
 
 
@@ -133,6 +133,22 @@ class _Reader:
         if value is None:
             raise Invalid(f"{name} is not set: see docs/configuration.md for what it means")
         return value
+
+    def one_of(self, name: str, words: Collection[str], default: str, *, fold: bool = False) -> str:
+        value = self.text(name, default)
+        value = value.lower() if fold else value
+        if value not in words:
+            choice = " or ".join(words) if len(words) < 10 else "an ISO 4217 code in lower case"
+            raise Invalid(f"{name} must be {choice}, not {value!r}")
+        return value
+
+    def port(self, name: str) -> int | None:
+        value = self.optional(name)
+        if value is None:
+            return None
+        if not value.isdecimal() or not 0 < int(value) < 65536:
+            raise Invalid(f"{name} must be a port number, not {value!r}")
+        return int(value)
 
     def seconds(self, name: str, default: str) -> timedelta:
         value = self.text(name, default)

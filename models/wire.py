@@ -47,7 +47,7 @@ class MsgspecConverter(EncodingPayloadConverter):
     def from_payload(self, payload: Payload, type_hint: Any = None) -> Any:
         try:
             return _decoder(Any if type_hint is None else type_hint).decode(payload.data)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise create_payload_validation_error(str(error)) from error
 
 

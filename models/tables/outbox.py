@@ -89,7 +89,8 @@ async def settle(writer: Writer, letter: UUID, error: str | None) -> None:
 
 async def postpone(writer: Writer, letter: UUID, error: str) -> None:
     """Sending failed for now: try again later, each time waiting twice as long."""
-    wait = sa.func.least(sa.func.power(2, outbox.c.tries), LONGEST_WAIT.total_seconds())
+    # The exponent is capped: after a week of tries the power itself would be out of range.
+    wait = sa.func.least(sa.func.power(2, sa.func.least(outbox.c.tries, 20)), LONGEST_WAIT.total_seconds())
     await writer.execute(
         sa.update(outbox)
         .where(outbox.c.id == letter, outbox.c.settled_at.is_(None))

@@ -1,0 +1,93 @@
+"""The axes of an order as data: everything reachable, every end an end, and what the buyer may do."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+from uuid import UUID
+
+import pytest
+
+from models.order import (
+    FULFILMENT_MOVES,
+    ORDER_MOVES,
+    FulfilmentStatus,
+    OrderStatus,
+    buyer_actions,
+    may_move,
+    workflow_id,
+)
+from models.payment import PAYMENT_MOVES, SETTLED, PaymentStatus
+
+S = TypeVar("S", bound=StrEnum)
+Moves = Mapping[StrEnum, frozenset[StrEnum]]
+AXES = [
+    pytest.param(OrderStatus, ORDER_MOVES, OrderStatus.PENDING, {"completed", "cancelled"}, id="order"),
+    pytest.param(PaymentStatus, PAYMENT_MOVES, PaymentStatus.PENDING, {"refunded", "voided"}, id="payment"),
+    pytest.param(
+        FulfilmentStatus, FULFILMENT_MOVES, FulfilmentStatus.UNFULFILLED, {"returned"}, id="fulfilment"
+    ),
+]  # fmt: skip
+
+
+def reachable(moves: Mapping[S, frozenset[S]], start: S) -> set[S]:
+    """Every status that some way leads to."""
+    found, edge = {start}, [start]
+    while edge:
+        for end in moves[edge.pop()] - found:
+            found.add(end)
+            edge.append(end)
+    return found
+
+
+@pytest.mark.parametrize(("axis", "moves", "start", "ends"), AXES)
+def test_every_status_says_where_it_may_go(axis: type[StrEnum], moves: Moves, start: StrEnum, ends: set[str]) -> None:
+    """Given all words of an axis, then each has its moves, and no move leads to an unknown word or to itself."""
+    assert set(moves) == set(axis)
+    for status, goals in moves.items():
+        assert goals <= set(axis) - {status}
+
+
+@pytest.mark.parametrize(("axis", "moves", "start", "ends"), AXES)
+def test_every_status_is_reachable_and_leads_to_an_end(
+    axis: type[StrEnum], moves: Moves, start: StrEnum, ends: set[str]
+) -> None:
+    """Given the start, then every status can be reached, the ends are the known ones, and each status reaches one."""
+    assert reachable(moves, start) == set(axis)
+    assert {status.value for status, goals in moves.items() if not goals} == ends
+    for status in axis:
+        assert {found.value for found in reachable(moves, status)} & ends
+
+
+def test_money_that_moved_never_unmoves() -> None:
+    """Given a paid payment, then no way leads back to where it could be charged or given up."""
+    assert reachable(PAYMENT_MOVES, PaymentStatus.PAID) == {
+        PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED,
+    }  # fmt: skip
+    assert reachable(PAYMENT_MOVES, PaymentStatus.VOIDED) == {PaymentStatus.VOIDED}
+
+
+def test_settled_payments_cannot_be_authorized_again() -> None:
+    """Given the statuses called settled, then they are exactly those from which no authorization can come."""
+    assert {status for status in PaymentStatus if PaymentStatus.AUTHORIZED not in PAYMENT_MOVES[status]} == SETTLED
+
+
+def test_shipped_goods_cannot_be_cancelled() -> None:
+    """Given an order that left the house, then it can only be delivered; before that, it can be cancelled."""
+    cancellable = {status for status in OrderStatus if may_move(status, OrderStatus.CANCELLED)}
+    assert cancellable == {OrderStatus.PENDING, OrderStatus.ON_HOLD, OrderStatus.CONFIRMED, OrderStatus.PROCESSING}
+    assert not may_move(OrderStatus.CANCELLED, OrderStatus.PENDING)
+
+
+@pytest.mark.parametrize("status", OrderStatus)
+@pytest.mark.parametrize("payment", PaymentStatus)
+def test_a_buyer_can_pay_or_cancel_only_what_is_unpaid(status: OrderStatus, payment: PaymentStatus) -> None:
+    """Given every pair of statuses, then buyers act on pending orders without money, and on nothing else."""
+    open_to_buyer = status is OrderStatus.PENDING and payment in (PaymentStatus.PENDING, PaymentStatus.FAILED)
+    assert buyer_actions(status, payment) == (["cancel", "pay"] if open_to_buyer else [])
+
+
+def test_the_owner_s_id_follows_from_cart_and_attempt() -> None:
+    """Given a cart and an attempt, then everybody computes the same workflow id, and another attempt has another."""
+    cart = UUID("0190a0a0-0000-7000-8000-000000000001")
+    assert workflow_id(cart, 1) == "order/0190a0a0-0000-7000-8000-000000000001/1"
+    assert workflow_id(cart, 2) != workflow_id(cart, 1)
