@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from temporalio.client import Client
 
 from api import cart, categories, checkout, context, docs, health, orders, problems, products, quote, webhooks
-from api.context import House, StrictRequest
+from api.context import Premises, StrictRequest
 from api.door import Door
 from api.metrics import Meter
 from api.shelf import Shelf
@@ -48,7 +48,7 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
         temporal = await Client.connect(
             settings.temporal_address, namespace=settings.temporal_namespace, plugins=[wire.plugin()], lazy=True
         )
-        app.state.house = House(settings, database, redis, temporal, shelf)
+        app.state.house = Premises(settings, database, redis, temporal, shelf)
         try:
             yield
         finally:
@@ -65,8 +65,8 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
             ),
         ],
         dependencies={
-            "house": Provide(context.house, sync_to_thread=False),
-            "caller": Provide(context.caller, sync_to_thread=False),
+            "house": Provide(context.provide_house, sync_to_thread=False),
+            "caller": Provide(context.provide_caller, sync_to_thread=False),
             "meter": Provide(lambda: meter, sync_to_thread=False, use_cache=True),
         },
         state=State(), lifespan=[lifespan], request_class=StrictRequest, request_max_body_size=LARGEST_BODY,

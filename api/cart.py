@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, delete, get, patch, post
+from litestar.params import FromPath, JSONBody
 
 from api.context import Caller, House, IdempotencyKey, StrictRequest, digest, idempotency_key
 from api.problems import refuses
@@ -100,7 +101,7 @@ async def clear_cart(house: House, caller: Caller) -> CartReply:
                       "cart_full", "idempotency_key_reused", "invalid", "unsupported_media_type", "unavailable"),
 )  # fmt: skip
 async def add_item(
-    request: StrictRequest, house: House, caller: Caller, data: AddItem, idempotency: IdempotencyKey = None
+    request: StrictRequest, house: House, caller: Caller, data: JSONBody[AddItem], idempotency: IdempotencyKey = None
 ) -> Response[CartReply]:
     """Adding again sums up. Stock is not held: that happens at checkout."""
     key, same = idempotency_key(idempotency), digest(data)
@@ -122,7 +123,7 @@ async def add_item(
     "/cart/items/{item_id:uuid}", operation_id="changeCartItem", tags=["Cart"], summary="Change a quantity",
     responses=refuses("malformed", "cart_item_not_found", "invalid", "unsupported_media_type", "unavailable"),
 )  # fmt: skip
-async def change_item(house: House, caller: Caller, item_id: UUID, data: ChangeItem) -> CartReply:
+async def change_item(house: House, caller: Caller, item_id: FromPath[UUID], data: JSONBody[ChangeItem]) -> CartReply:
     """The line gets this quantity, at today's price."""
     cart_id = caller.cart or CartId(new_id())
     async with house.database.writing() as writer:
@@ -135,7 +136,7 @@ async def change_item(house: House, caller: Caller, item_id: UUID, data: ChangeI
     "/cart/items/{item_id:uuid}", operation_id="removeCartItem", tags=["Cart"], summary="Take something out",
     status_code=200, responses=refuses("unavailable"),
 )  # fmt: skip
-async def remove_item(house: House, caller: Caller, item_id: UUID) -> CartReply:
+async def remove_item(house: House, caller: Caller, item_id: FromPath[UUID]) -> CartReply:
     """Taking out what is not (or no longer) in the cart changes nothing."""
     if caller.cart is None:
         return reply(house, _empty(None))

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 from redis.asyncio import Redis
 from temporalio.client import Client
 
@@ -20,7 +21,7 @@ from models.ids import CartId, CustomerId
 from models.settings import ApiSettings
 
 
-class House(msgspec.Struct, frozen=True):
+class Premises(msgspec.Struct, frozen=True):
     """All that this process holds open. Each connects when first used, so that the API starts with any of them away."""
 
     settings: ApiSettings
@@ -31,7 +32,7 @@ class House(msgspec.Struct, frozen=True):
     """Catalogue answers kept ready."""
 
 
-class Caller(msgspec.Struct, frozen=True):
+class Identity(msgspec.Struct, frozen=True):
     """Who is asking, as far as their tokens prove it."""
 
     cart: CartId | None = None
@@ -40,31 +41,37 @@ class Caller(msgspec.Struct, frozen=True):
     """The account they are signed in to."""
 
 
+House = NamedDependency[Premises]
+"""What a handler asks for as `house`."""
+Caller = NamedDependency[Identity]
+"""What a handler asks for as `caller`."""
+
 CartToken = Annotated[
-    str | None, Parameter(header="Cart-Token", description="The `cart_token` of an earlier answer; without: a new cart")
+    str | None,
+    HeaderParameter(name="Cart-Token", description="The `cart_token` of an earlier answer; without: a new cart"),
 ]
 OrderToken = Annotated[
-    str | None, Parameter(header="Order-Token", description="The `order_token` that the checkout's answer gave")
+    str | None, HeaderParameter(name="Order-Token", description="The `order_token` that the checkout's answer gave")
 ]
 IdempotencyKey = Annotated[
     str | None,
-    Parameter(
-        header="Idempotency-Key",
+    HeaderParameter(
+        name="Idempotency-Key",
         description="1 to 255 printable ASCII characters, new for each thing you want done, such as a UUID. "
         "The same key with the same request gets the same answer and does nothing twice.",
     ),
 ]
 
 
-def house(state: State) -> House:
-    """For handlers that ask for `house`."""
-    found: House = state.house
+def provide_house(state: State) -> Premises:
+    """The same for every request."""
+    found: Premises = state.house
     return found
 
 
-def caller(house: House, cart_token: CartToken = None) -> Caller:
-    """For handlers that ask for `caller`."""
-    return Caller(cart=tokens.read_cart_token(house.settings.secret_key, cart_token) if cart_token else None)
+def provide_caller(house: House, cart_token: CartToken = None) -> Identity:
+    """Made of the request's tokens."""
+    return Identity(cart=tokens.read_cart_token(house.settings.secret_key, cart_token) if cart_token else None)
 
 
 def idempotency_key(given: str | None) -> str | None:

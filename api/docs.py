@@ -6,6 +6,7 @@ from litestar import Request, Router, get
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.openapi.spec import Tag
+from litestar.params import FromPath
 from litestar.static_files import create_static_files_router
 from openapi_ui_bundles import redoc, swagger_ui
 
@@ -50,7 +51,7 @@ class _Page(OpenAPIRenderPlugin):
 
 
 @get(PATH + "/start/{name:str}", include_in_schema=False, media_type="text/javascript", sync_to_thread=False)
-def start_script(name: str) -> str:
+def start_script(name: FromPath[str]) -> str:
     """Draws the page."""
     return _STARTS.get(name, "")
 

@@ -10,6 +10,7 @@ import httpx
 import msgspec
 import structlog
 from litestar import Response, get
+from litestar.di import NamedDependency
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
@@ -81,7 +82,7 @@ async def ready(house: House) -> Response[Readiness]:
 
 
 @get("/metrics", operation_id="metrics", tags=["Operations"], summary="Numbers for Prometheus")
-async def metrics(meter: Meter) -> Response[bytes]:
+async def metrics(meter: NamedDependency[Meter]) -> Response[bytes]:
     """In Prometheus' text format; each API process tells its own."""
     return Response(meter.text(), headers={"Content-Type": CONTENT_TYPE})
 

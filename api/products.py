@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.params import PathParameter, QueryParameter
 
 from api.context import House, StrictRequest
 from api.problems import refuses
@@ -16,13 +16,19 @@ from models.cursor import Cursor
 from models.errors import Refusal
 from models.tables import catalog
 
-Slug = Annotated[str, Parameter(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$", description="Lower case letters, digits, dashes")]
+_SLUG = r"^[a-z0-9][a-z0-9-]{0,99}$"
+Slug = Annotated[str, PathParameter(pattern=_SLUG, description="Lower case letters, digits and dashes")]
+InCategory = Annotated[
+    str | None, QueryParameter(pattern=_SLUG, description="`slug` of a category; those below it count in")
+]
 Currency = Annotated[
     str | None,
-    Parameter(pattern=r"^[a-z]{3}$", description="ISO 4217 in lower case; left out: the shop's own currency"),
+    QueryParameter(pattern=r"^[a-z]{3}$", description="ISO 4217 in lower case; left out: the shop's own currency"),
 ]
-Limit = Annotated[int, Parameter(ge=1, le=100, description="Items a page")]
-Place = Annotated[str | None, Parameter(query="cursor", max_length=100, description="`next_cursor` of the page before")]
+Limit = Annotated[int, QueryParameter(ge=1, le=100, description="Items a page")]
+Place = Annotated[
+    str | None, QueryParameter(name="cursor", max_length=100, description="`next_cursor` of the page before")
+]
 
 
 class ProductList(msgspec.Struct, frozen=True):
@@ -45,7 +51,7 @@ _encode = msgspec.json.Encoder().encode
 async def list_products(
     request: StrictRequest,
     house: House,
-    category: Slug | None = None,
+    category: InCategory = None,
     currency: Currency = None,
     limit: Limit = 20,
     place: Place = None,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import post
+from litestar.params import JSONBody
 
 from api.addresses import AddressBody
 from api.context import Caller, House
@@ -39,7 +40,7 @@ class QuoteReply(msgspec.Struct, frozen=True):
     responses=refuses("malformed", "cart_empty", "no_shipping", "shipping_method_unknown", "invalid",
                       "unsupported_media_type", "unavailable"),
 )  # fmt: skip
-async def quote_checkout(house: House, caller: Caller, data: QuoteBody) -> QuoteReply:
+async def quote_checkout(house: House, caller: Caller, data: JSONBody[QuoteBody]) -> QuoteReply:
     """Changes nothing and holds nothing."""
     logs.bind(cart_id=caller.cart)
     cart = await carts.read(house.database, caller.cart) if caller.cart else None

@@ -1,0 +1,106 @@
+"""The API in this process, on real rows, spoken to through ASGI; no order is placed here, so Temporal may be away."""
+
+import asyncio
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar
+from redis.asyncio import Redis
+
+from api.app import create_app
+from models.database import Database
+from models.settings import ApiSettings, api_settings
+from tests import shop
+
+NOBODY = "127.0.0.1:9"
+"""Nothing listens here."""
+
+
+class Api:
+    """A started API and a client of it."""
+
+    def __init__(self, app: Litestar, client: httpx.AsyncClient) -> None:
+        self.app = app
+        self.client = client
+        self.get = client.get
+        self.post = client.post
+        self.patch = client.patch
+        self.delete = client.delete
+
+    async def shopper(self, *skus: str) -> dict[str, str]:
+        """The headers of somebody with one unit of each in the cart."""
+        headers: dict[str, str] = {}
+        for sku in skus:
+            cart = await self.post("/api/v1/cart/items", json={"sku": sku, "quantity": 1}, headers=headers)
+            assert cart.status_code == 201, cart.text
+            headers = {"Cart-Token": cart.json()["cart_token"]}
+        return headers
+
+
+@asynccontextmanager
+async def started(settings: ApiSettings) -> AsyncIterator[Api]:
+    """The API with its lifespan run as a server runs it: in a task of its own."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message=r".*handler='(check_out|pay_order|cancel_order|stripe_webhook|read_\w+)'"
+        )
+        app = create_app(settings)
+    inbox: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+    outbox: asyncio.Queue[Any] = asyncio.Queue()
+    life = asyncio.create_task(app({"type": "lifespan"}, inbox.get, outbox.put))  # type: ignore[typeddict-item,arg-type]
+    await inbox.put({"type": "lifespan.startup"})
+    assert (await outbox.get())["type"] == "lifespan.startup.complete"
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop.test", timeout=20) as client:
+        yield Api(app, client)
+    await inbox.put({"type": "lifespan.shutdown"})
+    await life
+    assert (await outbox.get())["type"] == "lifespan.shutdown.complete"
+
+
+@pytest.fixture
+async def redis_url(parts: dict[str, str], worker_name: str) -> str:
+    """An empty Redis database that no other test process uses."""
+    number = 8 + int(worker_name.removeprefix("gw") if worker_name.startswith("gw") else 0) % 8
+    url = parts["REDIS_URL"].rsplit("/", 1)[0] + f"/{number}"
+    redis = Redis.from_url(url)
+    await redis.flushdb()
+    await redis.aclose()
+    return url
+
+
+@pytest.fixture
+def api_environment(parts: dict[str, str], database_url: str, redis_url: str, tmp_path: Path) -> dict[str, str]:
+    """What the API reads; Temporal is away."""
+    return {
+        "DATABASE_URL": database_url, "REDIS_URL": redis_url, "TEMPORAL_ADDRESS": NOBODY,
+        "SECRET_KEY": "0123456789abcdef0123456789abcdef", "STRIPE_WEBHOOK_SECRET": "whsec_test",
+        "MEDIA_DIR": str(tmp_path),
+    }  # fmt: skip
+
+
+StartApi = Callable[..., Awaitable[Api]]
+
+
+@pytest.fixture
+async def start_api(api_environment: dict[str, str]) -> AsyncIterator[StartApi]:
+    """Starts an API with other settings than the usual."""
+    async with AsyncExitStack() as running:
+
+        async def start(**changes: str) -> Api:
+            return await running.enter_async_context(started(api_settings({**api_environment, **changes})))
+
+        yield start
+
+
+@pytest.fixture
+async def api(start_api: StartApi, database: Database) -> Api:
+    """The API over an open shop with empty shelves."""
+    async with database.writing() as writer:
+        await shop.open_shop(writer)
+    return await start_api()
