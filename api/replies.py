@@ -84,6 +84,7 @@ class OrderReply(msgspec.Struct):
     can: list[str]
     """What the buyer can do now: `cancel`, `pay`, `return`."""
     payment: PaymentReply | None = None
+    """While it can be paid: the client secret with which the buyer's browser finishes the payment."""
     shipments: list[dict[str, str]] = []
     refunds: list[dict[str, str]] = []
     returns: list[dict[str, str]] = []
@@ -123,6 +124,7 @@ def payment_of(order: Order) -> PaymentReply:
 
 def order_reply(order: Order) -> OrderReply:
     """The order as its buyer sees it."""
+    can = buyer_actions(order.status, order.payment_status)
     return OrderReply(
         number=order.number,
         status=order.status,
@@ -137,8 +139,8 @@ def order_reply(order: Order) -> OrderReply:
         placed_at=order.placed_at,
         pay_until=order.pay_until if order.status is OrderStatus.PENDING else None,
         cancel_reason=order.cancel_reason,
-        can=buyer_actions(order.status, order.payment_status),
-        payment=payment_of(order) if order.status is OrderStatus.PENDING else None,
+        can=can,
+        payment=payment_of(order) if "pay" in can else None,
     )
 
 

@@ -39,7 +39,8 @@ def buying_lines(base_url: str, offer: Offer) -> list[str]:
     return [
         f"CART=$(curl -s {api}/cart/items {_body(item)} | {_pick('cart_token')})",
         f'ORDER=$(curl -s {api}/checkout -H "Cart-Token: $CART" {_body(checkout)}); echo "$ORDER"',
-        f'curl -s {api}/orders/{number} -H "Order-Token: {token}"',
+        # The answer came at the authorization; the money is captured and the order confirmed a moment later.
+        f'sleep 1; curl -s {api}/orders/{number} -H "Order-Token: {token}"',
     ]
 
 
