@@ -84,7 +84,7 @@ class PaymentActivities:
 
     async def close(self) -> None:
         """Hand the connections back."""
-        await self._http.close_async()
+        await self._http.close_async()  # type: ignore[no-untyped-call]
 
     @activity.defn
     async def authorize_payment_now(self, request: AuthorizePayment) -> ProviderPayment:

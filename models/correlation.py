@@ -26,7 +26,11 @@ log = structlog.get_logger()
 def _ids_now() -> dict[str, Payload]:
     known = structlog.contextvars.get_contextvars()
     ids = {name: known[name] for name in CARRIED if name in known}
-    return {HEADER: Payload(metadata={"encoding": b"json/plain"}, data=msgspec.json.encode(ids))} if ids else {}
+    return {HEADER: _payload(ids)} if ids else {}
+
+
+def _payload(ids: Mapping[str, Any]) -> Payload:
+    return Payload(metadata={"encoding": b"json/plain"}, data=msgspec.json.encode(ids))
 
 
 def _ids_in(headers: Mapping[str, Payload]) -> dict[str, Any]:
@@ -94,11 +98,14 @@ class _Deciding(worker.WorkflowInboundInterceptor):
 class _Passing(worker.WorkflowOutboundInterceptor):
     def __init__(self, next: worker.WorkflowOutboundInterceptor) -> None:
         super().__init__(next)
+        self._ids: dict[str, Any] = {}
         self._headers: dict[str, Payload] = {}
 
     def hear(self, headers: Mapping[str, Payload]) -> None:
+        """The newest speaker's ids, and of the earlier ones those that it did not bring."""
         if HEADER in headers:
-            self._headers = {HEADER: headers[HEADER]}
+            self._ids |= _ids_in(headers)
+            self._headers = {HEADER: _payload(self._ids)}
 
     def start_activity(self, input: worker.StartActivityInput) -> workflow.ActivityHandle[Any]:
         input.headers = {**input.headers, **self._headers}
