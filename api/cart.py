@@ -110,7 +110,7 @@ async def add_item(
     async with house.database.writing() as writer:
         known = await requests.first_time(writer, scope, key, same) if key else None
         if known is not None:
-            return Response(known, status_code=201)
+            return Response(msgspec.convert(known, CartReply), status_code=201)
         await carts.add(writer, cart_id, data.sku, data.quantity, data.currency, house.settings.default_currency)
         cart = await carts.lock(writer, cart_id)
         answer = reply(house, cart or _empty(cart_id))

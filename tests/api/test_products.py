@@ -100,7 +100,7 @@ async def test_category_holds_what_is_below_it(api: Api, database: Database) -> 
         variant = await shop.stock_product(writer, "MUG", 1)
         await writer.execute(
             sa.text(
-                "UPDATE products SET category_id = :child FROM variants v WHERE v.product_id = products.id AND v.id = :v"
+                "UPDATE products p SET category_id = :child FROM variants v WHERE v.product_id = p.id AND v.id = :v"
             ),
             {"child": child, "v": variant},
         )

@@ -74,7 +74,7 @@ async def test_old_answers_are_made_anew(redis: Redis, monkeypatch: pytest.Monke
     source = Source(b"[1]")
     await Shelf(redis).get("k", source)
     clock = time.time() + 6
-    monkeypatch.setattr(module.time, "time", lambda: clock)
+    monkeypatch.setattr("api.shelf.time.time", lambda: clock)
 
     source.error = Unavailable("postgres")
     assert (await Shelf(redis).get("k", source)).body == b"[1]"
