@@ -16,6 +16,18 @@ BIN = Path(sys.executable).parent
 INTERNAL = frozenset({"STRIPE_SECRET_KEY", "STRIPE_API_BASE", "SMTP_URL", "MAIL_FROM", "PAYMENT_WINDOW"})
 """Variables of the worker that the API process must not hold."""
 
+WEBHOOK_EVENTS = (
+    "payment_intent.amount_capturable_updated",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
+    "charge.dispute.created",
+    "charge.dispute.closed",
+    "refund.failed",
+)
+"""What the shop's endpoint subscribes to, as docs/operating.md tells whoever sets up a real one."""
+WEBHOOK_DELAY = 0.5
+"""Seconds from an event to its webhook, about what Stripe takes."""
+
 
 def _nothing(_: Site) -> None:
     return None
@@ -57,7 +69,8 @@ def _stripe(site: Site) -> list[str]:
     return [
         sys.executable, "-m", "dev.stripe", "--port", str(site.ports.stripe), "--state", str(site.home / "stripe.db"),
         "--webhook", f"http://{HOST}:{site.ports.api}/api/v1/webhooks/stripe",
-        "--webhook-secret", site.secrets.stripe_webhook_secret,
+        "--webhook-secret", site.secrets.stripe_webhook_secret, "--webhook-events", ",".join(WEBHOOK_EVENTS),
+        "--webhook-delay", str(WEBHOOK_DELAY),
     ]  # fmt: skip
 
 

@@ -22,6 +22,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--webhook-secret", default="", metavar="whsec_…", help="signs the webhooks")
     parser.add_argument("--webhook-events", metavar="TYPE,TYPE", help="send only these (default: all)")
     parser.add_argument("--webhook-retry", type=float, default=1.0, metavar="SECONDS", help="first wait, then doubled")
+    parser.add_argument("--webhook-delay", type=float, default=0.0, metavar="SECONDS", help="from event to delivery")
     given = parser.parse_args()
     if given.webhook and not given.webhook_secret:
         parser.error("--webhook needs --webhook-secret: the receiver verifies every signature")
@@ -37,6 +38,7 @@ async def main(given: argparse.Namespace) -> None:
         webhook_secret=given.webhook_secret,
         webhook_events=given.webhook_events.split(",") if given.webhook_events else None,
         webhook_retry_seconds=given.webhook_retry,
+        webhook_delay_seconds=given.webhook_delay,
     )
     stopping = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):

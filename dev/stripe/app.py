@@ -99,11 +99,13 @@ def create_app(
     webhook_secret: str = "",
     webhook_events: Sequence[str] | None = None,
     webhook_retry_seconds: float = 1.0,
+    webhook_delay_seconds: float = 0.0,
 ) -> App:
     """A simulator over a state file, or in memory; what is given here overrides what the file remembers."""
     store = Store(state)
     policy = msgspec.convert(store.setting("webhooks", {}), Policy)
     policy.retry_seconds = webhook_retry_seconds
+    policy.delay_seconds = webhook_delay_seconds
     if webhook_url:
         policy.url, policy.secret = webhook_url, webhook_secret
         policy.events = None if webhook_events is None else list(webhook_events)
