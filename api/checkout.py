@@ -16,10 +16,10 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import TemporalError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.context import Caller, House, IdempotencyKey, digest
+from api.addresses import AddressBody
+from api.context import Caller, House, IdempotencyKey, digest, idempotency_key
 from api.replies import CheckoutReply, reply_to
 from models import clock, logs, tokens
-from models.address import Address
 from models.cart import Cart
 from models.checkout import PaymentChoice, Purchase
 from models.errors import Refusal, Unavailable, refusal_of
@@ -54,12 +54,12 @@ class CheckoutBody(msgspec.Struct, forbid_unknown_fields=True):
     """Everything the order needs that is not in the cart."""
 
     email: Email
-    shipping_address: Address
+    shipping_address: AddressBody
     shipping_method: Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
     expected_total: Money
     """The total that the buyer was shown; another one answers 409 `price_changed`."""
     payment: PaymentBody
-    billing_address: Address | None = None
+    billing_address: AddressBody | None = None
     """Left out: the shipping address."""
 
 
@@ -74,13 +74,13 @@ ATTEMPTS = 3
     status_code=201,
 )
 async def check_out(
-    house: House, caller: Caller, data: CheckoutBody, idempotency_key: IdempotencyKey = None
+    house: House, caller: Caller, data: CheckoutBody, idempotency: IdempotencyKey = None
 ) -> Response[CheckoutReply]:
     """Answers 201 as soon as the outcome is known, 202 with the order's URL when it is not known within the budget.
 
     Send the same request again as often as you like: the same cart is bought once.
     """
-    cart_id, key, meant = caller.cart, idempotency_key, digest(data)
+    cart_id, key, meant = caller.cart, idempotency_key(idempotency), digest(data)
     if cart_id is None:
         raise Refusal("cart_empty", "There is nothing in this cart.")
     for _ in range(ATTEMPTS):

@@ -105,5 +105,5 @@ class StrictRequest(Request[Any, Any, Any]):
             return decoder.decode(await self.body())
         except msgspec.ValidationError as error:
             raise Invalid.body(error) from error
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Refusal("malformed", f"The body is not JSON: {error}.") from error

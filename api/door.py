@@ -3,8 +3,10 @@
 Answers that lie ready go out from here, before the framework has looked at the request.
 """
 
+import asyncio
 import re
 from collections.abc import MutableSequence
+from contextlib import suppress
 from time import perf_counter
 from typing import Any
 
@@ -30,6 +32,11 @@ _DOCS_PAGE: Header = (
     b"font-src 'self' data:; connect-src 'self'; worker-src blob:; frame-ancestors 'none'; base-uri 'none'",
 )
 """Swagger UI and Redoc load their own files and ask this API; they write styles into elements."""
+_PICTURE: Header = (
+    b"content-security-policy",
+    b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
+)
+"""An SVG may style itself; opened as a page it may run nothing."""
 _ANY_ORIGIN: list[Header] = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"ETag, Location, Retry-After, X-Request-Id"),
@@ -46,6 +53,11 @@ _PREFLIGHT: list[Header] = [
 ]  # fmt: skip
 _NO_STORE: Header = (b"cache-control", b"no-store")
 _YEAR = b"max-age=31536000"
+_BODILESS = frozenset(("GET", "HEAD", "OPTIONS"))
+_MOST_DRAINED = 16 * 1024 * 1024
+"""Bytes of a refused body that are still read: a connection closed on a sender often takes the answer with it."""
+_DRAINED_WITHIN = 2.0
+"""Seconds for that."""
 
 
 class Door:
@@ -59,6 +71,7 @@ class Door:
         self._guards = [*guards, _NO_PAGE]
         self._guards_docs = [*guards, _DOCS_PAGE]
         self._guards_open = [*guards, _NO_PAGE, *_ANY_ORIGIN]
+        self._guards_pictures = [*guards, _PICTURE, *_ANY_ORIGIN]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
@@ -108,15 +121,22 @@ class Door:
         if bodiless := method == "HEAD":
             scope["method"] = "GET"
         personal = path.startswith("/api/")
-        if personal or path.startswith("/media/"):
-            guards = self._guards_open
-        else:
-            guards = self._guards_docs if path.startswith("/docs") else self._guards
+        guards = self._guards_for(path)
+
+        ended = method in _BODILESS
+
+        async def listen() -> Message:
+            nonlocal ended
+            message = await receive()
+            ended = not message.get("more_body", False)
+            return message
 
         async def dress(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if status >= 400 and not ended:
+                    await _drain(listen)
                 headers: MutableSequence[Header] = [*message["headers"], *guards, (b"x-request-id", request_id)]
                 if personal and not any(name.lower() == b"cache-control" for name, _ in message["headers"]):
                     headers.append(_NO_STORE)
@@ -127,7 +147,7 @@ class Door:
 
         self._meter.in_flight += 1
         try:
-            await self._app(scope, receive, dress)
+            await self._app(scope, listen, dress)
         except Exception as error:
             log.error("defect after the answer began", exc_info=error)
             raise
@@ -136,11 +156,30 @@ class Door:
             route = scope.get("path_template") or "unmatched"
             self._tell(None, route, method, path, status, began)
 
+    def _guards_for(self, path: str) -> list[Header]:
+        if path.startswith("/api/"):
+            return self._guards_open
+        if path.startswith("/media/"):
+            return self._guards_pictures
+        return self._guards_docs if path.startswith("/docs") else self._guards
+
     def _tell(self, request_id: bytes | None, route: str, method: str, path: str, status: int, began: float) -> None:
         seconds = perf_counter() - began
         self._meter.count(route, method, status, seconds)
         ids = {"request_id": request_id.decode()} if request_id else {}
         log.info("request", method=method, path=path, status=status, ms=round(seconds * 1000, 2), **ids)
+
+
+async def _drain(receive: Receive) -> None:
+    """Let a refused request finish its body, so that its sender comes to read the answer."""
+    left = _MOST_DRAINED
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAINED_WITHIN):
+            while left > 0:
+                message: Any = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 def _has(if_none_match: bytes | None, answer: Any) -> bool:

@@ -9,7 +9,7 @@ from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeou
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.checkout import PaymentMethod
-from api.context import House, IdempotencyKey, OrderToken, digest
+from api.context import House, IdempotencyKey, OrderToken, digest, idempotency_key
 from api.replies import CheckoutReply, OrderReply, nothing_yet, order_reply, reply_to
 from models import logs, tokens
 from models.errors import Refusal, Unavailable, refusal_of
@@ -73,12 +73,13 @@ async def read_events(house: House, number: Number, order_token: OrderToken = No
 
 @post("/orders/{number:str}/pay", tags=["Orders"], summary="Pay with another method", status_code=200)
 async def pay_order(
-    house: House, number: Number, data: PayBody, order_token: OrderToken = None, idempotency_key: IdempotencyKey = None
+    house: House, number: Number, data: PayBody, order_token: OrderToken = None, idempotency: IdempotencyKey = None
 ) -> Response[CheckoutReply]:
     """For an order that waits for its payment: answers as checkout does."""
+    key = idempotency_key(idempotency)
     order = await _find(house, number, order_token)
     wish = PayOrder(digest(data), data.payment.payment_method, data.payment.save)
-    answer = await _command(house, order, Order.pay, wish, f"pay:{idempotency_key or new_id()}")
+    answer = await _command(house, order, Order.pay, wish, f"pay:{key or new_id()}")
     if answer is None:
         answer = OrderState(order.number, wish.digest, OrderStatus.PENDING, "pending", order.totals.total)  # type: ignore[arg-type]
     return reply_to(house, order.number, answer, done=200)
@@ -90,12 +91,13 @@ async def cancel_order(
     number: Number,
     data: CancelBody,
     order_token: OrderToken = None,
-    idempotency_key: IdempotencyKey = None,
+    idempotency: IdempotencyKey = None,
 ) -> Response[OrderReply]:
     """While it is not paid. 202: asked for, and the payment is still being given up."""
+    key = idempotency_key(idempotency)
     order = await _find(house, number, order_token)
     wish = CancelCheckout(digest(data), data.reason, "buyer")
-    answer = await _command(house, order, Order.cancel, wish, f"cancel:{idempotency_key or new_id()}")
+    answer = await _command(house, order, Order.cancel, wish, f"cancel:{key or new_id()}")
     now = await orders.find(house.database, order.number)
     return Response(order_reply(now or order), status_code=200 if answer else 202)
 

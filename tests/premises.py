@@ -18,6 +18,13 @@ NEW_YORK = {
     "full_name": "Ada Lovelace", "line1": "1 Main St", "city": "New York", "postal_code": "10001", "country": "US",
     "region": "NY",
 }  # fmt: skip
+BERLIN = {
+    "full_name": "Grace Hopper", "line1": "Chausseestr. 1", "city": "Berlin", "postal_code": "10115", "country": "DE",
+}  # fmt: skip
+TOKYO = {
+    "full_name": "Katherine Johnson", "line1": "1-1 Chiyoda", "city": "Tokyo", "postal_code": "100-0001",
+    "country": "JP",
+}  # fmt: skip
 
 
 class House:
@@ -60,10 +67,18 @@ class House:
         return sku
 
     async def letters(self, number: str) -> list[dict[str, Any]]:
-        """Mails about one order that have arrived so far."""
-        async with httpx.AsyncClient() as client:
-            found = (await client.get(f"{self.stack.urls['mails']}/messages")).json()
-        return [letter for letter in found if number in letter["subject"]]
+        """Mails about one order that have arrived so far, oldest first."""
+        async with httpx.AsyncClient(base_url=self.stack.urls["mails"]) as client:
+            found = (await client.get("/messages")).json()["items"]
+            about = [letter["id"] for letter in found if number in letter["subject"]]
+            return [(await client.get(f"/messages/{identity}")).json() for identity in about]
+
+    async def letters_when(self, number: str, count: int, within: float = 20) -> list[dict[str, Any]]:
+        """Mails about one order as soon as there are `count`."""
+        with anyio.fail_after(within):
+            while len(found := await self.letters(number)) < count:
+                await anyio.sleep(0.1)
+        return found
 
 
 class Shopper:
@@ -118,6 +133,31 @@ class Shopper:
         """The order as its buyer sees it now."""
         headers = {"Order-Token": placed["order_token"]}
         answer = await self.http.get(f"/orders/{placed['number']}", headers=headers)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def pay(self, placed: Mapping[str, Any], method: str, key: str | None = None) -> httpx.Response:
+        """Pay an order that waits with another card."""
+        headers = {"Order-Token": placed["order_token"], **({"Idempotency-Key": key} if key else {})}
+        body = {"payment": {"payment_method": method}}
+        return await self.http.post(f"/orders/{placed['number']}/pay", json=body, headers=headers)
+
+    async def cancel(self, placed: Mapping[str, Any], reason: str = "found it cheaper") -> httpx.Response:
+        """Take an unpaid order back."""
+        headers = {"Order-Token": placed["order_token"]}
+        return await self.http.post(f"/orders/{placed['number']}/cancel", json={"reason": reason}, headers=headers)
+
+    async def events(self, placed: Mapping[str, Any]) -> list[str]:
+        """What happened to the order, oldest first."""
+        headers = {"Order-Token": placed["order_token"]}
+        answer = await self.http.get(f"/orders/{placed['number']}/events", headers=headers)
+        assert answer.status_code == 200, answer.text
+        return [event["type"] for event in answer.json()["items"]]
+
+    async def cart(self) -> dict[str, Any]:
+        """The cart as it is now."""
+        answer = await self.http.get("/cart", headers={"Cart-Token": self.cart_token})
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
