@@ -17,7 +17,7 @@ from models.pricing import Totals
 from models.tables import cart as carts
 from models.tables import checkout as requests
 
-Sku = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Sku = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=MOST_A_LINE)]
 
 
@@ -49,7 +49,7 @@ class CartItem(msgspec.Struct, frozen=True):
     """Units that can be bought now, capped at 100."""
 
 
-class Warning(msgspec.Struct, frozen=True):
+class CartWarning(msgspec.Struct, frozen=True):
     """Something the buyer should see before paying. `code`: `price_changed`, `not_enough_stock`, `not_on_sale`."""
 
     code: str
@@ -69,7 +69,7 @@ class CartReply(msgspec.Struct, frozen=True):
     items: list[CartItem]
     coupon: str | None
     totals: Totals
-    warnings: list[Warning]
+    warnings: list[CartWarning]
 
 
 @get(
@@ -97,7 +97,7 @@ async def clear_cart(house: House, caller: Caller) -> CartReply:
 
 @post(
     "/cart/items", operation_id="addCartItem", tags=["Cart"], summary="Put something into the cart",
-    responses=refuses("malformed", "currency_mismatch", "unknown_sku", "not_sold_in_currency", "quantity_out_of_range",
+    responses=refuses("currency_mismatch", "unknown_sku", "not_sold_in_currency", "quantity_out_of_range",
                       "cart_full", "idempotency_key_reused", "invalid", "unsupported_media_type", "unavailable"),
 )  # fmt: skip
 async def add_item(
@@ -121,7 +121,7 @@ async def add_item(
 
 @patch(
     "/cart/items/{item_id:uuid}", operation_id="changeCartItem", tags=["Cart"], summary="Change a quantity",
-    responses=refuses("malformed", "cart_item_not_found", "invalid", "unsupported_media_type", "unavailable"),
+    responses=refuses("cart_item_not_found", "invalid", "unsupported_media_type", "unavailable"),
 )  # fmt: skip
 async def change_item(house: House, caller: Caller, item_id: FromPath[UUID], data: JSONBody[ChangeItem]) -> CartReply:
     """The line gets this quantity, at today's price."""
@@ -163,18 +163,18 @@ def reply(house: House, cart: Cart) -> CartReply:
     )  # fmt: skip
 
 
-def _warnings(line: CartLine) -> list[Warning]:
+def _warnings(line: CartLine) -> list[CartWarning]:
     if not line.on_sale:
-        return [Warning("not_on_sale", line.sku, f"{line.name} is no longer sold.")]
+        return [CartWarning("not_on_sale", line.sku, f"{line.name} is no longer sold.")]
     found = []
     if line.unit_price != line.seen_price:
         detail = f"{line.name} now costs {line.unit_price}, before {line.seen_price}."
-        found.append(Warning("price_changed", line.sku, detail, {"was": line.seen_price, "now": line.unit_price}))
+        found.append(CartWarning("price_changed", line.sku, detail, {"was": line.seen_price, "now": line.unit_price}))
     if line.available < line.quantity:
         left = min(line.available, MOST_SHOWN)
         detail = f"Only {left} of {line.name} are left." if left else f"{line.name} is sold out."
         facts = {"quantity": line.quantity, "available": left}
-        found.append(Warning("not_enough_stock", line.sku, detail, facts))
+        found.append(CartWarning("not_enough_stock", line.sku, detail, facts))
     return found
 
 

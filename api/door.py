@@ -125,7 +125,7 @@ class Door:
 
         ended = method in _BODILESS
 
-        async def listen() -> Message:
+        async def listen() -> Any:
             nonlocal ended
             message = await receive()
             ended = not message.get("more_body", False)

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
@@ -65,6 +66,7 @@ async def live() -> Health:
 
 @get(
     "/health/ready", operation_id="ready", tags=["Operations"], summary="Can orders be placed?",
+    responses={503: ResponseSpec(Readiness, generate_examples=False, description="They cannot")},
 )  # fmt: skip
 async def ready(house: House) -> Response[Readiness]:
     """Asks every neighbour at once, each for two seconds at most. 503 when one is down that orders need."""
@@ -81,7 +83,9 @@ async def ready(house: House) -> Response[Readiness]:
                     headers={"Retry-After": "2"} if status == "down" else {})  # fmt: skip
 
 
-@get("/metrics", operation_id="metrics", tags=["Operations"], summary="Numbers for Prometheus")
+@get(
+    "/metrics", operation_id="metrics", tags=["Operations"], summary="Numbers for Prometheus", media_type="text/plain"
+)  # fmt: skip
 async def metrics(meter: NamedDependency[Meter]) -> Response[bytes]:
     """In Prometheus' text format; each API process tells its own."""
     return Response(meter.text(), headers={"Content-Type": CONTENT_TYPE})

@@ -208,9 +208,9 @@ HANDLERS: dict[int | type[Exception], Any] = {
 
 
 def refuses(*codes: str) -> dict[int, ResponseSpec]:
-    """For an operation's documentation: the codes it can refuse with, by status."""
+    """For an operation's documentation: the codes it can refuse with, by status; `malformed` is every operation's."""
     by_status: dict[int, list[str]] = {}
-    for code in codes:
+    for code in ("malformed", *codes):
         by_status.setdefault(STATUSES[code], []).append(f"`{code}`")
     return {
         status: ResponseSpec(Problem, generate_examples=False, description=", ".join(listed), media_type=MEDIA_TYPE)

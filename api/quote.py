@@ -37,7 +37,7 @@ class QuoteReply(msgspec.Struct, frozen=True):
 @post(
     "/checkout/quote", operation_id="quoteCheckout", tags=["Checkout"], status_code=200,
     summary="Shipping methods and totals for an address",
-    responses=refuses("malformed", "cart_empty", "no_shipping", "shipping_method_unknown", "invalid",
+    responses=refuses("cart_empty", "no_shipping", "shipping_method_unknown", "invalid",
                       "unsupported_media_type", "unavailable"),
 )  # fmt: skip
 async def quote_checkout(house: House, caller: Caller, data: JSONBody[QuoteBody]) -> QuoteReply:
