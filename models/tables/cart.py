@@ -51,7 +51,8 @@ ORDER BY i.added_at, i.id
 """
 """A cart with today's prices and stock; one row a line, one row of nulls for an empty cart, none for an unknown one."""
 _READ = READ.format(cart="$1")
-_LOCKED = sa.text(READ.format(cart=":cart") + " FOR UPDATE OF c")
+_READ_LOCKED = sa.text(READ.format(cart=":cart"))
+_LOCK = sa.text("SELECT 1 FROM carts WHERE id = :cart FOR UPDATE")
 
 
 async def read(database: Database, cart: CartId) -> Cart | None:
@@ -62,7 +63,13 @@ async def read(database: Database, cart: CartId) -> Cart | None:
 
 async def lock(writer: Writer, cart: CartId) -> Cart | None:
     """The cart, its row locked to the end of the transaction. First of the locks: cart, order, payment, stock."""
-    rows = (await writer.execute(_LOCKED, {"cart": cart})).all()
+    # Two statements: one that had to wait for the lock would see the lines as they were before it waited.
+    await writer.execute(_LOCK, {"cart": cart})
+    return await _read_locked(writer, cart)
+
+
+async def _read_locked(writer: Writer, cart: CartId) -> Cart | None:
+    rows = (await writer.execute(_READ_LOCKED, {"cart": cart})).all()
     return _cart(cart, [row._mapping for row in rows]) if rows else None
 
 
@@ -97,7 +104,7 @@ async def add(writer: Writer, cart: CartId, sku: str, quantity: int, currency: s
         pg.insert(carts).values(id=cart, currency=currency or default)
         .on_conflict_do_update(index_elements=["id"], set_={"updated_at": sa.func.now()})
     )  # fmt: skip
-    held = await lock(writer, cart)
+    held = await _read_locked(writer, cart)
     assert held is not None and held.currency is not None
     if currency and currency != held.currency:
         if held.lines:
@@ -117,6 +124,7 @@ async def add(writer: Writer, cart: CartId, sku: str, quantity: int, currency: s
     if row.amount is None:
         raise Refusal("not_sold_in_currency", f"{sku} is not sold in {kind}.", sku=sku, currency=kind)
     already = next((line.quantity for line in held.lines if line.variant_id == row.id), 0)
+    _check_quantity(quantity)
     _check_quantity(already + quantity)
     if not already and len(held.lines) >= MOST_LINES:
         raise Refusal("cart_full", f"A cart holds at most {MOST_LINES} different items.", most=MOST_LINES)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from temporalio.api.failure.v1 import Failure
 from temporalio.client import WorkflowUpdateFailedError
-from temporalio.converter import DefaultFailureConverter
+from temporalio.converter import DefaultFailureConverter, create_payload_validation_error
 from temporalio.exceptions import ActivityError, ApplicationError, ApplicationErrorCategory, RetryState
 
 from models import wire
@@ -74,7 +74,7 @@ def test_facts_with_money_arrive_as_json() -> None:
         ApplicationError("no details", type="odd", non_retryable=True),
         ApplicationError("no type", {"a": 1}, non_retryable=True),
         ApplicationError("a list", [1], type="odd", non_retryable=True),
-        wire.create_payload_validation_error("bad field"),
+        create_payload_validation_error("bad field"),
     ],
     ids=str,
 )

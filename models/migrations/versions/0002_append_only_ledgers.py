@@ -1,4 +1,4 @@
-"""Ledgers are appended, never edited: Postgres refuses an UPDATE or DELETE of their rows, whoever asks."""
+"""Ledgers are appended, never edited: Postgres refuses an UPDATE, DELETE or TRUNCATE, whoever asks."""
 
 from alembic import op
 
@@ -20,9 +20,11 @@ def upgrade() -> None:
             f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON {ledger} "
             "FOR EACH ROW EXECUTE FUNCTION refuse_edit()"
         )
+        op.execute(f"CREATE TRIGGER never_emptied BEFORE TRUNCATE ON {ledger} EXECUTE FUNCTION refuse_edit()")
 
 
 def downgrade() -> None:
     for ledger in LEDGERS:
         op.execute(f"DROP TRIGGER append_only ON {ledger}")
+        op.execute(f"DROP TRIGGER never_emptied ON {ledger}")
     op.execute("DROP FUNCTION refuse_edit()")

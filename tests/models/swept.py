@@ -1,0 +1,43 @@
+"""One migrated database for all tests of a worker, emptied before each: a tenth of the time that a fresh one takes."""
+
+from collections.abc import AsyncIterator, Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from dev import postgres
+from models import tables
+from models.database import Database
+from models.tables.base import metadata
+
+for word in Path(tables.__path__[0]).glob("*.py"):
+    import_module(f"models.tables.{word.stem}")
+_SWEEP = "SET LOCAL session_replication_role = replica; " + "; ".join(  # past the ledgers' triggers
+    f"DELETE FROM {table.name}" for table in metadata.sorted_tables
+)
+
+
+@pytest.fixture(scope="session")
+def swept_url(parts: dict[str, str]) -> Iterator[str]:
+    """The database of this worker."""
+    url = postgres.fresh_database(parts["DATABASE_URL"])
+    yield url
+    postgres.drop_database(url)
+
+
+@pytest.fixture
+def database_url(swept_url: str) -> str:
+    """Instead of the root's database of one test alone."""
+    return swept_url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The doors to it; all tables are there and empty."""
+    opened = Database(database_url)
+    async with opened.writing() as writer:
+        connection = await writer.get_raw_connection()
+        await connection.driver_connection.execute(_SWEEP)  # type: ignore[union-attr]
+    yield opened
+    await opened.close()
