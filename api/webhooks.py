@@ -1,6 +1,6 @@
 """The provider's door: verify, store, tell the owner; 2xx only when all three are done."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import stripe
@@ -10,6 +10,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.context import House
 from models import logs
 from models.errors import Refusal, Unavailable
+from models.order import is_workflow_id
 from models.payment import SETTLED
 from models.tables import inbox
 from models.tables import payment as payments
@@ -29,11 +30,20 @@ NEWS = frozenset(
 """Events that an order may be waiting for; all others are kept as evidence."""
 
 
+Printable = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,255}$(?!\n)")]
+
+
+class StripeMetadata(msgspec.Struct):
+    """What we wrote on it; everything else there is of no concern."""
+
+    workflow: msgspec.Raw = msgspec.Raw(b"null")
+
+
 class StripeObject(msgspec.Struct):
     """What an event is about."""
 
     id: str = ""
-    metadata: dict[str, Any] | None = None
+    metadata: StripeMetadata | None = None
 
 
 class StripeData(msgspec.Struct):
@@ -43,8 +53,8 @@ class StripeData(msgspec.Struct):
 class StripeEvent(msgspec.Struct):
     """As much of an event as we read; the whole of it is stored."""
 
-    id: str
-    type: str
+    id: Printable
+    type: Printable
     data: StripeData
 
 
@@ -59,21 +69,24 @@ class Received(msgspec.Struct):
 async def stripe_webhook(request: Request[Any, Any, Any], house: House) -> Response[Received]:
     """The signature is checked; an event that came before, that nobody knows or that nobody waits for is harmless."""
     body = await request.body()
+    signature = request.headers.get("stripe-signature", "")
     try:
+        if not signature.isascii():  # the library compares letters only
+            raise UnicodeError(signature)
         text = body.decode()
-        signature = request.headers.get("stripe-signature")
         stripe.WebhookSignature.verify_header(text, signature, house.settings.stripe_webhook_secret, TOLERANCE)
-        event = msgspec.json.decode(body, type=StripeEvent)
-    except (stripe.SignatureVerificationError, UnicodeDecodeError) as error:
+    except (stripe.SignatureVerificationError, UnicodeError) as error:
         raise Refusal("signature_invalid", "The signature is missing, wrong or too old.") from error
-    except msgspec.DecodeError as error:
+    try:
+        event = msgspec.json.decode(body, type=StripeEvent)
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Refusal("malformed", "This is not an event.") from error
     return Response(Received(await _take_in(house, event, text)))
 
 
 async def _take_in(house: House, event: StripeEvent, body: str) -> str:
     subject = event.data.object
-    owner = str((subject.metadata or {}).get("workflow") or "") or None
+    owner = _owner(subject)
     logs.bind(event_id=event.id, event_type=event.type, workflow_id=owner)
     async with house.database.writing() as writer:
         if not await inbox.receive(writer, "stripe", event.id, event.type, body, owner):
@@ -91,6 +104,14 @@ async def _take_in(house: House, event: StripeEvent, body: str) -> str:
     async with house.database.writing() as writer:
         await inbox.settle(writer, "stripe", event.id, note)
     return note
+
+
+def _owner(subject: StripeObject) -> str | None:
+    """The order's workflow that we named when we asked for the payment; None: somebody else's payment."""
+    if subject.metadata is None:
+        return None
+    named = msgspec.json.decode(subject.metadata.workflow)
+    return named if isinstance(named, str) and is_workflow_id(named) else None
 
 
 async def _tell(house: House, owner: str, event: StripeEvent) -> str:

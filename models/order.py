@@ -1,5 +1,6 @@
 """What an order is: its three axes, the moves each permits, and its lines. Data, so that it can be proven and drawn."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -134,3 +135,11 @@ def buyer_actions(status: OrderStatus, payment_status: str) -> list[str]:
 def workflow_id(cart: UUID, attempt: int) -> str:
     """The id of the one workflow that owns this checkout: a second click, tab or webhook meets the same one."""
     return f"order/{cart}/{attempt}"
+
+
+_WORKFLOW_ID = re.compile(r"order/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/[1-9][0-9]{0,8}", re.ASCII)
+
+
+def is_workflow_id(name: str) -> bool:
+    """Whether `name`, which came from outside, is made as `workflow_id` makes them."""
+    return _WORKFLOW_ID.fullmatch(name) is not None
