@@ -10,7 +10,7 @@ from models.cart import Cart
 from models.checkout import Purchase
 from models.database import Database, Writer
 from models.errors import Refusal
-from models.ids import OrderId, PaymentId
+from models.ids import OrderId, PaymentId, new_id
 from models.money import Money
 from models.order import FulfilmentStatus, Order, OrderLine, OrderStatus, Shipping, workflow_id
 from models.payment import PaymentStatus
@@ -24,10 +24,8 @@ from models.tables import pricing as price_tables
 
 
 class PlaceOrder(msgspec.Struct, frozen=True):
-    """Make an order of a cart, under ids that the workflow chose."""
+    """Make an order of a cart."""
 
-    order_id: OrderId
-    payment_id: PaymentId
     purchase: Purchase
 
 
@@ -40,8 +38,14 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class OrderPlaced(msgspec.Struct, frozen=True):
-    """The order as frozen."""
+    """The order as frozen.
 
+    Its ids are chosen in the transaction that writes them: were they the workflow's, a first task that is lost after
+    the commit and run again would choose others.
+    """
+
+    order_id: OrderId
+    payment_id: PaymentId
     total: Money
     units: int
     placed_at: datetime
@@ -78,7 +82,7 @@ class CheckoutActivities:
                 return msgspec.convert(known, PlacingOutcome)
             savepoint = await writer.begin_nested()
             try:
-                outcome = PlacingOutcome(placed=await self._place(writer, cart, request))
+                outcome = PlacingOutcome(placed=await self._place(writer, cart, purchase))
                 await savepoint.commit()
             except Refusal as refusal:
                 await savepoint.rollback()
@@ -87,8 +91,8 @@ class CheckoutActivities:
             await checkouts.remember(writer, purchase, outcome)
             return outcome
 
-    async def _place(self, writer: Writer, cart: Cart | None, request: PlaceOrder) -> OrderPlaced:
-        purchase, now = request.purchase, clock.now()
+    async def _place(self, writer: Writer, cart: Cart | None, purchase: Purchase) -> OrderPlaced:
+        order_id, payment_id, now = OrderId(new_id()), PaymentId(new_id()), clock.now()
         if cart is None or not cart.lines:
             raise Refusal("cart_empty", "There is nothing in this cart.")
         if cart.attempt != purchase.attempt:
@@ -106,7 +110,7 @@ class CheckoutActivities:
                 total=priced.totals.total, expected_total=purchase.expected_total,
             )  # fmt: skip
         order = Order(
-            id=request.order_id, number=purchase.number, workflow_id=workflow_id(purchase.cart_id, purchase.attempt),
+            id=order_id, number=purchase.number, workflow_id=workflow_id(purchase.cart_id, purchase.attempt),
             cart_id=purchase.cart_id, attempt=purchase.attempt, customer_id=purchase.customer_id,
             email=purchase.email, status=OrderStatus.PENDING, payment_status=PaymentStatus.PENDING,
             fulfilment_status=FulfilmentStatus.UNFULFILLED, totals=priced.totals, shipping=shipping,
@@ -119,15 +123,12 @@ class CheckoutActivities:
             placed_at=now, pay_until=now + self._payment_window,
         )  # fmt: skip
         await orders.insert(writer, order)
-        await payments.open_payment(
-            writer, request.payment_id, order.id, priced.totals.total, purchase.payment.provider
-        )
+        await payments.open_payment(writer, payment_id, order.id, priced.totals.total, purchase.payment.provider)
         await orders.tell(writer, order.id, "placed", "order_placed", "buyer", total=priced.totals.total)
         # Last, because the rows of a hot product stay locked from here to the commit.
         await inventory.hold(writer, order.id, {line.variant_id: line.quantity for line in cart.lines}, order.pay_until)
-        return OrderPlaced(
-            priced.totals.total, sum(line.quantity for line in cart.lines), order.placed_at, order.pay_until
-        )
+        units = sum(line.quantity for line in cart.lines)
+        return OrderPlaced(order.id, payment_id, priced.totals.total, units, order.placed_at, order.pay_until)
 
 
 async def _priced(writer: Writer, cart: Cart, purchase: Purchase) -> tuple[Shipping, Priced]:

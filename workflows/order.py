@@ -1,48 +1,29 @@
 """One order, from checkout until it is delivered or cancelled. Nobody else changes it; everybody sends it messages.
 
-Id: `order/<cart>/<attempt>`. The story is `Order.run`; what it says to people is in `workflows/telling.py`.
+Id: `order/<cart>/<attempt>`. Here are its story and its messages; how it gets its money is in `collecting.py`, how a
+step that must succeed is done in `steadfast.py`, what it shows to people in `telling.py`.
 """
-
-import contextlib
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
-from typing import TypeVar
 
 import msgspec
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
 
 from activities.checkout import CheckoutActivities, OrderPlaced, PlaceOrder, Refused
-from activities.orders import (
-    CancelOrder,
-    ConfirmOrder,
-    FlagOrder,
-    OrderActivities,
-    RecordAttempt,
-    RecordProgress,
-    SecureOrder,
-)
-from activities.payments import (
-    AuthorizePayment,
-    CapturePayment,
-    PaymentActivities,
-    ReadPayment,
-    VoidPayment,
-)
-from models.checkout import Purchase
+from activities.orders import CancelOrder, ConfirmOrder, OrderActivities, RecordProgress, SecureOrder
+from activities.payments import CapturePayment, PaymentActivities
+from models.checkout import PaymentChoice, Purchase
 from models.errors import Refusal
-from models.ids import OrderId, OrderNumber, PaymentId
+from models.ids import OrderNumber
 from models.money import Money
 from models.order import FulfilmentStatus, OrderStatus
-from models.payment import PaymentStatus, ProviderPayment, Standing
-from workflows import patience, telling, visibility
+from models.payment import PaymentStatus, ProviderPayment
+from workflows import patience
+from workflows.collecting import Collecting, Ending
+from workflows.enduring import to_its_end
+from workflows.steadfast import Attention
+from workflows.telling import Board
 from workflows.undo import UndoStack
 
-T = TypeVar("T")
-
-AT_THE_BANK = frozenset({Standing.ACTION_REQUIRED, Standing.METHOD_REQUIRED, Standing.PROCESSING, Standing.UNKNOWN})
-"""The buyer, their bank or the provider can finish the payment without another message to us."""
-MONEY_IS_SURE = frozenset({Standing.AUTHORIZED, Standing.CAPTURED})
+MONEY_IN = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.PAID})
 
 
 class AwaitCheckout(msgspec.Struct, frozen=True):
@@ -117,116 +98,84 @@ class Order:
     Waits: for a payment that works, until the payment window closes (30 minutes unless set otherwise);
     after a step that exhausted its patience, an hour or until somebody says retry;
     for shipment and delivery, without a limit.
+    Temporal's own cancel is an operator's `cancel`: undone while unpaid, without effect afterwards.
     """
 
     @workflow.init
     def __init__(self, purchase: Purchase) -> None:
         self._purchase = purchase
-        self._order_id = OrderId(workflow.uuid7())
-        self._payment_id = PaymentId(workflow.uuid7())
-        self._status = OrderStatus.PENDING
-        self._payment_status = PaymentStatus.PENDING
         self._placed: OrderPlaced | None = None
         self._refusal: Refused | None = None
-        self._payment: ProviderPayment | None = None
-        self._answered = False
-        """The outcome of the checkout is known."""
-        self._wishes: list[PayOrder] = []
-        self._wishes_done = 0
-        self._attempts = 0
-        self._noted: tuple[int, ProviderPayment] | None = None
-        self._news: set[str] = set()
-        self._unread_news = False
-        self._cancel: CancelCheckout | None = None
-        self._collecting = True
-        """False: whether money will come is decided."""
+        self._board = Board(purchase.number)
+        self._attention = Attention(self._board)
+        self._collecting = Collecting(purchase, self._board, self._attention)
         self._undo = UndoStack()
-        self._attention: str | None = None
-        self._flags = 0
-        self._retry = False
         self._shipment: ShipOrder | None = None
         self._delivery: DeliverOrder | None = None
-        self._tell("Freezing prices and holding stock", "a moment", None)
+        self._board.tell("Freezing prices and holding stock", "a moment")
 
     @workflow.run
     async def run(self, purchase: Purchase) -> OrderState:
-        if await self._place():
-            if await self._collect_payment():
-                await self._secure()  # the point of no return
-                await self._capture()
-                await self._confirm()
-                await self._fulfil()
-            else:
-                await self._undo.unwind()
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        await to_its_end(
+            self._live(), called_off=lambda: self._collecting.call_off("cancelled_by_operator", "operator")
+        )
         return self._state()
 
     # The story, step by step.
 
-    async def _place(self) -> bool:
-        """Whether there is an order now; if not, the refusal is the checkout's answer."""
-        self._undo.push(self._cancel_order)
+    async def _live(self) -> None:
+        placed = await self._place()
+        if placed is not None:
+            if await self._collecting.collect(placed):
+                await self._secure(placed)  # the point of no return
+                await self._capture(placed)
+                await self._confirm(placed)
+                await self._fulfil(placed)
+            else:
+                await self._undo.unwind()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+
+    async def _place(self) -> OrderPlaced | None:
+        """The order, from here on with undos; None: the refusal is the checkout's answer."""
         outcome = await workflow.execute_local_activity_method(
             CheckoutActivities.place_order,
-            PlaceOrder(self._order_id, self._payment_id, self._purchase),
+            PlaceOrder(self._purchase),
             summary="Freeze prices and hold stock",
             **patience.DATABASE,
         )
-        self._placed, self._refusal = outcome.placed, outcome.refusal
-        if outcome.refusal:
-            self._collecting = False
-            self._move(OrderStatus.CANCELLED, PaymentStatus.VOIDED)
-            self._tell(f"Refused: {outcome.refusal.detail}", None, None)
-            self._answered = True
-        return outcome.placed is not None
+        placed = self._placed = outcome.placed
+        if placed is not None:
+            self._undo.push(lambda: self._cancel_order(placed))
+            self._undo.push(lambda: self._collecting.void(placed))
+        elif outcome.refusal is not None:
+            self._refusal = outcome.refusal
+            self._collecting.call_off(outcome.refusal.code, "order")
+            self._board.move(OrderStatus.CANCELLED, PaymentStatus.VOIDED)
+            self._board.tell(f"Refused: {outcome.refusal.detail}")
+        return placed
 
-    async def _collect_payment(self) -> bool:
-        """Whether the money is sure. Goes round once for each card, each news and each look of our own."""
-        self._undo.push(self._void_payment)
-        choice = self._purchase.payment
-        seen = await self._authorize(choice.method, choice.save, at_once=True)
-        look = patience.FIRST_LOOK
-        while seen.standing not in MONEY_IS_SURE:
-            await self._note_attempt(seen)
-            await self._wait_for_buyer(seen, look)
-            if seen.standing is Standing.CANCELED:
-                self._cancel = self._cancel or CancelCheckout("", "canceled_at_provider", "provider")
-            if self._wishes_done < len(self._wishes) and not self._cancel:
-                wish = self._wishes[self._wishes_done]
-                seen = await self._authorize(wish.method, wish.save, at_once=False)
-                self._wishes_done += 1
-                continue
-            over = self._cancel is not None or self._time_left() <= timedelta(0)
-            self._unread_news = False
-            look *= 2
-            # Also at the end: the buyer may have paid while the news of it was lost.
-            seen = await self._read_payment(seen)
-            if over and seen.standing not in MONEY_IS_SURE:
-                self._collecting = False
-                return False
-        self._payment = seen
-        self._collecting = False
-        return True
-
-    async def _secure(self) -> None:
-        assert self._payment is not None
+    async def _secure(self, placed: OrderPlaced) -> None:
+        assert self._collecting.payment is not None
         self._undo.pass_the_point_of_no_return()
         await workflow.execute_local_activity_method(
             OrderActivities.secure_order,
             SecureOrder(
-                self._order_id, self._payment_id, self._purchase.cart_id, self._purchase.attempt, self._payment
+                placed.order_id, placed.payment_id, self._purchase.cart_id, self._purchase.attempt,
+                self._collecting.payment,
             ),
             summary="Write down that the money is authorized",
             **patience.DATABASE,
-        )
-        self._move(None, PaymentStatus.AUTHORIZED)
-        self._tell("Taking the authorized money", "the payment provider", None)
-        self._answered = True
+        )  # fmt: skip
+        self._board.move(None, PaymentStatus.AUTHORIZED)
+        self._board.tell("Taking the authorized money", "the payment provider")
+        self._collecting.answer()
 
-    async def _capture(self) -> None:
-        assert self._payment is not None and self._payment.reference is not None and self._placed is not None
-        request = CapturePayment(self._payment_id, self._payment.reference, self._placed.total)
-        self._payment = await self._steadfast(
+    async def _capture(self, placed: OrderPlaced) -> None:
+        authorized = self._collecting.payment
+        assert authorized is not None and authorized.reference is not None
+        request = CapturePayment(placed.payment_id, authorized.reference, placed.total)
+        self._collecting.payment = await self._attention.steadfast(
+            placed.order_id,
             "capture the payment",
             lambda: workflow.execute_activity_method(
                 PaymentActivities.capture_payment,
@@ -236,287 +185,146 @@ class Order:
             ),
         )
 
-    async def _confirm(self) -> None:
-        assert self._placed is not None
+    async def _confirm(self, placed: OrderPlaced) -> None:
         await workflow.execute_local_activity_method(
             OrderActivities.confirm_order,
-            ConfirmOrder(self._order_id, self._payment_id, self._purchase.payment.provider, self._placed.total),
+            ConfirmOrder(placed.order_id, placed.payment_id, self._purchase.payment.provider, placed.total),
             summary="Confirm: stock sold, money booked, letter written",
             **patience.DATABASE,
         )
-        self._move(OrderStatus.CONFIRMED, PaymentStatus.PAID)
+        self._board.move(OrderStatus.CONFIRMED, PaymentStatus.PAID)
 
-    async def _fulfil(self) -> None:
-        self._tell("Paid and confirmed", "the warehouse to ship it", None)
+    async def _fulfil(self, placed: OrderPlaced) -> None:
+        self._board.tell("Paid and confirmed", "the warehouse to ship it")
         await workflow.wait_condition(lambda: self._shipment is not None)
         assert self._shipment is not None
         parcel = {"carrier": self._shipment.carrier, "tracking": self._shipment.tracking}
-        await self._progress(OrderStatus.SHIPPED, self._shipment.actor, parcel)
-        self._tell(f"Shipped with {self._shipment.carrier}", "the parcel to arrive", None)
+        await self._progress(placed, OrderStatus.SHIPPED, self._shipment.actor, parcel)
+        self._board.tell(f"Shipped with {self._shipment.carrier}", "the parcel to arrive")
         await workflow.wait_condition(lambda: self._delivery is not None)
         assert self._delivery is not None
-        await self._progress(OrderStatus.DELIVERED, self._delivery.actor, {})
-        self._tell("Delivered", None, None)
+        await self._progress(placed, OrderStatus.DELIVERED, self._delivery.actor, {})
+        self._board.tell("Delivered")
+
+    async def _progress(self, placed: OrderPlaced, to: OrderStatus, actor: str, facts: dict[str, str]) -> None:
+        await workflow.execute_local_activity_method(
+            OrderActivities.record_progress,
+            RecordProgress(placed.order_id, to, FulfilmentStatus.FULFILLED, actor, facts),
+            summary=f"Write down: {to}",
+            **patience.DATABASE,
+        )
+        self._board.move(to, None)
+
+    async def _cancel_order(self, placed: OrderPlaced) -> None:
+        """Undoes `_place`."""
+        why = self._collecting.ending or Ending("not_paid", "order")
+        await workflow.execute_local_activity_method(
+            OrderActivities.cancel_order,
+            CancelOrder(
+                placed.order_id, placed.payment_id, self._purchase.cart_id, self._purchase.attempt,
+                why.reason, why.actor,
+            ),
+            summary="Cancel: release stock, free the cart, tell the buyer",
+            **patience.DATABASE,
+        )  # fmt: skip
+        self._board.move(OrderStatus.CANCELLED, PaymentStatus.VOIDED)
+        self._board.tell(f"Cancelled: {why.reason}")
 
     # Messages.
 
     @workflow.update(description="Answers with the checkout's outcome as soon as the buyer can be told.")
     async def await_checkout(self, request: AwaitCheckout) -> OrderState:
-        await workflow.wait_condition(lambda: self._answered)
+        await workflow.wait_condition(lambda: self._collecting.is_answered or self._is_cancelled)
         return self._state()
 
     @workflow.update(description="Buyer: pay with another method, while the order waits for payment.")
     async def pay(self, request: PayOrder) -> OrderState:
-        self._wishes.append(request)
-        mine = len(self._wishes)
-        # Done is not yet recorded: until then the state would still be the one before.
-        await workflow.wait_condition(lambda: (self._wishes_done >= mine and self._answered) or not self._collecting)
-        if self._wishes_done < mine:
-            raise Refusal("wrong_move", "The order was settled before this card was tried.", status=self._status)
-        await workflow.wait_condition(lambda: self._answered)
+        wish = self._collecting.wish(PaymentChoice(method=request.method, save=request.save))
+        await workflow.wait_condition(lambda: wish.answered or self._is_cancelled or self._is_paid)
+        if not wish.answered:
+            raise Refusal(
+                "wrong_move", "The order was settled before this card was charged.", status=self._board.status
+            )
         return self._state(request.digest)
 
     @pay.validator
     def _may_pay(self, request: PayOrder) -> None:
-        self._only_while_collecting("pay")
+        self._only_while_unpaid("be paid")
 
     @workflow.update(description="Buyer or staff: end an order that is not paid yet.")
     async def cancel(self, request: CancelCheckout) -> OrderState:
-        self._cancel = self._cancel or request
-        await workflow.wait_condition(
-            lambda: self._status is OrderStatus.CANCELLED or self._payment_status in telling.MONEY_IN
-        )
-        self._only_when_cancelled()
+        self._collecting.call_off(request.reason, request.actor)
+        await workflow.wait_condition(lambda: self._is_cancelled or self._is_paid)
+        if not self._is_cancelled:
+            raise Refusal("wrong_move", "The payment went through before the cancellation.", status=self._board.status)
         return self._state(request.digest)
 
     @cancel.validator
     def _may_cancel(self, request: CancelCheckout) -> None:
-        self._only_while_collecting("cancel")
+        self._only_while_unpaid("be cancelled")
 
     @workflow.signal(description="The payment provider's webhook: look at the payment again.")
     async def provider_news(self, news: ProviderNews) -> None:
-        if news.event_id not in self._news:
-            self._news.add(news.event_id)
-            self._unread_news = True
+        self._collecting.hear(news.event_id)
 
     @workflow.update(description="Warehouse: the parcel was handed to the carrier.")
     async def ship(self, request: ShipOrder) -> OrderState:
-        self._shipment = self._shipment or request
-        await workflow.wait_condition(lambda: self._status in (OrderStatus.SHIPPED, OrderStatus.DELIVERED))
+        self._shipment = request
+        await workflow.wait_condition(lambda: self._board.status in (OrderStatus.SHIPPED, OrderStatus.DELIVERED))
         return self._state()
 
     @ship.validator
     def _may_ship(self, request: ShipOrder) -> None:
-        self._only_at(OrderStatus.CONFIRMED, "ship")
+        self._only_at(OrderStatus.CONFIRMED, "be shipped", self._shipment is None)
 
     @workflow.update(description="Carrier or staff: the parcel arrived.")
     async def deliver(self, request: DeliverOrder) -> OrderState:
-        self._delivery = self._delivery or request
-        await workflow.wait_condition(lambda: self._status is OrderStatus.DELIVERED)
+        self._delivery = request
+        await workflow.wait_condition(lambda: self._board.status is OrderStatus.DELIVERED)
         return self._state()
 
     @deliver.validator
     def _may_deliver(self, request: DeliverOrder) -> None:
-        self._only_at(OrderStatus.SHIPPED, "deliver")
+        self._only_at(OrderStatus.SHIPPED, "be delivered", self._delivery is None)
 
     @workflow.update(description="Staff: try the step that needs attention again, now.")
     async def retry(self, request: RetryStep) -> OrderState:
-        self._retry = True
+        self._attention.retry()
         workflow.logger.info("retry asked for by %s: %s", request.actor, request.reason)
         return self._state()
 
     @retry.validator
     def _may_retry(self, request: RetryStep) -> None:
-        if self._attention is None:
-            raise Refusal("wrong_move", "Nothing here needs a retry.", status=self._status)
+        if self._attention.needed_for is None:
+            raise Refusal("wrong_move", "Nothing here needs a retry.", status=self._board.status)
 
     @workflow.query(description="Where the order stands.")
     def state(self) -> OrderState:
         return self._state()
 
-    # Steps that several parts of the story take.
-
-    async def _authorize(self, method: str | None, save: bool, *, at_once: bool) -> ProviderPayment:
-        """One try to reserve the money: at once while the buyer waits, then patiently until the window closes."""
-        assert self._placed is not None
-        self._attempts += 1
-        self._answered = self._answered and at_once
-        self._unread_news = False
-        request = AuthorizePayment(
-            self._payment_id, self._purchase.number, workflow.info().workflow_id, self._placed.total,
-            self._attempts, workflow.now(), method, self._payment.reference if self._payment else None, save,
-        )  # fmt: skip
-        summary = f"Authorize {request.amount}, card {self._attempts}"
-        self._tell("Authorizing the payment", "the payment provider", self._placed.pay_until)
-        try:
-            if at_once:
-                seen = await workflow.execute_local_activity_method(
-                    PaymentActivities.authorize_payment_now, request, summary=summary, **patience.PROVIDER_NOW
-                )
-                if seen.standing is not Standing.UNKNOWN:
-                    return seen
-            return await workflow.execute_activity_method(
-                PaymentActivities.authorize_payment, request, summary=summary, **patience.provider(self._time_left())
-            )
-        except ActivityError as failed:
-            why = telling.cause(failed)
-            await self._flag(f"authorize the payment: {why}")
-            rejected = telling.kind(failed) == "provider_rejected"
-            standing = Standing.DECLINED if rejected else Standing.UNKNOWN
-            return ProviderPayment(standing, request.reference, code=telling.kind(failed), detail=why)
-
-    async def _read_payment(self, known: ProviderPayment) -> ProviderPayment:
-        """How the payment stands at the provider; what we know already, when it cannot be asked."""
-        reference = known.reference or (self._payment.reference if self._payment else None)
-        if reference is None:
-            return known
-        try:
-            return await workflow.execute_activity_method(
-                PaymentActivities.read_payment,
-                ReadPayment(self._payment_id, reference),
-                summary="Ask the provider how the payment stands",
-                **patience.provider(),
-            )
-        except ActivityError as failed:
-            workflow.logger.warning("the provider cannot be asked: %s", telling.cause(failed))
-            return known
-
-    async def _note_attempt(self, seen: ProviderPayment) -> None:
-        """Write down what came of a try, once, and let whoever waits for it know."""
-        if self._noted != (self._attempts, seen):
-            self._noted = (self._attempts, seen)
-            self._payment = seen
-            await workflow.execute_local_activity_method(
-                OrderActivities.record_payment_attempt,
-                RecordAttempt(self._order_id, self._payment_id, self._attempts, seen),
-                summary=f"Write down: {seen.standing}",
-                **patience.DATABASE,
-            )
-            declined = seen.standing is Standing.DECLINED
-            self._move(None, PaymentStatus.FAILED if declined else PaymentStatus.PENDING)
-        self._answered = True
-
-    async def _wait_for_buyer(self, seen: ProviderPayment, look: timedelta) -> None:
-        """Until there is a wish, news or a cancel, it is time for a look of our own, or the window closes."""
-        assert self._placed is not None
-        waiting, timer = telling.waiting_for(seen)
-        self._tell(f"Not paid: {seen.code or seen.standing}", waiting, self._placed.pay_until)
-        left = self._time_left()
-        wait = min(left, look) if seen.standing in AT_THE_BANK else left
-        try:
-            await workflow.wait_condition(
-                lambda: self._wishes_done < len(self._wishes) or self._unread_news or self._cancel is not None
-                or seen.standing is Standing.CANCELED,
-                timeout=max(wait, timedelta(0)),
-                timeout_summary=timer,
-            )  # fmt: skip
-        except TimeoutError:
-            return
-
-    async def _void_payment(self) -> None:
-        reference = self._payment.reference if self._payment else None
-        self._tell("Giving the payment up", "the payment provider", None)
-        if reference is None:
-            await workflow.sleep(patience.SEARCH_LAG, summary="Let the provider's search catch up")
-        await self._steadfast(
-            "void the payment",
-            lambda: workflow.execute_activity_method(
-                PaymentActivities.void_payment,
-                VoidPayment(self._payment_id, reference),
-                summary="Void the payment",
-                **patience.provider(),
-            ),
-        )
-
-    async def _cancel_order(self) -> None:
-        why = self._cancel or CancelCheckout("", "payment_window_closed", "order")
-        await workflow.execute_local_activity_method(
-            OrderActivities.cancel_order,
-            CancelOrder(
-                self._order_id, self._payment_id, self._purchase.cart_id, self._purchase.attempt, why.reason, why.actor
-            ),
-            summary="Cancel: release stock, free the cart, tell the buyer",
-            **patience.DATABASE,
-        )
-        self._move(OrderStatus.CANCELLED, PaymentStatus.VOIDED)
-        self._tell(f"Cancelled: {why.reason}", None, None)
-
-    async def _progress(self, to: OrderStatus, actor: str, facts: dict[str, str]) -> None:
-        await workflow.execute_local_activity_method(
-            OrderActivities.record_progress,
-            RecordProgress(self._order_id, to, FulfilmentStatus.FULFILLED, actor, facts),
-            summary=f"Write down: {to}",
-            **patience.DATABASE,
-        )
-        self._move(to, None)
-
-    async def _steadfast(self, step: str, do: Callable[[], Awaitable[T]]) -> T:
-        """A step that must succeed. Past its patience a person is told and it goes on: never lost, never skipped."""
-        while True:
-            try:
-                result = await do()
-            except ActivityError as failed:
-                await self._flag(f"{step}: {telling.cause(failed)}")
-                with contextlib.suppress(TimeoutError):
-                    await workflow.wait_condition(
-                        lambda: self._retry,
-                        timeout=patience.PAUSE_BEFORE_NEXT_TRY,
-                        timeout_summary=f"Pause before the next try to {step}",
-                    )
-                self._retry = False
-            else:
-                if self._attention:
-                    await self._flag(None)
-                return result
-
-    async def _flag(self, attention: str | None) -> None:
-        self._attention = attention
-        self._flags += 1
-        workflow.upsert_search_attributes([visibility.NEEDS_ATTENTION.value_set(attention is not None)])
-        if attention:
-            self._tell(f"Needs attention: could not {attention}", "a retry by staff, or the next try by itself", None)
-        await workflow.execute_local_activity_method(
-            OrderActivities.flag_order,
-            FlagOrder(self._order_id, f"attention/{self._flags}", attention),
-            summary="Ask for attention" if attention else "Attention no longer needed",
-            **patience.DATABASE,
-        )
-
     # Small words.
 
-    def _time_left(self) -> timedelta:
-        assert self._placed is not None
-        return self._placed.pay_until - workflow.now()
+    @property
+    def _is_cancelled(self) -> bool:
+        return self._board.status is OrderStatus.CANCELLED
 
-    def _move(self, status: OrderStatus | None, payment: PaymentStatus | None) -> None:
-        self._status = status or self._status
-        self._payment_status = payment or self._payment_status
-        workflow.upsert_search_attributes(
-            [
-                visibility.ORDER_STATUS.value_set(self._status),
-                visibility.PAYMENT_STATUS.value_set(self._payment_status),
-            ]
-        )
-
-    def _tell(self, step: str, waiting_for: str | None, until: datetime | None) -> None:
-        workflow.set_current_details(
-            telling.card(self._purchase.number, self._status, self._payment_status, step, waiting_for, until)
-        )
+    @property
+    def _is_paid(self) -> bool:
+        return self._board.payment_status in MONEY_IN
 
     def _state(self, digest: str | None = None) -> OrderState:
         return OrderState(
-            self._purchase.number, digest or self._purchase.digest, self._status, self._payment_status,
-            self._placed.total if self._placed else None, self._payment, self._refusal, self._attention,
+            self._purchase.number, digest or self._purchase.digest, self._board.status, self._board.payment_status,
+            self._placed.total if self._placed else None, self._collecting.payment, self._refusal,
+            self._attention.needed_for,
         )  # fmt: skip
 
-    def _only_while_collecting(self, wish: str) -> None:
-        if not self._collecting:
-            raise Refusal("wrong_move", f"This order cannot {wish} any more.", status=self._status)
+    def _only_while_unpaid(self, wish: str) -> None:
+        if self._refusal is not None or not self._collecting.is_open:
+            raise Refusal("wrong_move", f"This order cannot {wish} any more.", status=self._board.status)
 
-    def _only_when_cancelled(self) -> None:
-        if self._status is not OrderStatus.CANCELLED:
-            raise Refusal("wrong_move", "The payment went through before the cancellation.", status=self._status)
-
-    def _only_at(self, status: OrderStatus, wish: str) -> None:
-        if self._status is not status:
-            raise Refusal("wrong_move", f"An order that is {self._status} cannot {wish}.", status=self._status)
+    def _only_at(self, status: OrderStatus, wish: str, first: bool) -> None:
+        if self._board.status is not status or not first:
+            raise Refusal(
+                "wrong_move", f"An order that is {self._board.status} cannot {wish}.", status=self._board.status
+            )

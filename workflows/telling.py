@@ -2,12 +2,40 @@
 
 from datetime import datetime
 
+from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
 
+from models.ids import OrderNumber
 from models.order import OrderStatus
 from models.payment import PaymentStatus, ProviderPayment, Standing
+from workflows import visibility
 
-MONEY_IN = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.PAID})
+
+class Board:
+    """What an order shows of itself: its two statuses, searchable, and its state card."""
+
+    def __init__(self, number: OrderNumber) -> None:
+        self._number = number
+        self.status, self.payment_status = visibility.BEGINNING
+
+    def move(self, status: OrderStatus | None, payment: PaymentStatus | None) -> None:
+        """Change one status or both; None leaves it."""
+        self.status = status or self.status
+        self.payment_status = payment or self.payment_status
+        workflow.upsert_search_attributes(
+            [
+                visibility.ORDER_STATUS.value_set(self.status),
+                visibility.PAYMENT_STATUS.value_set(self.payment_status),
+            ]
+        )
+
+    def ask(self, attention: bool) -> None:
+        """Put the order among those that need a person, or take it out."""
+        workflow.upsert_search_attributes([visibility.NEEDS_ATTENTION.value_set(attention)])
+
+    def tell(self, step: str, waiting_for: str | None = None, until: datetime | None = None) -> None:
+        """Say what the order does now, what it waits for and until when."""
+        workflow.set_current_details(card(self._number, self.status, self.payment_status, step, waiting_for, until))
 
 
 def card(

@@ -1,12 +1,13 @@
 """How an order gets its money, or ends without: every card, wait and window."""
 
 from datetime import timedelta
+from typing import cast
 
 from models.order import OrderStatus
 from models.payment import PaymentStatus, Standing
 from tests import shop
 from tests.flow import Flow
-from workflows.order import Order, PayOrder
+from workflows.order import Order, OrderState, PayOrder
 
 
 async def test_a_good_card_confirms_the_order(flow: Flow) -> None:
@@ -35,7 +36,7 @@ async def test_a_declined_card_leaves_the_order_payable_with_another(flow: Flow)
     assert (answer.payment.standing, answer.payment.code) == (Standing.DECLINED, "insufficient_funds")
     assert (answer.status, answer.payment_status) == (OrderStatus.PENDING, PaymentStatus.FAILED)
     assert await shop.stock_of(flow.database, mug) == (5, 1)
-    paid = await handle.execute_update(Order.pay, PayOrder("digest", "pm_card_visa"))
+    paid = cast(OrderState, await handle.execute_update(Order.pay, PayOrder("digest", "pm_card_visa")))
     assert paid.payment_status is PaymentStatus.AUTHORIZED
     await flow.until(handle, OrderStatus.CONFIRMED)
     assert len(await flow.intents(answer.number)) == 1

@@ -1,0 +1,39 @@
+"""What workflow tests need: goods for one order, and trouble to order."""
+
+from typing import Any
+
+import pytest
+import structlog
+
+from tests.flow import Flow
+from tests.workflows.stories import Shelf
+from tests.workflows.trouble import Trouble
+
+
+@pytest.fixture
+def trouble() -> Trouble:
+    """None yet; ask for it by step."""
+    return Trouble()
+
+
+@pytest.fixture
+def worker_options(trouble: Trouble) -> dict[str, Any]:
+    """The steps of all orders go through `trouble`."""
+    return {"interceptors": [trouble]}
+
+
+@pytest.fixture
+async def shelf(flow: Flow) -> Shelf:
+    """Five mugs, and a cart with one of them."""
+    return await Shelf.open(flow)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def plain_logs() -> None:
+    """One line an event: the default paints each trace with its local variables, which takes longer than the test."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )

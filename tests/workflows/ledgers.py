@@ -1,0 +1,47 @@
+"""The ledgers of a shop at rest: stock, money and the provider must tell one story, whatever befell the orders."""
+
+from models.order import OrderStatus
+from models.tables import inventory
+from tests.flow import Flow
+
+_ORDERS = """
+SELECT o.number, o.status, p.status AS payment_status, o.total, o.attention,
+       (SELECT coalesce(sum(amount), 0)::int FROM money_entries m
+        WHERE m.order_id = o.id AND m.account LIKE 'provider:%') AS booked,
+       (SELECT coalesce(sum(amount), 0)::int FROM money_entries m WHERE m.order_id = o.id) AS balance,
+       (SELECT array_agg(DISTINCT h.status) FROM stock_holds h WHERE h.order_id = o.id) AS holds,
+       (SELECT count(*) FROM outbox x WHERE x.order_id = o.id AND x.payload ->> 'template' LIKE 'order_%') AS letters
+FROM orders o JOIN payments p ON p.order_id = o.id ORDER BY o.placed_at
+"""
+_SOLD = frozenset({OrderStatus.CONFIRMED, OrderStatus.SHIPPED, OrderStatus.DELIVERED})
+
+
+async def disagreements(flow: Flow) -> list[str]:
+    """Where the ledgers differ, in words; none when every order is either wholly sold or wholly undone."""
+    async with flow.database.reading() as reader:
+        found = [f"stock drifts: {row}" for row in await inventory.drift(reader)]
+    for row in await flow.database.fetch(_ORDERS):
+        intents = await flow.intents(row["number"])
+        captured, held = sum(i["captured"] for i in intents), sum(i["held"] for i in intents)
+        sold = row["status"] in _SOLD
+        wanted = {
+            "status": row["status"] if sold else "cancelled",
+            "payment_status": "paid" if sold else "voided",
+            "holds": ["committed"] if sold else ["released"],
+            "booked": row["total"] if sold else 0,
+            "balance": 0,
+            "letters": 1,
+            "attention": None,
+        }
+        provider = {"captured": row["total"] if sold else 0, "held": 0, "refunded": 0, "captures": int(sold)}
+        seen = {
+            "captured": captured, "held": held, "refunded": sum(i["refunded"] for i in intents),
+            "captures": sum(i["captured"] > 0 for i in intents),
+        }  # fmt: skip
+        found += [f"{row['number']}: {name} is {row[name]!r}, not {value!r}" for name, value in wanted.items()
+                  if row[name] != value]  # fmt: skip
+        if seen != provider:
+            found.append(f"{row['number']} is {row['status']}, the provider says {seen}")
+        found += [f"{row['number']}: an intent is {i['status']}" for i in intents
+                  if i["status"] not in ("succeeded", "canceled")]  # fmt: skip
+    return found

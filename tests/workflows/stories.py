@@ -1,0 +1,193 @@
+"""Ways an order can go, each told once: the tests tell them with faults, without a cache, and to record histories.
+
+Each takes a `Shelf` and leaves an order at rest: sold, or undone.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import timedelta
+from typing import Any, cast
+
+from models.ids import CartId, OrderNumber, VariantId, new_id
+from models.order import OrderStatus
+from models.payment import PaymentStatus, Standing
+from tests import shop
+from tests.flow import Flow, Handle
+from workflows.order import (
+    CancelCheckout,
+    DeliverOrder,
+    Order,
+    OrderState,
+    PayOrder,
+    ProviderNews,
+    RetryStep,
+    ShipOrder,
+)
+
+MUG = 1000 + 500 + 100
+"""One mug, its shipping and its tax."""
+WINDOW = timedelta(minutes=31)
+"""Longer than the payment window."""
+
+
+class Shelf:
+    """Five mugs of one order's own, so that stories can be told side by side."""
+
+    def __init__(self, flow: Flow, sku: str, mug: VariantId, cart: CartId) -> None:
+        self.flow = flow
+        self.sku = sku
+        self.mug = mug
+        self.cart = cart
+        self.number = OrderNumber(f"HF-{new_id().hex[-10:-5].upper()}-{new_id().hex[-5:].upper()}")
+
+    @classmethod
+    async def open(cls, flow: Flow) -> "Shelf":
+        """Put the mugs up, and one of them into a cart."""
+        sku = f"MUG-{new_id().hex[-12:]}"
+        async with flow.database.writing() as writer:
+            mug = await shop.stock_product(writer, sku, 5)
+        return cls(flow, sku, mug, await flow.cart({sku: 1}))
+
+    async def buy(self, method: str | None = "pm_card_visa", **changes: Any) -> tuple[Handle, OrderState]:
+        """Check out."""
+        return await self.flow.buy(self.cart, MUG, method, **{"number": self.number, **changes})
+
+    async def begin(self, method: str | None = "pm_card_visa", **changes: Any) -> Handle:
+        """Start the order without waiting for its answer."""
+        return await self.flow.begin(self.cart, MUG, method, **{"number": self.number, **changes})
+
+    async def left(self) -> tuple[int, int]:
+        """(on hand, held)."""
+        return await shop.stock_of(self.flow.database, self.mug)
+
+    async def charged(self) -> tuple[int, int]:
+        """What the provider took for the order and what it still holds."""
+        intents = await self.flow.intents(self.number)
+        return sum(each["captured"] for each in intents), sum(each["held"] for each in intents)
+
+    async def row(self) -> Mapping[str, Any]:
+        """The order and its payment as Postgres has them."""
+        [row] = await self.flow.database.fetch(
+            "SELECT o.*, p.status AS payment_status, p.reference, p.error FROM orders o "
+            "JOIN payments p ON p.order_id = o.id WHERE o.number = $1", self.number,
+        )  # fmt: skip
+        return cast(Mapping[str, Any], row)
+
+    async def letters(self) -> list[str]:
+        """Templates of the letters written about the order, oldest first."""
+        rows = await self.flow.database.fetch(
+            "SELECT x.payload ->> 'template' AS template FROM outbox x JOIN orders o ON o.id = x.order_id "
+            "WHERE o.number = $1 ORDER BY x.id", self.number,
+        )  # fmt: skip
+        return [row["template"] for row in rows]
+
+    async def facts(self) -> list[str]:
+        """Types of the order's timeline, oldest first."""
+        rows = await self.flow.database.fetch(
+            "SELECT e.type FROM order_events e JOIN orders o ON o.id = e.order_id WHERE o.number = $1 ORDER BY e.id",
+            self.number,
+        )
+        return [row["type"] for row in rows]
+
+    async def ask(self, handle: Handle, command: Any, request: Any, key: str | None = None) -> OrderState:
+        """Send an update and wait for its answer. (The SDK's types say coroutine for one that has a description.)"""
+        return cast(OrderState, await handle.execute_update(command, request, id=key))
+
+    async def attention(self, handle: Handle, within: float = 20) -> str:
+        """Wait until a person is asked for; why."""
+        async with asyncio.timeout(within):
+            while not (asked := cast(OrderState, await handle.query(Order.state)).attention):
+                await asyncio.sleep(0.02)
+        return asked
+
+    async def news(self, handle: Handle, event: str = "evt_1") -> None:
+        """The provider's webhook, as the API passes it on."""
+        await handle.signal(Order.provider_news, ProviderNews(event, "payment_intent.amount_capturable_updated"))
+
+
+async def delivered(shelf: Shelf) -> Handle:
+    """A good card; the parcel is sent and arrives."""
+    handle, answer = await shelf.buy()
+    assert answer.payment_status is PaymentStatus.AUTHORIZED
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    await shelf.ask(handle, Order.ship, ShipOrder("warehouse", "UPS", "1Z"))
+    await shelf.ask(handle, Order.deliver, DeliverOrder("carrier"))
+    assert (await handle.result()).status is OrderStatus.DELIVERED
+    return handle
+
+
+async def paid_with_another_card(shelf: Shelf) -> Handle:
+    """The first card is declined, the second is good."""
+    handle, answer = await shelf.buy("pm_card_chargeDeclined")
+    assert answer.payment is not None and answer.payment.standing is Standing.DECLINED
+    paid = await shelf.ask(handle, Order.pay, PayOrder("again", "pm_card_visa"))
+    assert paid.payment_status is PaymentStatus.AUTHORIZED
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    return handle
+
+
+async def window_closed(shelf: Shelf) -> Handle:
+    """The card is declined and nobody pays."""
+    handle, answer = await shelf.buy("pm_card_chargeDeclined")
+    assert answer.payment_status is PaymentStatus.FAILED
+    await shelf.flow.fast_forward(handle, WINDOW)
+    assert (await handle.result()).status is OrderStatus.CANCELLED
+    return handle
+
+
+async def cancelled_by_buyer(shelf: Shelf) -> Handle:
+    """The buyer is asked for a card and thinks better of it."""
+    handle, answer = await shelf.buy(None)
+    assert answer.payment is not None and answer.payment.standing is Standing.METHOD_REQUIRED
+    ended = await shelf.ask(handle, Order.cancel, CancelCheckout("never mind", "changed my mind", "buyer"))
+    assert ended.status is OrderStatus.CANCELLED
+    await handle.result()
+    return handle
+
+
+async def confirmed_at_the_bank(shelf: Shelf) -> Handle:
+    """The bank wants to see the buyer; the webhook tells that it did."""
+    handle, answer = await shelf.buy("pm_card_authenticationRequired")
+    assert answer.payment is not None and answer.payment.reference is not None
+    assert answer.payment.standing is Standing.ACTION_REQUIRED
+    await shelf.flow.stripe.authenticate(answer.payment.reference)
+    await shelf.news(handle)
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    return handle
+
+
+async def webhook_lost(shelf: Shelf) -> Handle:
+    """The buyer confirmed with the bank and nobody told us: a look of our own finds out."""
+    handle, answer = await shelf.buy("pm_card_authenticationRequired")
+    assert answer.payment is not None and answer.payment.reference is not None
+    await shelf.flow.stripe.authenticate(answer.payment.reference)
+    await shelf.flow.fast_forward(handle, timedelta(minutes=2))
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    return handle
+
+
+async def refused(shelf: Shelf) -> Handle:
+    """The price changed since the buyer looked."""
+    handle, answer = await shelf.flow.buy(shelf.cart, 7, number=shelf.number)
+    assert answer.refusal is not None and answer.refusal.code == "price_changed"
+    await handle.result()
+    return handle
+
+
+async def captured_late(shelf: Shelf) -> Handle:
+    """The provider refuses the capture, a person is told, looks, and says try again."""
+    about = {"order": str(shelf.number)}
+    await shelf.flow.stripe.fault("error_before", status=400, path="/v1/payment_intents/*/capture", metadata=about)
+    handle, _ = await shelf.buy()
+    await shelf.attention(handle)
+    await shelf.ask(handle, Order.retry, RetryStep("bob", "the provider says it is mended"))
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    return handle
+
+
+Story = Callable[[Shelf], Coroutine[Any, Any, Handle]]
+ALL: tuple[Story, ...] = (
+    delivered, paid_with_another_card, window_closed, cancelled_by_buyer, confirmed_at_the_bank, webhook_lost,
+    captured_late, refused,
+)  # fmt: skip
+"""All of them."""

@@ -1,0 +1,69 @@
+"""Every step fails once, before its effect and after it, in every story: the ledgers agree all the same."""
+
+import asyncio
+
+import pytest
+
+import worker
+from activities.payments import PaymentActivities
+from models.database import Database
+from models.order import workflow_id
+from models.settings import WorkerSettings
+from tests.flow import Flow
+from tests.workflows import ledgers, stories
+from tests.workflows.trouble import Kind, Trouble
+
+KINDS: tuple[Kind, ...] = ("before", "after")
+STEPS: dict[stories.Story, tuple[str, ...]] = {
+    stories.delivered: (
+        "place_order", "authorize_payment_now", "secure_order", "capture_payment", "confirm_order", "record_progress",
+    ),
+    stories.paid_with_another_card: (
+        "place_order", "authorize_payment_now", "record_payment_attempt", "authorize_payment", "secure_order",
+        "capture_payment", "confirm_order",
+    ),
+    stories.window_closed: (
+        "place_order", "authorize_payment_now", "record_payment_attempt", "read_payment", "void_payment",
+        "cancel_order",
+    ),
+    stories.cancelled_by_buyer: (
+        "place_order", "authorize_payment_now", "record_payment_attempt", "void_payment",
+        "cancel_order",
+    ),
+    stories.confirmed_at_the_bank: ("record_payment_attempt", "read_payment", "secure_order"),
+    stories.captured_late: ("flag_order",),
+}  # fmt: skip
+"""What can fail in each story."""
+LETTERS = {"await_letters", "send_letters", "settle_letters"}
+"""Steps of `Notify`, whose failures have tests of their own."""
+MATRIX = sum(len(steps) for steps in STEPS.values()) * len(KINDS)
+
+
+async def test_the_matrix_knows_every_step_of_an_order(
+    settings: WorkerSettings, database: Database, request: pytest.FixtureRequest
+) -> None:
+    """A new activity needs its place here."""
+    payments = PaymentActivities(settings.stripe_secret_key)
+    registered = worker.activities(settings, database, payments).values()
+    await payments.close()
+
+    known = {step for steps in STEPS.values() for step in steps}
+
+    assert known | LETTERS == {function.__name__ for functions in registered for function in functions}
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None:
+        terminal.write_line(f"fault matrix: {MATRIX} cases")
+
+
+@pytest.mark.parametrize("story", STEPS)
+async def test_a_step_that_fails_once_harms_nothing(flow: Flow, trouble: Trouble, story: stories.Story) -> None:
+    """The story ends as it should, each order is wholly sold or wholly undone, and every planned failure came."""
+    cases = [(step, kind) for step in STEPS[story] for kind in KINDS]
+    shelves = [await stories.Shelf.open(flow) for _ in cases]
+    for shelf, (step, kind) in zip(shelves, cases, strict=True):
+        trouble.plan(workflow_id(shelf.cart, 1), step, kind)
+
+    await asyncio.gather(*(story(shelf) for shelf in shelves))
+
+    assert await ledgers.disagreements(flow) == []
+    assert trouble.to_come() == []

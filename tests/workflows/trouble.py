@@ -1,0 +1,67 @@
+"""Trouble for chosen steps of chosen orders: they fail before or after their effect, or wait until let go."""
+
+import asyncio
+from collections import Counter
+from typing import Any, Literal
+
+from temporalio import activity
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from models.errors import Unavailable
+
+Kind = Literal["before", "after"]
+"""`before`: nothing happened. `after`: it happened and nobody heard of it."""
+
+
+class Trouble(Interceptor):
+    """A worker's interceptor that does as it is told, once an order; everything else passes."""
+
+    def __init__(self) -> None:
+        self.runs: Counter[tuple[str, str]] = Counter()
+        """How often (workflow id, activity) was tried."""
+        self._planned: dict[tuple[str, str], list[BaseException | Kind]] = {}
+        self._gates: dict[tuple[str, str], asyncio.Event] = {}
+        self._arrived: dict[tuple[str, str], asyncio.Event] = {}
+
+    def plan(self, workflow_id: str, step: str, *kinds: Kind | BaseException) -> None:
+        """Let the next tries of this step fail, one by one."""
+        self._planned.setdefault((workflow_id, step), []).extend(kinds)
+
+    def hold(self, workflow_id: str, step: str) -> tuple[asyncio.Event, asyncio.Event]:
+        """Let the next try of this step wait. Returns: an event when it has begun, one to let it go."""
+        where = (workflow_id, step)
+        self._arrived[where], self._gates[where] = asyncio.Event(), asyncio.Event()
+        return self._arrived[where], self._gates[where]
+
+    def to_come(self) -> list[tuple[str, str]]:
+        """What was planned and has not happened."""
+        return [where for where, kinds in self._planned.items() if kinds]
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _Troubled(next, self)
+
+    async def around(self, where: tuple[str, str]) -> BaseException | Kind | None:
+        """What is planned for this try."""
+        self.runs[where] += 1
+        if gate := self._gates.pop(where, None):
+            self._arrived.pop(where).set()
+            await gate.wait()
+        return self._planned[where].pop(0) if self._planned.get(where) else None
+
+
+class _Troubled(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, trouble: Trouble) -> None:
+        super().__init__(next)
+        self._trouble = trouble
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        info = activity.info()
+        planned = await self._trouble.around((info.workflow_id or "", info.activity_type))
+        if planned == "before":
+            raise Unavailable("trouble", "planned, nothing happened")
+        if isinstance(planned, BaseException):
+            raise planned
+        result = await super().execute_activity(input)
+        if planned == "after":
+            raise Unavailable("trouble", "planned, the answer is lost")
+        return result

@@ -1,0 +1,244 @@
+"""How an order gets its money, or ends without: one card after the other, the bank, news, and looks of our own."""
+
+from datetime import timedelta
+
+import msgspec
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+from activities.checkout import OrderPlaced
+from activities.orders import OrderActivities, RecordAttempt
+from activities.payments import AuthorizePayment, PaymentActivities, ReadPayment, VoidPayment
+from models.checkout import PaymentChoice, Purchase
+from models.payment import PaymentStatus, ProviderPayment, Standing
+from workflows import patience, telling
+from workflows.steadfast import Attention
+from workflows.telling import Board
+
+MONEY_IS_SURE = frozenset({Standing.AUTHORIZED, Standing.CAPTURED})
+AT_THE_BANK = frozenset({Standing.ACTION_REQUIRED, Standing.METHOD_REQUIRED, Standing.PROCESSING, Standing.UNKNOWN})
+"""The buyer, their bank or the provider can finish the payment without another message to us."""
+REJECTED = "provider_rejected"
+"""The provider refuses the request itself: asking again would not help, another card may."""
+
+
+class Wish:
+    """One try that the buyer asked for."""
+
+    def __init__(self, choice: PaymentChoice) -> None:
+        self.choice = choice
+        self.tried = False
+        self.answered = False
+        """The buyer can be told what came of it."""
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """Why an order ends without a sale, and who said so."""
+
+    reason: str
+    actor: str
+
+
+class Collecting:
+    """The payment of one order, until the money is sure or nobody wants or may pay any more."""
+
+    def __init__(self, purchase: Purchase, board: Board, attention: Attention) -> None:
+        self.payment: ProviderPayment | None = None
+        """As last seen at the provider."""
+        self.ending: Ending | None = None
+        self.is_open = True
+        """False: whether money will come is decided."""
+        self._purchase = purchase
+        self._board = board
+        self._attention = attention
+        self._wishes = [Wish(purchase.payment)]
+        self._attempts = 0
+        self._noted: tuple[int, ProviderPayment] | None = None
+        self._events: set[str] = set()
+        self._unread_news = False
+        self._look = patience.FIRST_LOOK
+
+    # What others say to it.
+
+    def wish(self, choice: PaymentChoice) -> Wish:
+        """The buyer wants to pay like this; wishes are tried in the order in which they came."""
+        self._wishes.append(Wish(choice))
+        return self._wishes[-1]
+
+    def call_off(self, reason: str, actor: str) -> None:
+        """Nobody shall pay any more; the first to say so is named. Too late when the money is sure."""
+        if self.is_open:
+            self.ending = self.ending or Ending(reason, actor)
+
+    def hear(self, event: str) -> None:
+        """The provider says that something happened; what it was is read from the provider."""
+        if event not in self._events:
+            self._events.add(event)
+            self._unread_news = True
+
+    def answer(self) -> None:
+        """What came of the tries so far is written down: whoever waits for it may be told."""
+        for wish in self._wishes:
+            wish.answered = wish.answered or wish.tried
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether every try that was asked for has its answer."""
+        return all(wish.answered for wish in self._wishes)
+
+    # What it does.
+
+    async def collect(self, placed: OrderPlaced) -> bool:
+        """Whether the money is sure. Goes round once for each card, each news and each look of our own."""
+        seen = ProviderPayment(Standing.UNKNOWN)
+        while seen.standing not in MONEY_IS_SURE and self.ending is None:
+            wish = self._next_wish(placed, seen)
+            if wish is not None:
+                seen = await self._authorize(placed, wish)
+            else:
+                seen = await self._look_again(placed, seen)
+            if seen.standing is Standing.CANCELED:
+                self.call_off("canceled_at_provider", "provider")
+            if seen.standing not in MONEY_IS_SURE and self.ending is None:
+                await self._note(placed, seen)
+                await self._wait_for_buyer(placed, seen)
+        self.payment = seen
+        self.is_open = False
+        # Merely authorized money can be given back; captured money cannot, so the order goes on.
+        return seen.standing is Standing.CAPTURED or (seen.standing is Standing.AUTHORIZED and self.ending is None)
+
+    async def void(self, placed: OrderPlaced) -> None:
+        """Give the payment up so that it can never take money; an intent that we never heard of is searched for."""
+        reference = self._reference()
+        self._board.tell("Giving the payment up", "the payment provider")
+        if reference is None:
+            await workflow.sleep(patience.SEARCH_LAG, summary="Let the provider's search catch up")
+        await self._attention.steadfast(
+            placed.order_id,
+            "void the payment",
+            lambda: workflow.execute_activity_method(
+                PaymentActivities.void_payment,
+                VoidPayment(placed.payment_id, reference),
+                summary="Void the payment",
+                **patience.provider(),
+            ),
+        )
+
+    def _next_wish(self, placed: OrderPlaced, seen: ProviderPayment) -> Wish | None:
+        """The next card to try. None after a try of which nothing is known: it may have made an intent of its own."""
+        in_the_dark = self._attempts > 0 and seen.standing is Standing.UNKNOWN and self._reference() is None
+        if in_the_dark or _time_left(placed) <= timedelta(0):
+            return None
+        return next((wish for wish in self._wishes if not wish.tried), None)
+
+    async def _authorize(self, placed: OrderPlaced, wish: Wish) -> ProviderPayment:
+        """One try to reserve the money: the first one at once, while the buyer waits; then with patience."""
+        wish.tried = True
+        self._attempts += 1
+        self._look = patience.FIRST_LOOK
+        self._unread_news = False
+        request = AuthorizePayment(
+            placed.payment_id, self._purchase.number, workflow.info().workflow_id, placed.total, self._attempts,
+            workflow.now(), wish.choice.method, self._reference(), wish.choice.save,
+        )  # fmt: skip
+        self._board.tell("Authorizing the payment", "the payment provider", placed.pay_until)
+        try:
+            seen = await self._authorize_now(request) if self._attempts == 1 else None
+            return seen or await self._authorize_patiently(placed, request)
+        except FailureError as failed:
+            if self.ending is None:
+                await self._attention.ask(placed.order_id, f"authorize the payment: {telling.cause(failed)}")
+            rejected = telling.kind(failed) == REJECTED
+            return ProviderPayment(
+                Standing.DECLINED if rejected else Standing.UNKNOWN,
+                request.reference, code=telling.kind(failed), detail=telling.cause(failed),
+            )  # fmt: skip
+
+    async def _authorize_now(self, request: AuthorizePayment) -> ProviderPayment | None:
+        """One quick try. None: what came of it is not known."""
+        try:
+            seen = await workflow.execute_local_activity_method(
+                PaymentActivities.authorize_payment_now, request, summary=_summary(request), **patience.PROVIDER_NOW
+            )
+        except FailureError as failed:  # a local activity's failure comes bare, not as an ActivityError
+            if telling.kind(failed) == REJECTED:
+                raise
+            return None
+        return None if seen.standing is Standing.UNKNOWN else seen
+
+    async def _authorize_patiently(self, placed: OrderPlaced, request: AuthorizePayment) -> ProviderPayment:
+        """Try until the window closes, or the order is called off; then what is under way is waited for."""
+        trying = workflow.start_activity_method(
+            PaymentActivities.authorize_payment,
+            request,
+            summary=_summary(request),
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            **patience.provider(_time_left(placed)),
+        )
+        await workflow.wait_condition(lambda: trying.done() or self.ending is not None)
+        if not trying.done():
+            trying.cancel()
+        return await trying
+
+    async def _look_again(self, placed: OrderPlaced, known: ProviderPayment) -> ProviderPayment:
+        """How the payment stands at the provider; what we know already, when it cannot be asked.
+
+        Also when the window has closed: the buyer may have paid while the news of it was lost.
+        """
+        last = _time_left(placed) <= timedelta(0)
+        self._unread_news = False
+        reference = self._reference()
+        seen = known
+        if reference is not None:
+            try:
+                seen = await workflow.execute_activity_method(
+                    PaymentActivities.read_payment,
+                    ReadPayment(placed.payment_id, reference),
+                    summary="Ask the provider how the payment stands",
+                    **patience.provider(),
+                )
+            except FailureError as failed:
+                workflow.logger.warning("the provider cannot be asked: %s", telling.cause(failed))
+        if last and seen.standing not in MONEY_IS_SURE:
+            self.call_off("payment_window_closed", "order")
+        return seen
+
+    async def _note(self, placed: OrderPlaced, seen: ProviderPayment) -> None:
+        """Write down what came of a try, once, and let whoever waits for it know."""
+        if self._noted != (self._attempts, seen):
+            self._noted = (self._attempts, seen)
+            self.payment = seen
+            await workflow.execute_local_activity_method(
+                OrderActivities.record_payment_attempt,
+                RecordAttempt(placed.order_id, placed.payment_id, self._attempts, seen),
+                summary=f"Write down: {seen.standing}",
+                **patience.DATABASE,
+            )
+            declined = seen.standing is Standing.DECLINED
+            self._board.move(None, PaymentStatus.FAILED if declined else PaymentStatus.PENDING)
+        self.answer()
+
+    async def _wait_for_buyer(self, placed: OrderPlaced, seen: ProviderPayment) -> None:
+        """Until there is a wish or news, it is time for a look of our own, the window closes, or all is called off."""
+        waiting, timer = telling.waiting_for(seen)
+        self._board.tell(f"Not paid: {seen.code or seen.standing}", waiting, placed.pay_until)
+        left = max(_time_left(placed), timedelta(0))
+        try:
+            await workflow.wait_condition(
+                lambda: self._next_wish(placed, seen) is not None or self._unread_news or self.ending is not None,
+                timeout=min(left, self._look) if seen.standing in AT_THE_BANK else left,
+                timeout_summary=timer,
+            )
+        except TimeoutError:
+            self._look *= 2
+
+    def _reference(self) -> str | None:
+        return self.payment.reference if self.payment else None
+
+
+def _summary(request: AuthorizePayment) -> str:
+    return f"Authorize {request.amount}, card {request.attempt}"
+
+
+def _time_left(placed: OrderPlaced) -> timedelta:
+    return placed.pay_until - workflow.now()

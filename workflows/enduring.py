@@ -1,0 +1,29 @@
+"""A workflow that is always told to its end: neither a cancel from outside nor an unforeseen failure cuts it short."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+
+class Parked(RuntimeError):
+    """A step failed in a way that nobody foresaw. Temporal tries the task again until a fix is deployed."""
+
+
+async def to_its_end(story: Coroutine[object, object, None], called_off: Callable[[], None]) -> None:
+    """Run `story` to its end. Temporal's own cancel reaches it as the message `called_off`, not as an exception.
+
+    Raises: Parked. A failed workflow would leave its holds behind, and nobody would be told.
+    """
+    telling = asyncio.create_task(story)
+    try:
+        await workflow.wait([telling])
+    except asyncio.CancelledError:
+        if workflow.cancellation_reason() is None:
+            raise  # this worker only forgets the workflow, to remember it when it goes on
+        called_off()
+    try:
+        await telling
+    except FailureError as unforeseen:
+        raise Parked(f"unforeseen: {unforeseen}") from unforeseen

@@ -1,0 +1,77 @@
+"""Steps that must succeed: tried with patience, then a person is told, and they go on; never lost, never skipped."""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+from activities.orders import FlagOrder, OrderActivities
+from models.ids import OrderId
+from workflows import patience, telling
+from workflows.telling import Board
+
+T = TypeVar("T")
+
+
+class Attention:
+    """What a person has to know about one order, and their word to try again."""
+
+    def __init__(self, board: Board) -> None:
+        self.needed_for: str | None = None
+        """The step that could not be done and why; None: nobody has to look."""
+        self._board = board
+        self._flags = 0
+        self._retry = False
+
+    def retry(self) -> None:
+        """A person says: try again, now."""
+        self._retry = True
+
+    async def steadfast(self, order: OrderId, step: str, do: Callable[[], Awaitable[T]]) -> T:
+        """Do a step that must succeed. Past its patience a person is told, and it is tried again every hour."""
+        self._retry = False
+        while True:
+            try:
+                result = await do()
+            except FailureError as failed:
+                await self.ask(order, f"{step}: {telling.cause(failed)}")
+                await self._pause(step)
+            else:
+                await self.settle(order)
+                return result
+
+    async def ask(self, order: OrderId, problem: str) -> None:
+        """Tell people that a step could not be done."""
+        self._board.tell(
+            f"Needs attention: could not {problem}",
+            "a retry by staff, or the next try by itself",
+            workflow.now() + patience.PAUSE_BEFORE_NEXT_TRY,
+        )
+        await self._flag(order, problem)
+
+    async def settle(self, order: OrderId) -> None:
+        """Nobody has to look any more."""
+        if self.needed_for is not None:
+            await self._flag(order, None)
+
+    async def _pause(self, step: str) -> None:
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self._retry,
+                timeout=patience.PAUSE_BEFORE_NEXT_TRY,
+                timeout_summary=f"Pause before the next try to {step}",
+            )
+        self._retry = False
+
+    async def _flag(self, order: OrderId, problem: str | None) -> None:
+        self.needed_for = problem
+        self._flags += 1
+        self._board.ask(problem is not None)
+        await workflow.execute_local_activity_method(
+            OrderActivities.flag_order,
+            FlagOrder(order, f"attention/{self._flags}", problem),
+            summary="Ask for attention" if problem else "Attention no longer needed",
+            **patience.DATABASE,
+        )
