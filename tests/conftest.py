@@ -4,7 +4,6 @@
 `house` is the shop as processes, spoken to over HTTP; tests share it, so they bring their own goods.
 """
 
-import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -25,8 +24,9 @@ from models import wire
 from models.database import Database
 from models.settings import WorkerSettings, worker_settings
 from tests import shop
+from tests.books import Books
 from tests.flow import Flow
-from tests.premises import House
+from tests.premises import House, Shopper, open_house
 
 _HANDED_OVER = "HOLDFAST_TEST_PARTS"
 _parts = ExitStack()
@@ -52,6 +52,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop it, also when tests failed or were interrupted."""
     if not hasattr(config, "workerinput"):
         _parts.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what tests have measured (`record_property("measured", …)`), in whatever process they ran."""
+    reports = [each for kind in ("passed", "failed") for each in terminalreporter.stats.get(kind, [])]
+    said = [value for report in reports for name, value in report.user_properties if name == "measured"]
+    if said:
+        terminalreporter.section("measured")
+    for line in said:
+        terminalreporter.line(str(line))
 
 
 @pytest.fixture(scope="session")
@@ -146,18 +156,42 @@ async def flow(
 
 
 @pytest.fixture(scope="session")
-def house(parts: dict[str, str], worker_name: str) -> Iterator[House]:
+def shared_house(parts: dict[str, str], worker_name: str) -> Iterator[House]:
     """API, worker, Stripe and mail as processes on a database of their own."""
     url = postgres.fresh_database(parts["DATABASE_URL"])
     given = {**parts, "DATABASE_URL": url, "TEMPORAL_NAMESPACE": f"house-{worker_name}"}
-
-    async def open_shop() -> None:
-        database = Database(url)
-        async with database.writing() as writer:
-            await shop.open_shop(writer)
-        await database.close()
-
-    asyncio.run(open_shop())
+    open_house(url)
     with embedded({"stripe", "mail", "worker", "api"}, given=given) as stack:
         yield House(stack, url)
     postgres.drop_database(url)
+
+
+@pytest.fixture
+def house(shared_house: House) -> House:
+    """The whole shop over HTTP, shared by the tests of this process."""
+    return shared_house
+
+
+@pytest.fixture
+async def shopper(house: House) -> AsyncIterator[Shopper]:
+    """A buyer who has just come into the house."""
+    async with house.client() as client:
+        yield Shopper(house, client)
+
+
+@pytest.fixture
+async def provider(house: House) -> AsyncIterator[SimulatorControl]:
+    """The house's payment provider on a good day; what a test orders is forgotten after it."""
+    control = house.stripe()
+    await control.clear()
+    yield control
+    await control.clear()
+    await control.close()
+
+
+@pytest.fixture
+async def books(house: House) -> AsyncIterator[Books]:
+    """The house's books."""
+    opened = Books(house)
+    yield opened
+    await opened.close()

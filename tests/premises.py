@@ -1,5 +1,6 @@
 """The whole house over HTTP, as a shopper's client sees it: a few verbs so that a journey reads as a story."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -25,6 +26,18 @@ TOKYO = {
     "full_name": "Katherine Johnson", "line1": "1-1 Chiyoda", "city": "Tokyo", "postal_code": "100-0001",
     "country": "JP",
 }  # fmt: skip
+
+
+def open_house(database_url: str) -> None:
+    """Write what every shop of the tests has into a migrated database."""
+
+    async def write() -> None:
+        database = Database(database_url)
+        async with database.writing() as writer:
+            await shop.open_shop(writer)
+        await database.close()
+
+    asyncio.run(write())
 
 
 class House:

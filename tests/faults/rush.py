@@ -1,0 +1,158 @@
+"""A rush of buyers who behave as good clients do: they send again what got no answer, and look until it has ended."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+from uuid import uuid4
+
+import anyio
+import httpx
+import msgspec
+
+from tests.books import Books
+from tests.premises import House, Shopper
+
+GOOD, BAD, BANK = "pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired"
+PATIENCE = 100
+"""Seconds after which a buyer who has heard nothing fails the test."""
+AGAIN = 0.25
+"""Seconds between two tries."""
+
+
+class Buyer(msgspec.Struct):
+    """One buyer and what became of them; moments are seconds on the monotonic clock."""
+
+    shopper: Shopper
+    form: dict[str, Any]
+    key: str
+    asked_at: float = 0
+    answered_at: float = 0
+    """When the checkout was answered with something else than a broken line or a 503."""
+    ended_at: float = 0
+    """When the order was seen confirmed or cancelled."""
+    number: str = ""
+    status: str = ""
+    unavailable: int = 0
+    """Answers 503, each with Retry-After."""
+    broken: int = 0
+    """Lines that broke before an answer."""
+
+    @property
+    def waited(self) -> float:
+        """Seconds from the first click to the end."""
+        return self.ended_at - self.asked_at
+
+
+class Rush:
+    """Buyers of one SKU with full carts, ready to click."""
+
+    def __init__(self, house: House, sku: str, buyers: list[Buyer], stack: AsyncExitStack) -> None:
+        self.house = house
+        self.sku = sku
+        self.buyers = buyers
+        self._stack = stack
+        self._going: asyncio.Task[Any] | None = None
+
+    @classmethod
+    async def gather(cls, house: House, cards: Sequence[str]) -> "Rush":
+        """One buyer a card."""
+        sku = await house.stock(len(cards))
+        stack = AsyncExitStack()
+        limits = httpx.Limits(max_connections=len(cards), max_keepalive_connections=len(cards))
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=house.api, timeout=15, limits=limits))
+        shoppers = [Shopper(house, client) for _ in cards]
+        await asyncio.gather(*(shopper.put(sku) for shopper in shoppers))
+        total = await shoppers[0].quote()
+        buyers = [
+            Buyer(shopper, shopper.order_form(total, card), uuid4().hex)
+            for shopper, card in zip(shoppers, cards, strict=True)
+        ]
+        return cls(house, sku, buyers, stack)
+
+    def go(self) -> None:
+        """All click at once."""
+        self._going = asyncio.gather(*(_buy(buyer) for buyer in self.buyers))  # type: ignore[assignment]
+
+    async def under_way(self, books: Books, orders: int) -> None:
+        """Wait until that many orders are placed."""
+        with anyio.fail_after(30):
+            while len(await books.orders_of(self.sku)) < orders:
+                await anyio.sleep(0.01)
+
+    async def end(self, books: Books) -> dict[str, int]:
+        """Wait until every buyer has seen the end; all ledgers agree, nobody bought twice. How many ended how."""
+        assert self._going is not None
+        try:
+            await self._going
+        finally:
+            await self._stack.aclose()
+        numbers = [buyer.number for buyer in self.buyers]
+        assert sorted(await books.orders_of(self.sku)) == sorted(numbers)
+        statuses = await books.agree(numbers)
+        assert {buyer.number: buyer.status for buyer in self.buyers} == statuses
+        sold = list(statuses.values()).count("confirmed")
+        assert await books.stock(self.sku) == (len(self.buyers) - sold, 0)
+        return {status: list(statuses.values()).count(status) for status in sorted(set(statuses.values()))}
+
+    def waits(self, status: str = "confirmed") -> str:
+        """Median and longest wait of those who ended so, for people."""
+        waits = sorted(buyer.waited for buyer in self.buyers if buyer.status == status)
+        if not waits:
+            return f"{status}: nobody"
+        return f"{status}: {len(waits)}, waited {waits[len(waits) // 2]:.1f} s median, {waits[-1]:.1f} s at most"
+
+
+async def _buy(buyer: Buyer) -> None:
+    buyer.asked_at = time.monotonic()
+    with anyio.fail_after(PATIENCE):
+        placed = await _check_out(buyer)
+        buyer.answered_at = time.monotonic()
+        buyer.number = placed["number"]
+        await _see_the_end(buyer, placed)
+    buyer.ended_at = time.monotonic()
+
+
+async def _check_out(buyer: Buyer) -> dict[str, Any]:
+    """The order, whatever the card did. The same request under the same key until there is an answer."""
+    while True:
+        try:
+            answer = await buyer.shopper.check_out(buyer.form, buyer.key)
+        except httpx.TransportError:
+            buyer.broken += 1
+        else:
+            body: dict[str, Any] = answer.json()
+            if answer.status_code in (201, 202):
+                found: dict[str, Any] = body["order"]
+                return found
+            if answer.status_code == 402:
+                declined: dict[str, Any] = body["facts"]["order"]
+                return declined
+            assert (answer.status_code, body["code"]) == (503, "unavailable"), answer.text
+            assert answer.headers["Retry-After"]
+            buyer.unavailable += 1
+        await anyio.sleep(AGAIN)
+
+
+async def _see_the_end(buyer: Buyer, placed: dict[str, Any]) -> None:
+    headers = {"Order-Token": placed["order_token"]}
+    while buyer.status not in ("confirmed", "cancelled"):
+        try:
+            answer = await buyer.shopper.http.get(f"/orders/{placed['number']}", headers=headers)
+        except httpx.TransportError:
+            buyer.broken += 1
+        else:
+            assert answer.status_code in (200, 503), answer.text
+            buyer.status = answer.json()["status"]
+        await anyio.sleep(AGAIN)
+
+
+async def start(house: House, *names: str) -> None:
+    """Start these parts while the buyers go on."""
+    house.stack.spawn(*names)
+    with anyio.fail_after(60):
+        for name in names:
+            while not house.stack.is_ready(name):
+                assert house.stack.child(name).alive, house.stack.logs(name)[-2000:]
+                await anyio.sleep(0.05)
