@@ -8,21 +8,21 @@ import msgspec
 from models.money import Money
 
 
-class Image(msgspec.Struct, frozen=True):
+class Image(msgspec.Struct, frozen=True, gc=False):
     """A picture and the words that stand in for it."""
 
     url: str
     alt: str = ""
 
 
-class CategoryName(msgspec.Struct, frozen=True):
+class CategoryName(msgspec.Struct, frozen=True, gc=False):
     """A category as a product's page names it."""
 
     slug: str
     name: str
 
 
-class ProductCard(msgspec.Struct, frozen=True):
+class ProductCard(msgspec.Struct, frozen=True, gc=False):
     """A product in a list."""
 
     slug: str
@@ -37,7 +37,7 @@ class ProductCard(msgspec.Struct, frozen=True):
     """Units of all variants that can be bought now, capped at 100."""
 
 
-class Listed(msgspec.Struct, frozen=True):
+class Listed(msgspec.Struct, frozen=True, gc=False):
     """A card with its place in the list."""
 
     card: ProductCard
