@@ -17,6 +17,14 @@ metadata = sa.MetaData(
 )
 
 
+_encode = msgspec.json.Encoder().encode
+
+
+def as_json(value: object) -> str:
+    """A value as JSON text, for a `jsonb` parameter of a plain statement."""
+    return _encode(value).decode()
+
+
 class Json(sa.types.TypeDecorator[Any]):
     """JSONB written and read by msgspec."""
 
@@ -24,8 +32,7 @@ class Json(sa.types.TypeDecorator[Any]):
     cache_ok = True
 
     def bind_processor(self, dialect: sa.Dialect) -> Any:
-        encode = msgspec.json.Encoder().encode
-        return lambda value: None if value is None else encode(value).decode()
+        return lambda value: None if value is None else as_json(value)
 
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
         decode = msgspec.json.Decoder().decode

@@ -1,5 +1,6 @@
 """Carts and their lines. A read is one round trip, a write one transaction."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +37,7 @@ cart_items = sa.Table(
     sa.CheckConstraint(f"quantity BETWEEN 1 AND {MOST_A_LINE}", name="quantity_in_range"),
 )  # fmt: skip
 
-READ = """
+_READ = """
 SELECT c.currency, c.attempt, i.id, i.variant_id, i.quantity, i.seen_price, v.sku, v.weight, v.attributes,
        p.name, p.tax_category, p.archived_at IS NULL AS on_sale, r.amount,
        coalesce(s.on_hand - s.held, 0) AS available
@@ -46,13 +47,11 @@ LEFT JOIN variants v ON v.id = i.variant_id
 LEFT JOIN products p ON p.id = v.product_id
 LEFT JOIN prices r ON r.variant_id = i.variant_id AND r.currency = c.currency
 LEFT JOIN stock s ON s.variant_id = i.variant_id
-WHERE c.id = {cart}
+WHERE c.id = $1
 ORDER BY i.added_at, i.id
 """
 """A cart with today's prices and stock; one row a line, one row of nulls for an empty cart, none for an unknown one."""
-_READ = READ.format(cart="$1")
-_READ_LOCKED = sa.text(READ.format(cart=":cart"))
-_LOCK = sa.text("SELECT 1 FROM carts WHERE id = :cart FOR UPDATE")
+_LOCK = "SELECT FROM carts WHERE id = $1 FOR UPDATE"
 
 
 async def read(database: Database, cart: CartId) -> Cart | None:
@@ -64,16 +63,16 @@ async def read(database: Database, cart: CartId) -> Cart | None:
 async def lock(writer: Writer, cart: CartId) -> Cart | None:
     """The cart, its row locked to the end of the transaction. First of the locks: cart, order, payment, stock."""
     # Two statements: one that had to wait for the lock would see the lines as they were before it waited.
-    await writer.execute(_LOCK, {"cart": cart})
+    await writer.exec_driver_sql(_LOCK, (cart,))
     return await _read_locked(writer, cart)
 
 
 async def _read_locked(writer: Writer, cart: CartId) -> Cart | None:
-    rows = (await writer.execute(_READ_LOCKED, {"cart": cart})).all()
-    return _cart(cart, [row._mapping for row in rows]) if rows else None
+    rows = (await writer.exec_driver_sql(_READ, (cart,))).mappings().all()
+    return _cart(cart, rows) if rows else None
 
 
-def _cart(cart: CartId, rows: list[Any]) -> Cart:
+def _cart(cart: CartId, rows: Sequence[Any]) -> Cart:
     kind = rows[0]["currency"]
     lines = tuple(
         CartLine(

@@ -11,7 +11,7 @@ from models.checkout import Purchase
 from models.database import Database, Writer
 from models.errors import Refusal
 from models.ids import CartId, OrderNumber
-from models.tables.base import Json, metadata, now_column
+from models.tables.base import Json, as_json, metadata, now_column
 
 checkouts = sa.Table(
     "checkouts", metadata,
@@ -46,20 +46,24 @@ class PastCheckout(msgspec.Struct, frozen=True):
     """`{code, detail, facts}` when it was refused; None when an order came of it."""
 
 
+_REMEMBER = """
+INSERT INTO checkouts (cart_id, attempt, number, key, digest, outcome) VALUES ($1, $2, $3, $4, $5, $6::jsonb)
+"""
+_OUTCOME = "SELECT outcome::text FROM checkouts WHERE cart_id = $1 AND attempt = $2"
+
+
 async def remember(writer: Writer, purchase: Purchase, outcome: object) -> None:
     """Write a checkout's outcome in the transaction that brings it about."""
-    await writer.execute(
-        sa.insert(checkouts).values(
-            cart_id=purchase.cart_id, attempt=purchase.attempt, number=purchase.number,
-            key=purchase.key, digest=purchase.digest, outcome=outcome,
-        )
-    )  # fmt: skip
+    await writer.exec_driver_sql(
+        _REMEMBER,
+        (purchase.cart_id, purchase.attempt, purchase.number, purchase.key, purchase.digest, as_json(outcome)),
+    )
 
 
 async def outcome_of(writer: Writer, cart: UUID, attempt: int) -> Any | None:
     """What an earlier run of the same checkout answered, as plain JSON; None: this is the first."""
-    found = sa.select(checkouts.c.outcome).where(checkouts.c.cart_id == cart, checkouts.c.attempt == attempt)
-    return (await writer.execute(found)).scalar()
+    outcome = (await writer.exec_driver_sql(_OUTCOME, (cart, attempt))).scalar()
+    return None if outcome is None else msgspec.json.decode(outcome)
 
 
 _COLUMNS = "SELECT attempt, number, key, digest, outcome -> 'refusal' AS refusal FROM checkouts "

@@ -1,6 +1,6 @@
 """Stock, holds and the ledger of movements. Overselling is refused here, whatever code path asks."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -49,18 +49,44 @@ movements = sa.Table(
 )  # fmt: skip
 
 
+_LOCK = """
+SELECT s.variant_id, v.sku, s.on_hand - s.held AS available
+FROM stock s JOIN variants v ON v.id = s.variant_id
+WHERE s.variant_id = ANY ($1) ORDER BY s.variant_id FOR UPDATE OF s
+"""
+_HOLD = """
+WITH wanted AS (SELECT * FROM unnest($2::uuid[], $3::int[]) AS w (variant_id, quantity)),
+held AS (
+    INSERT INTO stock_holds (order_id, variant_id, quantity, status, until)
+    SELECT $1::uuid, variant_id, quantity, 'held', $4::timestamptz FROM wanted
+), counted AS (
+    UPDATE stock SET held = stock.held + wanted.quantity FROM wanted WHERE stock.variant_id = wanted.variant_id
+)
+INSERT INTO stock_movements (id, variant_id, kind, on_hand, held, order_id, actor, reason)
+SELECT uuidv7(), variant_id, 'hold', 0, quantity, $1, 'order', 'checkout' FROM wanted
+"""
+_SETTLE = """
+WITH settled AS (
+    UPDATE stock_holds SET status = $2 WHERE order_id = $1::uuid AND status = 'held' RETURNING variant_id, quantity
+), locked AS (
+    SELECT s.variant_id FROM stock s JOIN settled USING (variant_id) ORDER BY s.variant_id FOR UPDATE OF s
+), counted AS (
+    UPDATE stock SET on_hand = stock.on_hand - $4::int * settled.quantity, held = stock.held - settled.quantity
+    FROM settled JOIN locked USING (variant_id) WHERE stock.variant_id = settled.variant_id
+)
+INSERT INTO stock_movements (id, variant_id, kind, on_hand, held, order_id, actor, reason)
+SELECT uuidv7(), variant_id, $3, -$4::int * quantity, -quantity, $1, 'order', $5 FROM settled
+RETURNING -held AS quantity
+"""
+"""Numbers change with the ledger rows that explain them in one statement: one round trip while a hot row is locked."""
+
+
 async def hold(writer: Writer, order: OrderId, wanted: Mapping[VariantId, int], until: datetime) -> None:
     """Promise units to an order, all or none. Rows are locked in one order everywhere, so two buyers never deadlock.
 
     Raises: Refusal `out_of_stock` with `items: [{sku, requested, available}]`; nothing is held then.
     """
-    rows = await writer.execute(
-        sa.select(stock.c.variant_id, variants.c.sku, (stock.c.on_hand - stock.c.held).label("available"))
-        .join(variants, variants.c.id == stock.c.variant_id)
-        .where(stock.c.variant_id.in_(list(wanted)))
-        .order_by(stock.c.variant_id)
-        .with_for_update(of=stock)
-    )
+    rows = await writer.exec_driver_sql(_LOCK, (list(wanted),))
     left = {row.variant_id: row for row in rows}
     short = [
         {"sku": left[variant].sku if variant in left else "", "requested": quantity,
@@ -70,12 +96,7 @@ async def hold(writer: Writer, order: OrderId, wanted: Mapping[VariantId, int], 
     ]  # fmt: skip
     if short:
         raise Refusal("out_of_stock", "Some items are no longer available in the quantity you want.", items=short)
-    await writer.execute(
-        sa.insert(holds),
-        [{"order_id": order, "variant_id": variant, "quantity": quantity, "status": HoldStatus.HELD, "until": until}
-         for variant, quantity in wanted.items()],
-    )  # fmt: skip
-    await _move(writer, order, wanted.items(), Movement.HOLD, 0, 1, "checkout")
+    await writer.exec_driver_sql(_HOLD, (order, list(wanted), list(wanted.values()), until))
 
 
 async def settle_holds(writer: Writer, order: OrderId, end: HoldStatus, reason: str) -> int:
@@ -83,20 +104,10 @@ async def settle_holds(writer: Writer, order: OrderId, end: HoldStatus, reason: 
 
     Returns the number of units settled now.
     """
-    rows = (
-        await writer.execute(
-            sa.update(holds)
-            .where(holds.c.order_id == order, holds.c.status == HoldStatus.HELD)
-            .values(status=end)
-            .returning(holds.c.variant_id, holds.c.quantity)
-        )
-    ).all()
-    settled = sorted((row.variant_id, row.quantity) for row in rows)
-    if end is HoldStatus.COMMITTED:
-        await _move(writer, order, settled, Movement.COMMIT, -1, -1, reason)
-    else:
-        await _move(writer, order, settled, Movement.RELEASE, 0, -1, reason)
-    return sum(quantity for _, quantity in settled)
+    sold = end is HoldStatus.COMMITTED
+    kind = Movement.COMMIT if sold else Movement.RELEASE
+    rows = await writer.exec_driver_sql(_SETTLE, (order, end, kind, int(sold), reason))
+    return sum(row.quantity for row in rows)
 
 
 async def receive(writer: Writer, variant: VariantId, quantity: int, actor: str, reason: str) -> None:
@@ -130,27 +141,3 @@ async def drift(reader: Reader) -> list[Any]:
         .where((stock.c.on_hand != booked_on_hand) | (stock.c.held != booked_held))
     )
     return list(found)
-
-
-async def _move(
-    writer: Writer, order: OrderId, changes: Iterable[tuple[VariantId, int]], kind: Movement,
-    on_hand: int, held: int, reason: str,
-) -> None:  # fmt: skip
-    """Change the numbers and write the ledger rows that explain them, in the callers' one transaction."""
-    changes = list(changes)
-    if not changes:
-        return
-    await writer.execute(
-        sa.text(
-            "UPDATE stock SET on_hand = on_hand + :on_hand * change.quantity, held = held + :held * change.quantity "
-            "FROM unnest(CAST(:variants AS uuid[]), CAST(:quantities AS int[])) AS change(variant_id, quantity) "
-            "WHERE stock.variant_id = change.variant_id"
-        ),
-        {"on_hand": on_hand, "held": held,
-         "variants": [variant for variant, _ in changes], "quantities": [quantity for _, quantity in changes]},
-    )  # fmt: skip
-    await writer.execute(
-        sa.insert(movements),
-        [{"id": new_id(), "variant_id": variant, "kind": kind, "on_hand": on_hand * quantity, "held": held * quantity,
-          "order_id": order, "actor": "order", "reason": reason} for variant, quantity in changes],
-    )  # fmt: skip

@@ -12,7 +12,18 @@ from models.ids import CartId, OrderId, OrderNumber, new_id
 from models.money import Money
 from models.order import ORDER_MOVES, FulfilmentStatus, Order, OrderEvent, OrderLine, OrderStatus, Shipping
 from models.pricing import Totals
-from models.tables.base import Json, currency, key, metadata, minor_units, moment, now_column, one_of, reference
+from models.tables.base import (
+    Json,
+    as_json,
+    currency,
+    key,
+    metadata,
+    minor_units,
+    moment,
+    now_column,
+    one_of,
+    reference,
+)  # fmt: skip
 
 orders = sa.Table(
     "orders", metadata,
@@ -73,26 +84,41 @@ order_events = sa.Table(
 )  # fmt: skip
 
 
+_INSERT = """
+WITH made AS (
+    INSERT INTO orders (id, number, workflow_id, cart_id, attempt, customer_id, email, status, fulfilment_status,
+                        currency, subtotal, discount, shipping, tax, total, tax_included,
+                        shipping_method, shipping_address, billing_address, placed_at, pay_until)
+    VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::jsonb, $18::jsonb,
+            $19::jsonb, $20, $21)
+)
+INSERT INTO order_lines (id, order_id, variant_id, position, sku, name, quantity, unit_price, line_total, tax)
+SELECT line.id, $1, line.variant_id, line.nth - 1, line.sku, line.name, line.quantity, line.unit_price,
+       line.line_total, line.tax
+FROM unnest($22::uuid[], $23::uuid[], $24::text[], $25::text[], $26::int[], $27::bigint[], $28::bigint[], $29::bigint[])
+     WITH ORDINALITY AS line (id, variant_id, sku, name, quantity, unit_price, line_total, tax, nth)
+"""
+_TELL = """
+INSERT INTO order_events (id, order_id, key, type, actor, facts) VALUES ($1, $2, $3, $4, $5, $6::jsonb)
+ON CONFLICT (order_id, key) DO NOTHING
+"""
+
+
 async def insert(writer: Writer, order: Order) -> None:
     """Write a new order and its lines."""
-    sums = order.totals
-    await writer.execute(
-        sa.insert(orders).values(
-            id=order.id, number=order.number, workflow_id=order.workflow_id, cart_id=order.cart_id,
-            attempt=order.attempt, customer_id=order.customer_id, email=order.email, status=order.status,
-            fulfilment_status=order.fulfilment_status, currency=sums.total.currency, subtotal=sums.subtotal.amount,
-            discount=sums.discount.amount, shipping=sums.shipping.amount, tax=sums.tax.amount,
-            total=sums.total.amount, tax_included=sums.tax_included, shipping_method=order.shipping,
-            shipping_address=order.shipping_address, billing_address=order.billing_address,
-            placed_at=order.placed_at, pay_until=order.pay_until,
-        )
-    )  # fmt: skip
-    await writer.execute(
-        sa.insert(order_lines),
-        [{"id": new_id(), "order_id": order.id, "variant_id": line.variant_id, "position": position, "sku": line.sku,
-          "name": line.name, "quantity": line.quantity, "unit_price": line.unit_price.amount,
-          "line_total": line.line_total.amount, "tax": line.tax.amount}
-         for position, line in enumerate(order.lines)],
+    sums, lines = order.totals, order.lines
+    await writer.exec_driver_sql(
+        _INSERT,
+        (
+            order.id, order.number, order.workflow_id, order.cart_id, order.attempt, order.customer_id, order.email,
+            order.status, order.fulfilment_status, sums.total.currency, sums.subtotal.amount, sums.discount.amount,
+            sums.shipping.amount, sums.tax.amount, sums.total.amount, sums.tax_included, as_json(order.shipping),
+            as_json(order.shipping_address), as_json(order.billing_address), order.placed_at, order.pay_until,
+            [new_id() for _ in lines], [line.variant_id for line in lines], [line.sku for line in lines],
+            [line.name for line in lines], [line.quantity for line in lines],
+            [line.unit_price.amount for line in lines], [line.line_total.amount for line in lines],
+            [line.tax.amount for line in lines],
+        ),
     )  # fmt: skip
 
 
@@ -115,11 +141,7 @@ async def flag(writer: Writer, order: OrderId, attention: str | None) -> None:
 
 async def tell(writer: Writer, order: OrderId, fact: str, type: str, actor: str, **facts: object) -> None:
     """Append to an order's timeline; a fact that is told already is not told again."""
-    await writer.execute(
-        pg.insert(order_events)
-        .values(id=new_id(), order_id=order, key=fact, type=type, actor=actor, facts=facts)
-        .on_conflict_do_nothing(index_elements=["order_id", "key"])
-    )
+    await writer.exec_driver_sql(_TELL, (new_id(), order, fact, type, actor, as_json(facts)))
 
 
 _FIND = """

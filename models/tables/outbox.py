@@ -12,7 +12,7 @@ from models.database import Database, Writer
 from models.ids import OrderId, new_id
 from models.letter import Letter
 from models.money import Money
-from models.tables.base import Json, key, metadata, moment, now_column
+from models.tables.base import Json, as_json, key, metadata, moment, now_column
 
 outbox = sa.Table(
     "outbox", metadata,
@@ -33,16 +33,18 @@ LONGEST_WAIT = timedelta(minutes=10)
 """A failing letter is tried again after 1, 2, 4 … seconds, at most this long."""
 
 
+_WRITE = """
+INSERT INTO outbox (id, topic, order_id, cause, payload) VALUES ($1, 'mail', $2, $3, $4::jsonb)
+ON CONFLICT (cause) DO NOTHING
+"""
+
+
 async def write_letter(writer: Writer, template: str, order: OrderId) -> None:
     """Put a letter about an order into the outbox; a second one for the same cause is not written.
 
     Address and facts are read when it is sent, so that they are stored once.
     """
-    await writer.execute(
-        pg.insert(outbox)
-        .values(id=new_id(), topic="mail", order_id=order, cause=f"{template}/{order}", payload={"template": template})
-        .on_conflict_do_nothing(index_elements=["cause"])
-    )
+    await writer.exec_driver_sql(_WRITE, (new_id(), order, f"{template}/{order}", as_json({"template": template})))
 
 
 _DUE = """

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql as pg
 
 from models.database import Reader, Writer
 from models.ids import OrderId, PaymentId, new_id
@@ -39,14 +38,22 @@ entries = sa.Table(
 )  # fmt: skip
 
 
+_OPEN = """
+INSERT INTO payments (id, order_id, provider, status, amount, currency) VALUES ($1, $2, $3, $4, $5, $6)
+"""
+_BOOK = """
+INSERT INTO money_entries (id, operation, account, amount, currency, order_id)
+SELECT entry.id, $2, entry.account, entry.amount, $5, $6::uuid
+FROM unnest($1::uuid[], $3::text[], $4::bigint[]) AS entry (id, account, amount)
+ON CONFLICT (operation, account) DO NOTHING
+"""
+
+
 async def open_payment(writer: Writer, payment: PaymentId, order: OrderId, amount: Money, provider: str) -> None:
     """The row that exists before any money is asked for."""
-    await writer.execute(
-        sa.insert(payments).values(
-            id=payment, order_id=order, provider=provider, status=PaymentStatus.PENDING,
-            amount=amount.amount, currency=amount.currency,
-        )
-    )  # fmt: skip
+    await writer.exec_driver_sql(
+        _OPEN, (payment, order, provider, PaymentStatus.PENDING, amount.amount, amount.currency)
+    )
 
 
 async def move(writer: Writer, payment: PaymentId, to: PaymentStatus, **values: Any) -> bool:
@@ -74,10 +81,8 @@ async def status_by_reference(reader: Reader, reference: str) -> PaymentStatus |
 
 async def book(writer: Writer, order: OrderId, operation: str, amounts: Mapping[str, Money]) -> None:
     """Append one operation's entries; again: changes nothing. Raises: ValueError when they do not sum to zero."""
-    if sum(amount.amount for amount in amounts.values()) or len({m.currency for m in amounts.values()}) != 1:
+    kinds = {amount.currency for amount in amounts.values()}
+    if sum(amount.amount for amount in amounts.values()) or len(kinds) != 1:
         raise ValueError(f"{operation} does not balance: {amounts}")
-    await writer.execute(
-        pg.insert(entries).on_conflict_do_nothing(index_elements=["operation", "account"]),
-        [{"id": new_id(), "operation": operation, "account": account, "amount": amount.amount,
-          "currency": amount.currency, "order_id": order} for account, amount in amounts.items()],
-    )  # fmt: skip
+    ids, sums = [new_id() for _ in amounts], [amount.amount for amount in amounts.values()]
+    await writer.exec_driver_sql(_BOOK, (ids, operation, list(amounts), sums, kinds.pop(), order))
