@@ -1,0 +1,194 @@
+"""What becomes of an order: each step's rows, exactly once however often it runs."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from activities.orders import CancelOrder, ConfirmOrder, FlagOrder, RecordAttempt, RecordProgress, SecureOrder
+from models.ids import CartId, OrderId, PaymentId, new_id
+from models.money import Money
+from models.order import FulfilmentStatus, OrderStatus
+from models.payment import ProviderPayment, Standing
+from models.tables import cart as carts
+from models.tables import inventory
+from tests import shop
+from tests.activities.till import Till
+
+AUTHORIZED = ProviderPayment(Standing.AUTHORIZED, "pi_1", "pi_1_secret")
+DECLINED = ProviderPayment(Standing.DECLINED, "pi_1", "pi_1_secret", code="expired_card", detail="Expired.")
+
+
+class Placed:
+    """An order of two mugs that waits for its payment."""
+
+    def __init__(self, till: Till, cart: CartId, order: OrderId, payment: PaymentId) -> None:
+        self.till = till
+        self.cart = cart
+        self.order = order
+        self.payment = payment
+        self.amount = Money(2700, "usd")
+
+    async def secure(self) -> Any:
+        """The money is authorized."""
+        return await self.till.twice(
+            self.till.orders.secure_order, SecureOrder(self.order, self.payment, self.cart, 1, AUTHORIZED)
+        )
+
+    async def confirm(self) -> Any:
+        """The money is captured."""
+        return await self.till.twice(
+            self.till.orders.confirm_order, ConfirmOrder(self.order, self.payment, "stripe", self.amount)
+        )
+
+    async def cancel(self, reason: str = "payment_window_closed", actor: str = "order") -> Any:
+        """It ends unpaid."""
+        return await self.till.twice(
+            self.till.orders.cancel_order, CancelOrder(self.order, self.payment, self.cart, 1, reason, actor)
+        )
+
+    async def attempt(self, number: int, seen: ProviderPayment) -> Any:
+        """What came of the n-th card."""
+        return await self.till.twice(
+            self.till.orders.record_payment_attempt, RecordAttempt(self.order, self.payment, number, seen)
+        )
+
+    async def statuses(self) -> tuple[Any, ...]:
+        """(order, payment, fulfilment)."""
+        [row] = await self.till.ask(
+            "SELECT o.status, p.status, o.fulfilment_status FROM orders o JOIN payments p ON p.order_id = o.id"
+        )
+        return row
+
+
+@pytest.fixture
+async def placed(till: Till) -> AsyncIterator[Placed]:
+    """Two mugs, held."""
+    cart = await till.cart({"MUG": 2})
+    order = await till.placed(cart, 2700)
+    yield Placed(till, cart, order.order_id, order.payment_id)
+    async with till.database.reading() as reader:
+        assert await inventory.drift(reader) == []
+
+
+async def test_secured_the_bought_goods_leave_the_cart(placed: Placed) -> None:
+    """Given an authorized payment, then it is written down once, and the cart keeps what was added after checkout."""
+    await placed.till.put(placed.cart, "MUG", 1)
+    await placed.till.put(placed.cart, "CUP", 3)
+    await placed.secure()
+    assert await placed.statuses() == ("pending", "authorized", "unfulfilled")
+    assert await placed.till.ask("SELECT reference, client_secret, error FROM payments") == [
+        ("pi_1", "pi_1_secret", None)
+    ]
+    cart = await carts.read(placed.till.database, placed.cart)
+    assert cart is not None
+    assert (cart.attempt, {line.sku: line.quantity for line in cart.lines}) == (2, {"MUG": 1, "CUP": 3})
+    assert await placed.till.told() == ["order_placed", "payment_authorized"]
+    assert await shop.stock_of(placed.till.database, placed.till.mug) == (10, 2)
+
+
+async def test_secured_after_a_decline_the_decline_is_forgotten(placed: Placed) -> None:
+    """Given a declined card and then a good one, then the payment no longer says why the first was declined."""
+    await placed.attempt(1, DECLINED)
+    await placed.secure()
+    assert await placed.till.ask("SELECT status, error FROM payments") == [("authorized", None)]
+
+
+async def test_confirmed_stock_is_sold_and_money_booked_once(placed: Placed) -> None:
+    """Given captured money, then stock, both ledgers, statuses, timeline and letter are written, each once."""
+    await placed.secure()
+    await placed.confirm()
+    assert await placed.statuses() == ("confirmed", "paid", "unfulfilled")
+    assert await shop.stock_of(placed.till.database, placed.till.mug) == (8, 0)
+    assert await shop.money_booked(placed.till.database) == {"provider:stripe": 2700, "sales": -2700}
+    assert await placed.till.ask("SELECT operation FROM money_entries") == [(f"capture/{placed.payment}",)] * 2
+    assert await placed.till.told() == ["order_placed", "payment_authorized", "payment_captured", "order_confirmed"]
+    assert await placed.till.letters() == ["order_confirmed"]
+
+
+async def test_cancelled_everything_is_given_back_but_the_cart_is_kept(placed: Placed) -> None:
+    """Given an order that ends unpaid, then stock is free, the cart full and at its next attempt, the buyer told."""
+    await placed.attempt(1, DECLINED)
+    await placed.cancel("changed_mind", "buyer")
+    assert await placed.statuses() == ("cancelled", "voided", "unfulfilled")
+    assert await placed.till.ask("SELECT cancel_reason FROM orders") == [("changed_mind",)]
+    assert await placed.till.ask("SELECT client_secret FROM payments") == [(None,)]
+    assert await shop.stock_of(placed.till.database, placed.till.mug) == (10, 0)
+    assert await shop.money_booked(placed.till.database) == {}
+    cart = await carts.read(placed.till.database, placed.cart)
+    assert cart is not None
+    assert (cart.attempt, [line.quantity for line in cart.lines]) == (2, [2])
+    assert await placed.till.told() == ["order_placed", "payment_declined", "order_cancelled"]
+    assert await placed.till.letters() == ["payment_failed", "order_cancelled"]
+    again = await placed.till.placed(placed.cart, 2700, attempt=2)
+    assert again.order_id != placed.order
+
+
+async def test_cancelling_what_was_never_placed_only_frees_the_cart(till: Till) -> None:
+    """Given an undo for an order that does not exist, then the cart moves on, and nothing else happens."""
+    cart = await till.cart()
+    before = await till.rows("orders", "payments", "stock", "order_events", "outbox", "stock_movements", "cart_items")
+    request = CancelOrder(OrderId(new_id()), PaymentId(new_id()), cart, 1, "why", "order")
+    await till.twice(till.orders.cancel_order, request)
+    assert await till.rows(*before) == before
+    assert await till.ask("SELECT attempt FROM carts") == [(2,)]
+
+
+async def test_a_cancelled_order_is_not_confirmed_later(placed: Placed) -> None:
+    """Given an order that was cancelled, when a late step confirms it, then statuses and stock stay."""
+    await placed.cancel()
+    await placed.confirm()
+    assert await placed.statuses() == ("cancelled", "voided", "unfulfilled")
+    assert await shop.stock_of(placed.till.database, placed.till.mug) == (10, 0)
+
+
+async def test_a_decline_is_written_down_and_the_buyer_told_once(placed: Placed) -> None:
+    """Given two declined cards, then the payment has the last reason, the timeline both, the outbox one letter."""
+    await placed.attempt(1, DECLINED)
+    await placed.attempt(2, ProviderPayment(Standing.DECLINED, "pi_1", "pi_1_secret", code="lost_card"))
+    assert await placed.statuses() == ("pending", "failed", "unfulfilled")
+    assert await placed.till.ask("SELECT reference, error FROM payments") == [("pi_1", "lost_card")]
+    assert await placed.till.ask("SELECT key, facts ->> 'code' FROM order_events ORDER BY id OFFSET 1") == [
+        ("attempt/1/declined", "expired_card"), ("attempt/2/declined", "lost_card"),
+    ]  # fmt: skip
+    assert await placed.till.letters() == ["payment_failed"]
+    assert await shop.stock_of(placed.till.database, placed.till.mug) == (10, 2)
+
+
+@pytest.mark.parametrize("standing", [Standing.ACTION_REQUIRED, Standing.METHOD_REQUIRED, Standing.UNKNOWN])
+async def test_an_unfinished_payment_tells_nobody(placed: Placed, standing: Standing) -> None:
+    """Given a payment that somebody has to finish, then its secret is kept for the buyer, and no letter is written."""
+    await placed.attempt(1, DECLINED)
+    await placed.attempt(2, ProviderPayment(standing, "pi_1", "new_secret"))
+    assert await placed.statuses() == ("pending", "pending", "unfulfilled")
+    assert await placed.till.ask("SELECT client_secret, error FROM payments") == [("new_secret", None)]
+    assert await placed.till.letters() == ["payment_failed"]
+
+
+async def test_progress_is_written_down(placed: Placed) -> None:
+    """Given a confirmed order, when it is shipped and delivered, then status, fulfilment and timeline follow."""
+    await placed.confirm()
+    parcel = {"carrier": "UPS", "tracking": "1Z"}
+    record = placed.till.orders.record_progress
+    shipped = RecordProgress(placed.order, OrderStatus.SHIPPED, FulfilmentStatus.FULFILLED, "warehouse", parcel)
+    delivered = RecordProgress(placed.order, OrderStatus.DELIVERED, FulfilmentStatus.FULFILLED, "carrier", {})
+    await placed.till.twice(record, shipped)
+    assert (await placed.statuses())[::2] == ("shipped", "fulfilled")
+    await placed.till.twice(record, delivered)
+    await placed.till.twice(record, shipped)
+    assert (await placed.statuses())[::2] == ("delivered", "fulfilled")
+    assert await placed.till.ask("SELECT type, actor, facts ->> 'tracking' FROM order_events ORDER BY id OFFSET 3") == [
+        ("order_shipped", "warehouse", "1Z"), ("order_delivered", "carrier", None),
+    ]  # fmt: skip
+
+
+async def test_a_flag_is_raised_and_lowered(placed: Placed) -> None:
+    """Given a step that fails for long, then the order says why it needs a person, until it does not."""
+    flag = placed.till.orders.flag_order
+    await placed.till.twice(flag, FlagOrder(placed.order, "attention/1", "capture the payment: timeout"))
+    assert await placed.till.ask("SELECT attention FROM orders") == [("capture the payment: timeout",)]
+    await placed.till.twice(flag, FlagOrder(placed.order, "attention/2", None, "staff"))
+    assert await placed.till.ask("SELECT attention FROM orders") == [(None,)]
+    assert await placed.till.ask("SELECT type, actor FROM order_events ORDER BY id OFFSET 1") == [
+        ("attention_needed", "order"), ("attention_settled", "staff"),
+    ]  # fmt: skip
