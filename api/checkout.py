@@ -136,7 +136,7 @@ async def _ask_owner(house: House, purchase: Purchase, cart: Cart | None) -> Ord
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
         static_summary=_summary(purchase, cart), static_details=_basket(cart),
-        search_attributes=visibility.at_start(purchase.cart_id, purchase.expected_total, clock.now()),
+        search_attributes=visibility.at_start(purchase, clock.now()),
     )  # fmt: skip
     try:
         return await _answered(house, start, purchase)

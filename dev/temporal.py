@@ -10,6 +10,7 @@ from dev import knock
 from dev.ports import HOST, Ports
 
 SEARCH_ATTRIBUTES = {
+    "OrderNumber": "Keyword",
     "OrderStatus": "Keyword",
     "PaymentStatus": "Keyword",
     "NeedsAttention": "Bool",

@@ -50,7 +50,7 @@ class Flow:
         with self.skipper.with_time_skipping_disabled():
             handle = await self.client.start_workflow(
                 Order.run, bought, id=workflow_id(cart, bought.attempt), task_queue=ORDERS,
-                search_attributes=visibility.at_start(cart, bought.expected_total, clock.now()),
+                search_attributes=visibility.at_start(bought, clock.now()),
             )  # fmt: skip
         self._handles.append(handle)
         return handle
@@ -66,7 +66,7 @@ class Flow:
                 Order.run, bought, id=workflow_id(cart, bought.attempt), task_queue=ORDERS,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                search_attributes=visibility.at_start(cart, bought.expected_total, clock.now()),
+                search_attributes=visibility.at_start(bought, clock.now()),
             )  # fmt: skip
             answer = await self.client.execute_update_with_start_workflow(
                 Order.await_checkout, AwaitCheckout(bought.digest), start_workflow_operation=start, id=bought.key,
