@@ -70,24 +70,30 @@ class CheckoutActivities:
     async def place_order(self, request: PlaceOrder) -> PlacingOutcome:
         """Price the cart, freeze the order and hold its stock, or refuse.
 
-        Changes: order, lines, payment, holds, stock, timeline; all or none in one transaction.
+        Changes: order, lines, payment, holds, stock, timeline; all in one transaction, or none when refused.
         Again: the outcome of the first run stands in `checkouts` and is answered again.
         Undo: `cancel_order`.
         """
         purchase = request.purchase
-        async with self._database.writing() as writer:
-            cart = await carts.lock(writer, purchase.cart_id)
-            known = await checkouts.outcome_of(writer, purchase.cart_id, purchase.attempt)
-            if known is not None:
-                return msgspec.convert(known, PlacingOutcome)
-            savepoint = await writer.begin_nested()
-            try:
+        try:
+            async with self._database.writing() as writer:
+                cart = await carts.lock(writer, purchase.cart_id)
+                if (known := await _known(writer, purchase)) is not None:
+                    return known
                 outcome = PlacingOutcome(placed=await self._place(writer, cart, purchase))
-                await savepoint.commit()
-            except Refusal as refusal:
-                await savepoint.rollback()
-                outcome = PlacingOutcome(refusal=Refused(refusal.code, refusal.detail, dict(refusal.facts)))
-                await carts.open_next_attempt(writer, purchase.cart_id, purchase.attempt)
+                await checkouts.remember(writer, purchase, outcome)
+                return outcome
+        except Refusal as refusal:
+            return await self._refuse(purchase, refusal)
+
+    async def _refuse(self, purchase: Purchase, refusal: Refusal) -> PlacingOutcome:
+        """A transaction of its own, when what was begun is rolled back: only refusals pay for it, no order does."""
+        async with self._database.writing() as writer:
+            await carts.lock(writer, purchase.cart_id)
+            if (known := await _known(writer, purchase)) is not None:
+                return known
+            outcome = PlacingOutcome(refusal=Refused(refusal.code, refusal.detail, dict(refusal.facts)))
+            await carts.open_next_attempt(writer, purchase.cart_id, purchase.attempt)
             await checkouts.remember(writer, purchase, outcome)
             return outcome
 
@@ -129,6 +135,12 @@ class CheckoutActivities:
         await inventory.hold(writer, order.id, {line.variant_id: line.quantity for line in cart.lines}, order.pay_until)
         units = sum(line.quantity for line in cart.lines)
         return OrderPlaced(order.id, payment_id, priced.totals.total, units, order.placed_at, order.pay_until)
+
+
+async def _known(writer: Writer, purchase: Purchase) -> PlacingOutcome | None:
+    """What an earlier run of the same step answered."""
+    known = await checkouts.outcome_of(writer, purchase.cart_id, purchase.attempt)
+    return None if known is None else msgspec.convert(known, PlacingOutcome)
 
 
 async def _priced(writer: Writer, cart: Cart, purchase: Purchase) -> tuple[Shipping, Priced]:

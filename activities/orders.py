@@ -133,8 +133,11 @@ class OrderActivities:
             await payments.book(
                 writer, order, f"capture/{payment}", {f"provider:{request.provider}": amount, "sales": -amount}
             )
-            await orders.tell(writer, order, "captured", "payment_captured", "provider", amount=amount)
-            await orders.tell(writer, order, "confirmed", "order_confirmed", "order")
+            await orders.tell_all(
+                writer, order,
+                orders.Fact("captured", "payment_captured", "provider", {"amount": amount}),
+                orders.Fact("confirmed", "order_confirmed", "order"),
+            )  # fmt: skip
             await outbox.write_letter(writer, "order_confirmed", order)
             await inventory.settle_holds(writer, order, HoldStatus.COMMITTED, "sold")
 

@@ -162,29 +162,27 @@ async def clear(writer: Writer, cart: CartId) -> None:
 
 async def open_next_attempt(writer: Writer, cart: CartId, attempt: int) -> None:
     """End checkout number `attempt`: the next one gets a workflow of its own. Again: changes nothing."""
-    await writer.execute(
-        sa.update(carts).where(carts.c.id == cart, carts.c.attempt == attempt).values(attempt=attempt + 1)
-    )
+    await writer.exec_driver_sql(_NEXT_ATTEMPT, (cart, attempt))
 
 
 async def take_out_bought(writer: Writer, cart: CartId, attempt: int, order: OrderId) -> None:
     """Take out what an order bought; what was added meanwhile stays. Again: changes nothing."""
-    moved = await writer.execute(
-        sa.update(carts).where(carts.c.id == cart, carts.c.attempt == attempt).values(attempt=attempt + 1)
-    )
+    moved = await writer.exec_driver_sql(_NEXT_ATTEMPT, (cart, attempt))
     if moved.rowcount == 1:
-        await writer.execute(_TAKE_OUT, {"cart": cart, "order": order})
+        # Not in the same statement: one that had to wait for the cart would see its lines as they were before.
+        await writer.exec_driver_sql(_TAKE_OUT, (cart, order))
 
 
-_TAKE_OUT = sa.text("""
-WITH bought AS (SELECT variant_id, sum(quantity) AS quantity FROM order_lines WHERE order_id = :order GROUP BY 1),
+_NEXT_ATTEMPT = "UPDATE carts SET attempt = attempt + 1 WHERE id = $1 AND attempt = $2"
+_TAKE_OUT = """
+WITH bought AS (SELECT variant_id, sum(quantity) AS quantity FROM order_lines WHERE order_id = $2 GROUP BY 1),
 gone AS (
     DELETE FROM cart_items item USING bought
-    WHERE item.cart_id = :cart AND item.variant_id = bought.variant_id AND item.quantity <= bought.quantity
+    WHERE item.cart_id = $1 AND item.variant_id = bought.variant_id AND item.quantity <= bought.quantity
 )
 UPDATE cart_items item SET quantity = item.quantity - bought.quantity FROM bought
-WHERE item.cart_id = :cart AND item.variant_id = bought.variant_id AND item.quantity > bought.quantity
-""")
+WHERE item.cart_id = $1 AND item.variant_id = bought.variant_id AND item.quantity > bought.quantity
+"""
 
 
 def _check_quantity(quantity: int) -> None:

@@ -1,5 +1,7 @@
 """Orders, their lines and their timeline."""
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -99,9 +101,20 @@ FROM unnest($22::uuid[], $23::uuid[], $24::text[], $25::text[], $26::int[], $27:
      WITH ORDINALITY AS line (id, variant_id, sku, name, quantity, unit_price, line_total, tax, nth)
 """
 _TELL = """
-INSERT INTO order_events (id, order_id, key, type, actor, facts) VALUES ($1, $2, $3, $4, $5, $6::jsonb)
+INSERT INTO order_events (id, order_id, key, type, actor, facts)
+SELECT told.id, $1::uuid, told.key, told.type, told.actor, told.facts
+FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[]) AS told (id, key, type, actor, facts)
 ON CONFLICT (order_id, key) DO NOTHING
 """
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """One thing that happened to an order; `key` names it, so that it is written once."""
+
+    key: str
+    type: str
+    actor: str
+    facts: Mapping[str, object] = {}
 
 
 async def insert(writer: Writer, order: Order) -> None:
@@ -127,11 +140,19 @@ async def move(writer: Writer, order: OrderId, to: OrderStatus, **values: Any) -
 
     `values` (fulfilment_status, cancel_reason, attention) are written along with the move.
     """
-    sources = [status for status, ends in ORDER_MOVES.items() if to in ends]
-    moved = await writer.execute(
-        sa.update(orders).where(orders.c.id == order, orders.c.status.in_(sources)).values(status=to, **values)
-    )
+    moved = await writer.execute(_moving(to, tuple(values)), {"order": order, **values})
     return moved.rowcount == 1
+
+
+@cache
+def _moving(to: OrderStatus, columns: tuple[str, ...]) -> sa.Update:
+    """The statement of a move; made once, because building one costs more than running it."""
+    sources = [status for status, ends in ORDER_MOVES.items() if to in ends]
+    return (
+        sa.update(orders)
+        .where(orders.c.id == sa.bindparam("order"), orders.c.status.in_(sources))
+        .values(status=to, **{name: sa.bindparam(name) for name in columns})
+    )
 
 
 async def flag(writer: Writer, order: OrderId, attention: str | None) -> None:
@@ -141,7 +162,18 @@ async def flag(writer: Writer, order: OrderId, attention: str | None) -> None:
 
 async def tell(writer: Writer, order: OrderId, fact: str, type: str, actor: str, **facts: object) -> None:
     """Append to an order's timeline; a fact that is told already is not told again."""
-    await writer.exec_driver_sql(_TELL, (new_id(), order, fact, type, actor, as_json(facts)))
+    await tell_all(writer, order, Fact(fact, type, actor, facts))
+
+
+async def tell_all(writer: Writer, order: OrderId, *told: Fact) -> None:
+    """Append several facts, in this order."""
+    await writer.exec_driver_sql(
+        _TELL,
+        (
+            order, [new_id() for _ in told], [fact.key for fact in told], [fact.type for fact in told],
+            [fact.actor for fact in told], [as_json(fact.facts) for fact in told],
+        ),
+    )  # fmt: skip
 
 
 _FIND = """

@@ -55,19 +55,19 @@ tax_rates = sa.Table(
 )  # fmt: skip
 
 
+_METHODS = """
+SELECT m.code, m.name, m.min_days, m.max_days, z.countries, b.price,
+       b.min_weight, b.max_weight, b.min_subtotal, b.max_subtotal
+FROM shipping_methods m JOIN shipping_bands b ON b.method_id = m.id JOIN shipping_zones z ON z.id = b.zone_id
+WHERE m.archived_at IS NULL AND z.countries && $1::text[] AND b.currency = $2
+ORDER BY m.code
+"""
+_RATES = "SELECT ppm, inclusive, name, region, category, on_shipping FROM tax_rates WHERE country = $1"
+
+
 async def shipping_methods_for(reader: Reader, country: str, currency: str) -> list[ShippingMethod]:
     """Methods with the bands that could apply to a parcel for `country` priced in `currency`."""
-    method, band, zone = shipping_methods.c, shipping_bands.c, shipping_zones.c
-    rows = await reader.execute(
-        sa.select(
-            method.code, method.name, method.min_days, method.max_days, zone.countries, band.price,
-            band.min_weight, band.max_weight, band.min_subtotal, band.max_subtotal,
-        )
-        .join(shipping_bands, band.method_id == method.id)
-        .join(shipping_zones, zone.id == band.zone_id)
-        .where(method.archived_at.is_(None), band.currency == currency, zone.countries.overlap([country, EVERYWHERE]))
-        .order_by(method.code)
-    )  # fmt: skip
+    rows = await reader.exec_driver_sql(_METHODS, ([country, EVERYWHERE], currency))
     found: dict[str, ShippingMethod] = {}
     for row in rows:
         fitting = Band(
@@ -82,11 +82,7 @@ async def shipping_methods_for(reader: Reader, country: str, currency: str) -> l
 
 async def tax_rates_for(reader: Reader, country: str) -> list[TaxRate]:
     """All rates of one country."""
-    rate = tax_rates.c
-    rows = await reader.execute(
-        sa.select(rate.ppm, rate.inclusive, rate.name, rate.region, rate.category, rate.on_shipping)
-        .where(rate.country == country)
-    )  # fmt: skip
+    rows = await reader.exec_driver_sql(_RATES, (country,))
     return [
         TaxRate(country, row.ppm, row.inclusive, row.name, row.region, row.category, row.on_shipping) for row in rows
     ]
