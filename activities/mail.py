@@ -96,6 +96,10 @@ class MailActivities:
             await server.send_message(message)
         except aiosmtplib.SMTPNotSupported as lacking:
             return Sent(letter.id, f"not possible with this mail server: {lacking}", final=True)
+        except ValueError as nobody:
+            return Sent(letter.id, f"not an address: {nobody}", final=True)
+        except aiosmtplib.SMTPSenderRefused as answer:  # of us, not of this letter: people can mend that
+            return Sent(letter.id, f"{answer.code} {answer.message}")
         except aiosmtplib.SMTPRecipientsRefused as refused:
             codes = [recipient.code for recipient in refused.recipients]
             return Sent(letter.id, f"refused by the mail server: {codes}", final=min(codes) >= 500)

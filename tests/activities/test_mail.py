@@ -1,0 +1,296 @@
+"""Letters as they arrive, and what becomes of them when the mail server is in a mood."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import msgspec
+import pytest
+from aiosmtpd.smtp import SMTP
+
+from activities import mail as module
+from activities.mail import MailActivities, Sending, SendingResult, Sent
+from activities.orders import CancelOrder, ConfirmOrder, RecordAttempt
+from dev.stack import Stack
+from models.ids import new_id
+from models.letter import Letter
+from models.money import Money
+from models.payment import ProviderPayment, Standing
+from models.tables import outbox
+from models.wire import HoldfastConverter
+from tests import shop
+from tests.activities.conftest import Try
+from tests.activities.till import Till
+
+SENDER = "Holdfast <orders@holdfast.example>"
+
+
+class Postman:
+    """The activity and the mail server's catch."""
+
+    def __init__(self, mail: MailActivities, sink: httpx.AsyncClient, attempt: Try) -> None:
+        self.mail = mail
+        self.sink = sink
+        self.attempt = attempt
+
+    async def send(self, *letters: Letter) -> list[Sent]:
+        """What becomes of each, after they travelled through Temporal as they do."""
+        [request] = HoldfastConverter().from_payloads(HoldfastConverter().to_payloads([Sending(letters)]), [Sending])
+        result: SendingResult = await self.attempt().run(self.mail.send_letters, request)
+        return list(result.results)
+
+    async def caught(self, to: str) -> list[dict[str, Any]]:
+        """Mails to this address, oldest first, taken apart."""
+        found = (await self.sink.get("/messages", params={"to": to})).json()["items"]
+        return [(await self.sink.get(f"/messages/{each['id']}")).json() for each in found]
+
+    async def weather(self, mode: str, seconds: float = 0) -> None:
+        """How the server behaves from now on."""
+        (await self.sink.post("/_sim/faults", json={"mode": mode, "seconds": seconds})).raise_for_status()
+
+
+@pytest.fixture
+async def postman(simulators: Stack, attempt: Try) -> AsyncIterator[Postman]:
+    """A server in good weather."""
+    async with httpx.AsyncClient(base_url=simulators.urls["mails"]) as sink:
+        opened = Postman(MailActivities(simulators.environment()["SMTP_URL"], SENDER), sink, attempt)
+        await opened.weather("ok")
+        yield opened
+        await opened.weather("ok")
+
+
+def letter(to: str | None = None, template: str = "order_cancelled", **changes: Any) -> Letter:
+    """A letter to somebody, with facts for every template."""
+    identity = new_id()
+    facts: dict[str, object] = {
+        "lines": [{"name": "Mug", "sku": "MUG", "quantity": 2, "amount": "20.00 USD"}], "subtotal": "20.00 USD",
+        "shipping": "5.00 USD", "tax": "2.00 USD", "tax_included": False, "total": "27.00 USD",
+        "pay_until": "2026-01-02T03:04:05Z", "cancel_reason": "payment_window_closed", "payment_error": None,
+        "address": {"full_name": "Ada", "line1": "1 Main St", "postal_code": "10001", "city": "NYC", "country": "US"},
+        "shipping_method": {"code": "standard", "name": "Standard", "estimate": "2-4 days"},
+    }  # fmt: skip
+    return Letter(identity, template, to or f"{identity.hex}@example.com", "HF-ABCDE-FGHJK", {**facts, **changes})
+
+
+async def written(till: Till, step: Callable[[Any], Any], request: Any) -> list[Letter]:
+    """The letters that a step wrote."""
+    await step(request)
+    return await outbox.due_letters(till.database, 10)
+
+
+async def test_a_confirmation_says_what_was_bought_and_where_it_goes(till: Till, postman: Postman) -> None:
+    """Given a confirmed order, then the mail has number, lines, sums and address, and nothing of the template."""
+    to = f"{new_id().hex}@example.com"
+    home = msgspec.structs.replace(shop.NEW_YORK, line2="Attic")
+    order = await till.placed(
+        await till.cart({"MUG": 2, "CUP": 1}), 3800, number="HF-ABCDE-FGHJK", email=to, shipping_address=home
+    )
+    confirm = ConfirmOrder(order.order_id, order.payment_id, "stripe", Money(3800, "usd"))
+    letters = await written(till, till.orders.confirm_order, confirm)
+
+    assert await postman.send(*letters) == [Sent(letters[0].id)]
+
+    [mail] = await postman.caught(to)
+    headers = dict(mail["headers"])
+    assert (mail["subject"], headers["From"], headers["X-Order"]) == (
+        "Your order HF-ABCDE-FGHJK is confirmed", SENDER, "HF-ABCDE-FGHJK",
+    )  # fmt: skip
+    assert headers["Message-ID"] == f"<{letters[0].id}@holdfast.example>"
+    for words in (
+        "Thank you, Ada Lovelace.", "2 x Mug (MUG)   20.00 USD", "1 x Cup (CUP)   10.00 USD",
+        "Shipping, Standard (2-4 days)   5.00 USD", "Tax   3.00 USD", "Total   38.00 USD",
+        "1 Main St\n  Attic\n  10001 New York",
+    ):  # fmt: skip
+        assert words in mail["text"].replace("\r\n", "\n")
+    assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
+
+
+async def test_a_decline_says_why_and_until_when(till: Till, postman: Postman) -> None:
+    """Given a declined card, then the mail has the reason and the end of the payment window."""
+    to = f"{new_id().hex}@example.com"
+    order = await till.placed(await till.cart(), email=to)
+    declined = ProviderPayment(Standing.DECLINED, "pi_1", code="expired_card")
+    letters = await written(
+        till, till.orders.record_payment_attempt, RecordAttempt(order.order_id, order.payment_id, 1, declined)
+    )
+    await postman.send(*letters)
+    [mail] = await postman.caught(to)
+    assert mail["subject"].endswith("did not go through")
+    assert "was declined (expired_card)." in mail["text"]
+    assert f"until {order.pay_until:%Y-%m-%d %H:%M} UTC." in mail["text"]
+
+
+async def test_a_cancellation_says_why_and_that_nothing_is_lost(till: Till, postman: Postman) -> None:
+    """Given a cancelled order with contained tax, then the mail has reason, sums, and a word on the cart."""
+    to = f"{new_id().hex}@example.com"
+    cart = await till.cart({"MUG": 1}, "eur")
+    berlin = {"shipping_address": shop.BERLIN, "billing_address": shop.BERLIN, "email": to}
+    outcome = await till.try_to_place(cart, 1300, "eur", **berlin)
+    assert outcome.placed is not None
+    ids = (outcome.placed.order_id, outcome.placed.payment_id)
+    letters = await written(
+        till, till.orders.cancel_order, CancelOrder(*ids, cart, 1, "payment_window_closed", "order")
+    )
+    await postman.send(*letters)
+    [mail] = await postman.caught(to)
+    assert "was cancelled (payment window closed)" in mail["text"]
+    assert "Total   13.00 EUR, of this tax 2.08 EUR" in mail["text"]
+    assert "still in your cart" in mail["text"]
+
+
+def test_every_template_has_a_letter_and_every_letter_a_template() -> None:
+    """Given the templates, then they are those that these tests render."""
+    names = {path.stem for path in (Path(module.__file__).parent / "templates").glob("[!_]*.txt")}
+    assert names == {"order_confirmed", "payment_failed", "order_cancelled"}
+
+
+async def test_sent_again_it_is_the_same_mail(postman: Postman) -> None:
+    """Given a letter sent twice, then both mails have one Message-ID, which mail programs show once."""
+    twice = letter()
+    assert await postman.send(twice) == await postman.send(twice) == [Sent(twice.id)]
+    assert {mail["message_id"] for mail in await postman.caught(twice.to)} == {f"<{twice.id}@holdfast.example>"}
+
+
+async def test_names_in_any_script_arrive(postman: Postman) -> None:
+    """Given a product named in Japanese and an address beyond ASCII, then the mail says both as written."""
+    tea = letter(f"bücher-{new_id().hex}@example.com",
+                 lines=[{"name": "お茶 & Tee", "sku": "T", "quantity": 1, "amount": "5 JPY"}])  # fmt: skip
+    assert await postman.send(tea) == [Sent(tea.id)]
+    [mail] = await postman.caught(tea.to)
+    assert "お茶 & Tee" in mail["text"]
+
+
+async def test_a_refusing_server_is_a_result_not_an_error(postman: Postman) -> None:
+    """Given a server that refuses for now, then each letter says so and may be tried again, and none was taken."""
+    await postman.weather("refuse")
+    letters = [letter(), letter()]
+    results = await postman.send(*letters)
+    assert [(result.letter, result.final) for result in results] == [(each.id, False) for each in letters]
+    assert all("451" in (result.error or "") for result in results)
+    await postman.weather("ok")
+    assert [result.error for result in await postman.send(*letters)] == [None, None]
+    assert len(await postman.caught(letters[0].to)) == 1
+
+
+async def test_a_slow_server_is_a_result_not_an_error(postman: Postman, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a server slower than our patience, then every letter has a result that may be tried again."""
+    monkeypatch.setattr(module, "TIMEOUT", 0.2)
+    await postman.weather("slow", 1)
+    letters = [letter(), letter()]
+    results = await postman.send(*letters)
+    assert [(result.letter, result.final) for result in results] == [(each.id, False) for each in letters]
+    assert all("Timeout" in (result.error or "") for result in results)
+
+
+async def test_nobody_at_the_address_is_a_result_not_an_error(postman: Postman, unused_port: int) -> None:
+    """Given no mail server at all, then every letter has a result that may be tried again."""
+    postman.mail = MailActivities(f"smtp://127.0.0.1:{unused_port}", SENDER)
+    one = letter()
+    [result] = await postman.send(one)
+    assert (result.letter, result.final) == (one.id, False)
+    assert result.error is not None
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [letter(template="of_next_year"), letter(lines=None), letter("a@example.com\nBcc: b@example.com"), letter("nobody"),
+     letter(" "), letter("two@example.com, three@example.com")],
+    ids=["template", "facts", "line break", "no address", "blank", "two addresses"],
+)  # fmt: skip
+async def test_a_letter_that_cannot_be_sent_holds_no_other_up(postman: Postman, broken: Letter) -> None:
+    """Given a letter that cannot be written or addressed between two good ones, then the good ones arrive."""
+    before, after = letter(), letter()
+    results = await postman.send(before, broken, after)
+    assert [result.letter for result in results] == [before.id, broken.id, after.id]
+    assert [result.error is None for result in results][::2] == [True, True]
+    assert len(await postman.caught(before.to)) == len(await postman.caught(after.to)) == 1
+    assert await postman.caught("b@example.com") == []
+
+
+class Moody:
+    """A mail server that likes neither some recipients nor some senders."""
+
+    def __init__(self, **answers: str) -> None:
+        self.answers = answers
+        self.taken: list[str] = []
+
+    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        """Says whether it takes mail from this sender."""
+        envelope.mail_from = address
+        return self.answers.get("sender", "250 OK")
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        """Says whether it takes mail for this recipient."""
+        answer = self.answers.get(address.partition("@")[0], "250 OK")
+        if answer.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return answer
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        """Takes it."""
+        self.taken += envelope.rcpt_tos
+        return "250 OK"
+
+
+@asynccontextmanager
+async def serving(moody: Moody, *, utf8: bool = True) -> AsyncIterator[MailActivities]:
+    """The activity, with such a server."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(moody, enable_SMTPUTF8=utf8, loop=loop), "127.0.0.1", 0)
+    async with server:
+        yield MailActivities(f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}", SENDER)
+
+
+async def test_a_recipient_nobody_knows_is_given_up(postman: Postman) -> None:
+    """Given 550 and 450 for two recipients, then the first is given up, the second tried again, the third arrives."""
+    moody = Moody(gone="550 no such user", full="450 mailbox full")
+    async with serving(moody) as postman.mail:
+        gone, full, fine = (letter(f"{name}@example.com") for name in ("gone", "full", "fine"))
+        results = await postman.send(gone, full, fine)
+    assert [(result.letter, result.final, result.error is None) for result in results] == [
+        (gone.id, True, False), (full.id, False, False), (fine.id, False, True),
+    ]  # fmt: skip
+    assert moody.taken == ["fine@example.com"]
+
+
+@pytest.mark.parametrize("answer", ["530 authenticate first", "550 sender not allowed here", "451 greylisted"])
+async def test_a_sender_that_is_not_accepted_loses_no_letter(postman: Postman, answer: str) -> None:
+    """Given a server that takes no mail from us at all, which people have to mend, then no letter is given up."""
+    async with serving(Moody(sender=answer)) as postman.mail:
+        one, other = letter(), letter()
+        results = await postman.send(one, other)
+    assert [(result.letter, result.final) for result in results] == [(one.id, False), (other.id, False)]
+    assert all(answer[:3] in (result.error or "") for result in results)
+
+
+async def test_an_address_the_server_cannot_read_holds_no_other_up(postman: Postman) -> None:
+    """Given an address beyond ASCII and a server without SMTPUTF8, then that letter is given up and others arrive."""
+    moody = Moody()
+    async with serving(moody, utf8=False) as postman.mail:
+        beyond, fine = letter("bücher@example.com"), letter("fine@example.com")
+        results = await postman.send(beyond, fine)
+    assert [(result.final, result.error is None) for result in results] == [(True, False), (False, True)]
+    assert moody.taken == ["fine@example.com"]
+
+
+async def test_no_letters_are_no_work(postman: Postman) -> None:
+    """Given nothing to send, then there are no results."""
+    assert await postman.send() == []
+
+
+@pytest.mark.parametrize("url", ["", "mail.example.com", "http://mail.example.com", "smtp://"])
+def test_a_server_s_address_that_is_none_is_named(url: str) -> None:
+    """Given an address that no mail server can have, then the worker does not start, and says which setting it is."""
+    with pytest.raises(ValueError, match="SMTP_URL"):
+        MailActivities(url, SENDER)
+
+
+def test_a_letter_s_id_is_its_message_id() -> None:
+    """Given a letter, then nothing but its id and our domain decides its Message-ID."""
+    mail = MailActivities("smtp://localhost", "a@b.example")
+    one = msgspec.structs.replace(letter(), id=UUID(int=1))
+    assert [mail._compose(one)["Message-ID"] for _ in range(2)] == [f"<{UUID(int=1)}@b.example>"] * 2
