@@ -22,8 +22,9 @@ from models.payment import ProviderPayment, Standing
 
 CALL_TIMEOUT = 12.0
 """Seconds for one call; longer than any answer of the provider that is still worth having."""
-KEYS_FORGOTTEN_AFTER = timedelta(hours=23)
-"""Stripe keeps idempotency keys for at least 24 hours; past this only a search tells whether we asked before."""
+SEARCHABLE_AFTER = timedelta(minutes=2)
+"""Stripe finds by search what it did a minute ago. From then on we search before we create again: a key may remember
+a failure of Stripe's own that happened after the effect, and after 24 hours it remembers nothing."""
 QUICK_ANSWER = 2.5
 """Seconds that a buyer's checkout waits for the provider inside its first workflow task."""
 QUICK_CALLS = 16
@@ -40,7 +41,7 @@ class AuthorizePayment(msgspec.Struct, frozen=True):
     attempt: int
     """Counts the buyer's tries, from 1; part of the idempotency key."""
     asked_at: datetime
-    """When this try began."""
+    """When this try began, or earlier."""
     method: str | None = None
     reference: str | None = None
     save: bool = False
@@ -102,6 +103,10 @@ class PaymentActivities:
                 return await self._authorize(request, again=False)
         except (TimeoutError, Unavailable) as slow:
             return ProviderPayment(Standing.UNKNOWN, detail=str(slow) or "no answer in time")
+        except ApplicationError as told:
+            if told.non_retryable:
+                raise
+            return ProviderPayment(Standing.UNKNOWN, detail=told.message)
         finally:
             self._quick_calls -= 1
 
@@ -177,7 +182,7 @@ class PaymentActivities:
     async def _authorize(self, request: AuthorizePayment, *, again: bool) -> ProviderPayment:
         if request.reference is not None:
             return await self._confirm(request, request.reference, again=again)
-        if again and clock.now() - request.asked_at > KEYS_FORGOTTEN_AFTER:
+        if clock.now() - request.asked_at > SEARCHABLE_AFTER:
             for reference in await self._search(request.payment_id):
                 return await self._confirm(request, reference, again=True)
         params: Any = {
@@ -196,7 +201,11 @@ class PaymentActivities:
             params |= {"payment_method": request.method, "confirm": True}
         if request.save:
             params["setup_future_usage"] = "off_session"
-        call = self._stripe.v1.payment_intents.create_async(params, {"idempotency_key": f"{request.payment_id}:create"})
+        call = self._stripe.v1.payment_intents.create_async(
+            # A card that was refused before there was an intent leaves its key behind.
+            params,
+            {"idempotency_key": f"{request.payment_id}:create:{request.attempt}"},
+        )
         return await self._ask(call, None)
 
     async def _confirm(self, request: AuthorizePayment, reference: str, *, again: bool) -> ProviderPayment:
@@ -238,7 +247,7 @@ class PaymentActivities:
             )
         except stripe.InvalidRequestError as refused:
             if refused.code == "payment_intent_unexpected_state" and reference:
-                return _seen(await self._stripe.v1.payment_intents.retrieve_async(reference))
+                return await self._read(reference)
             if refused.param == "payment_method":
                 return ProviderPayment(
                     Standing.DECLINED, reference, code="payment_method_invalid", detail=refused.user_message

@@ -137,9 +137,11 @@ class Collecting:
         self._attempts += 1
         self._look = patience.FIRST_LOOK
         self._unread_news = False
+        # The first task can be lost and run again, and then its time is a later one.
+        asked_at = placed.placed_at if self._attempts == 1 else workflow.now()
         request = AuthorizePayment(
             placed.payment_id, self._purchase.number, workflow.info().workflow_id, placed.total, self._attempts,
-            workflow.now(), wish.choice.method, self._reference(), wish.choice.save,
+            asked_at, wish.choice.method, self._reference(), wish.choice.save,
         )  # fmt: skip
         self._board.tell("Authorizing the payment", "the payment provider", placed.pay_until)
         try:

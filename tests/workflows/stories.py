@@ -8,6 +8,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from typing import Any, cast
 
+from temporalio.api.sdk.v1 import WorkflowMetadata
+
 from models.ids import CartId, OrderNumber, VariantId, new_id
 from models.order import OrderStatus
 from models.payment import PaymentStatus, Standing
@@ -81,6 +83,27 @@ class Shelf:
         )  # fmt: skip
         return [row["template"] for row in rows]
 
+    async def card(self, handle: Handle) -> str:
+        """The order's state card in the Temporal UI."""
+        known: WorkflowMetadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        return known.current_details
+
+    async def until_card(self, handle: Handle, says: str, within: float = 20) -> str:
+        """Wait until the state card says this; the card."""
+        async with asyncio.timeout(within):
+            while says not in (card := await self.card(handle)):
+                await asyncio.sleep(0.02)
+        return card
+
+    async def heard(self, handle: Handle, update: str, within: float = 20) -> None:
+        """Wait until the order has accepted an update of this name."""
+        async with asyncio.timeout(within):
+            while not any(
+                event.workflow_execution_update_accepted_event_attributes.accepted_request.input.name == update
+                for event in (await handle.fetch_history()).events
+            ):
+                await asyncio.sleep(0.02)
+
     async def facts(self) -> list[str]:
         """Types of the order's timeline, oldest first."""
         rows = await self.flow.database.fetch(
@@ -99,6 +122,13 @@ class Shelf:
             while not (asked := cast(OrderState, await handle.query(Order.state)).attention):
                 await asyncio.sleep(0.02)
         return asked
+
+    async def cancel_at_provider(self, reference: str) -> None:
+        """Somebody gives the payment up in the provider's dashboard."""
+        answer = await self.flow.stripe.http.post(
+            f"/v1/payment_intents/{reference}/cancel", headers={"Authorization": "Bearer sk_test_dashboard"}
+        )
+        answer.raise_for_status()
 
     async def news(self, handle: Handle, event: str = "evt_1") -> None:
         """The provider's webhook, as the API passes it on."""
