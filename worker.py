@@ -136,7 +136,8 @@ async def run(settings: WorkerSettings) -> None:
     database = Database(settings.database_url)
     payments = PaymentActivities(settings.stripe_secret_key, settings.stripe_api_base)
     running = AsyncExitStack()
-    for worker in workers(client, settings, database, payments):
+    # Left in the opposite order: first who asks for steps, then who does them, so that none is handed to a leaving one.
+    for worker in reversed(workers(client, settings, database, payments)):
         await running.enter_async_context(worker)
     await client.start_workflow(
         Notify.run,

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from temporalio.client import Client
+from temporalio.service import RetryConfig
 
 from api import cart, categories, checkout, context, docs, health, orders, problems, products, quote, webhooks
 from api.context import Premises, StrictRequest
@@ -25,6 +26,8 @@ from models.settings import ApiSettings, api_settings
 BASE = "/api/v1"
 LARGEST_BODY = 1024 * 1024
 """Bytes; an operation that takes more says so itself."""
+TEMPORAL_PATIENCE = RetryConfig(max_elapsed_time_millis=1500)
+"""How long a call that Temporal does not take is tried again, before the client is asked to come back later."""
 REDIS_PATIENCE = 0.25
 """Seconds: Redis only ever saves time."""
 
@@ -51,7 +54,8 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         database = Database(settings.database_url)
         temporal = await Client.connect(
-            settings.temporal_address, namespace=settings.temporal_namespace, plugins=[wire.plugin()], lazy=True
+            settings.temporal_address, namespace=settings.temporal_namespace, plugins=[wire.plugin()], lazy=True,
+            retry_config=TEMPORAL_PATIENCE,
         )
         app.state.house = Premises(settings, database, redis, temporal, shelf)
         if alone:
