@@ -1,9 +1,6 @@
 """Webhooks as they came in: stored by the provider's event id before anybody acts on them, kept as evidence."""
 
-from datetime import datetime
-
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql as pg
 
 from models.database import Writer
 from models.tables.base import metadata, now_column
@@ -21,22 +18,21 @@ webhooks = sa.Table(
 )  # fmt: skip
 
 
+_RECEIVE = """
+INSERT INTO webhook_events (provider, event_id, type, body, workflow_id) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (provider, event_id) DO UPDATE SET event_id = excluded.event_id
+RETURNING settled_at
+"""
+"""The update changes nothing; with it a repeat answers when the first was settled, in the same round trip."""
+_SETTLE = "UPDATE webhook_events SET settled_at = now(), note = $3 WHERE provider = $1 AND event_id = $2"
+
+
 async def receive(writer: Writer, provider: str, event_id: str, type: str, body: str, owner: str | None) -> bool:
     """Store an event. True: its owner has still to be told; False: it came before and is settled."""
-    await writer.execute(
-        pg.insert(webhooks)
-        .values(provider=provider, event_id=event_id, type=type, body=body, workflow_id=owner)
-        .on_conflict_do_nothing()
-    )
-    here = sa.select(webhooks.c.settled_at).where(webhooks.c.provider == provider, webhooks.c.event_id == event_id)
-    settled: datetime | None = (await writer.execute(here)).scalar_one()
-    return settled is None
+    stored = await writer.exec_driver_sql(_RECEIVE, (provider, event_id, type, body, owner))
+    return stored.scalar_one() is None
 
 
 async def settle(writer: Writer, provider: str, event_id: str, note: str) -> None:
     """Say what became of an event."""
-    await writer.execute(
-        sa.update(webhooks)
-        .where(webhooks.c.provider == provider, webhooks.c.event_id == event_id)
-        .values(settled_at=sa.func.now(), note=note)
-    )
+    await writer.exec_driver_sql(_SETTLE, (provider, event_id, note))

@@ -42,6 +42,7 @@ entries = sa.Table(
 _OPEN = """
 INSERT INTO payments (id, order_id, provider, status, amount, currency) VALUES ($1, $2, $3, $4, $5, $6)
 """
+_STATUS = "SELECT status FROM payments WHERE reference = $1"
 _BOOK = """
 INSERT INTO money_entries (id, operation, account, amount, currency, order_id)
 SELECT entry.id, $2, entry.account, entry.amount, $5, $6::uuid
@@ -84,7 +85,7 @@ async def note(writer: Writer, payment: PaymentId, **values: Any) -> None:
 
 async def status_by_reference(reader: Reader, reference: str) -> PaymentStatus | None:
     """Status of the payment behind a provider's reference; None: no such payment here yet."""
-    status = (await reader.execute(sa.select(payments.c.status).where(payments.c.reference == reference))).scalar()
+    status = (await reader.exec_driver_sql(_STATUS, (reference,))).scalar()
     return None if status is None else PaymentStatus(status)
 
 
