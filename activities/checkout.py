@@ -14,7 +14,7 @@ from models.ids import OrderId, PaymentId, new_id
 from models.money import Money
 from models.order import FulfilmentStatus, Order, OrderLine, OrderStatus, Shipping, workflow_id
 from models.payment import PaymentStatus
-from models.pricing import Item, Priced, price, shipping_quotes
+from models.pricing import Priced, quote
 from models.tables import cart as carts
 from models.tables import checkout as checkouts
 from models.tables import inventory
@@ -147,17 +147,7 @@ async def _priced(writer: Writer, cart: Cart, purchase: Purchase) -> tuple[Shipp
     """The chosen shipping and the totals. Raises: Refusal `no_shipping`, `shipping_method_unknown`."""
     assert cart.currency is not None
     to = purchase.shipping_address
-    items = [Item(line.quantity, line.unit_price, line.weight, line.tax_category) for line in cart.lines]
-    weight = sum(item.weight * item.quantity for item in items)
-    subtotal = Money(sum(item.unit_price.amount * item.quantity for item in items), cart.currency)
     methods = await price_tables.shipping_methods_for(writer, to.country, cart.currency)
-    quotes = shipping_quotes(methods, to.country, weight, subtotal)
-    if not quotes:
-        raise Refusal("no_shipping", f"Nothing in this cart can be sent to {to.country}.", country=to.country)
-    chosen = next((quote for quote in quotes if quote.code == purchase.shipping_method), None)
-    if chosen is None:
-        codes = [quote.code for quote in quotes]
-        raise Refusal("shipping_method_unknown", "This shipping method is not offered here.", shipping_methods=codes)
     rates = await price_tables.tax_rates_for(writer, to.country)
-    priced = price(items, chosen.price, rates, to.country, to.region)
-    return Shipping(chosen.code, chosen.name, chosen.estimate), priced
+    quoted = quote(cart.items, methods, rates, to.country, to.region, purchase.shipping_method)
+    return Shipping(quoted.chosen.code, quoted.chosen.name, quoted.chosen.estimate), quoted.priced

@@ -6,6 +6,7 @@ from typing import Annotated, cast
 
 import msgspec
 from litestar import Response, post
+from litestar.params import JSONBody
 from temporalio.client import (
     WithStartWorkflowOperation,
     WorkflowExecutionStatus,
@@ -18,6 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.addresses import AddressBody
 from api.context import Caller, House, IdempotencyKey, digest, idempotency_key
+from api.problems import refuses
 from api.replies import CheckoutReply, reply_to
 from models import clock, logs, tokens
 from models.cart import Cart
@@ -69,12 +71,13 @@ ATTEMPTS = 3
 
 @post(
     "/checkout",
-    tags=["Checkout"],
-    summary="Buy what is in the cart",
-    status_code=201,
-)
+    operation_id="checkOut", tags=["Checkout"], summary="Buy what is in the cart", status_code=201,
+    responses=refuses("cart_empty", "checkout_superseded", "currency_mismatch", "order_open", "out_of_stock",
+                      "price_changed", "payment_declined", "no_shipping", "shipping_method_unknown",
+                      "idempotency_key_reused", "invalid", "unsupported_media_type", "unavailable"),
+)  # fmt: skip
 async def check_out(
-    house: House, caller: Caller, data: CheckoutBody, idempotency: IdempotencyKey = None
+    house: House, caller: Caller, data: JSONBody[CheckoutBody], idempotency: IdempotencyKey = None
 ) -> Response[CheckoutReply]:
     """Answers 201 as soon as the outcome is known, 202 with the order's URL when it is not known within the budget.
 

@@ -1,15 +1,20 @@
 """The buyer's orders: read from Postgres, steered by messages to their workflow."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
-from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from litestar.params import JSONBody, Parameter
+from temporalio.client import (
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+    WorkflowUpdateStage,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.checkout import PaymentMethod
 from api.context import House, IdempotencyKey, OrderToken, digest, idempotency_key
+from api.problems import refuses
 from api.replies import CheckoutReply, OrderReply, nothing_yet, order_reply, reply_to
 from models import logs, tokens
 from models.errors import Refusal, Unavailable, refusal_of
@@ -18,6 +23,7 @@ from models.order import Order as OrderRow
 from models.order import OrderEvent, OrderStatus
 from models.tables import checkout as checkouts
 from models.tables import order as orders
+from workflows import visibility
 from workflows.order import CancelCheckout, Order, OrderState, PayOrder
 
 Number = Annotated[str, Parameter(pattern=r"^HF-[2-9A-HJ-NP-Z]{5}-[2-9A-HJ-NP-Z]{5}$", description="HF-XXXXX-XXXXX")]
@@ -51,7 +57,10 @@ class EventReply(msgspec.Struct):
     total: int | None = None
 
 
-@get("/orders/{number:str}", tags=["Orders"], summary="An order")
+@get(
+    "/orders/{number:str}", operation_id="readOrder", tags=["Orders"], summary="An order",
+    responses=refuses("order_not_found", "unavailable"),
+)  # fmt: skip
 async def read_order(house: House, number: Number, order_token: OrderToken = None) -> OrderReply:
     """Guests send the `Order-Token` from checkout."""
     _admit(house, number, order_token)
@@ -64,16 +73,28 @@ async def read_order(house: House, number: Number, order_token: OrderToken = Non
     return nothing_yet(number, OrderStatus.PENDING, None)
 
 
-@get("/orders/{number:str}/events", tags=["Orders"], summary="What happened to an order")
+@get(
+    "/orders/{number:str}/events", operation_id="readOrderEvents", tags=["Orders"],
+    summary="What happened to an order", responses=refuses("order_not_found", "unavailable"),
+)  # fmt: skip
 async def read_events(house: House, number: Number, order_token: OrderToken = None) -> EventReply:
     """Each fact once, oldest first."""
     order = await _find(house, number, order_token)
     return EventReply(await orders.timeline(house.database, order.id))
 
 
-@post("/orders/{number:str}/pay", tags=["Orders"], summary="Pay with another method", status_code=200)
+@post(
+    "/orders/{number:str}/pay", operation_id="payOrder", tags=["Orders"], summary="Pay with another method",
+    status_code=200,
+    responses=refuses("payment_declined", "order_not_found", "wrong_move", "idempotency_key_reused", "invalid",
+                      "unsupported_media_type", "unavailable"),
+)  # fmt: skip
 async def pay_order(
-    house: House, number: Number, data: PayBody, order_token: OrderToken = None, idempotency: IdempotencyKey = None
+    house: House,
+    number: Number,
+    data: JSONBody[PayBody],
+    order_token: OrderToken = None,
+    idempotency: IdempotencyKey = None,
 ) -> Response[CheckoutReply]:
     """For an order that waits for its payment: answers as checkout does."""
     key = idempotency_key(idempotency)
@@ -81,15 +102,20 @@ async def pay_order(
     wish = PayOrder(digest(data), data.payment.payment_method, data.payment.save)
     answer = await _command(house, order, Order.pay, wish, f"pay:{key or new_id()}")
     if answer is None:
-        answer = OrderState(order.number, wish.digest, OrderStatus.PENDING, "pending", order.totals.total)  # type: ignore[arg-type]
+        answer = OrderState(order.number, wish.digest, *visibility.BEGINNING, order.totals.total)
     return reply_to(house, order.number, answer, done=200)
 
 
-@post("/orders/{number:str}/cancel", tags=["Orders"], summary="Cancel an order", status_code=200)
+@post(
+    "/orders/{number:str}/cancel", operation_id="cancelOrder", tags=["Orders"], summary="Cancel an order",
+    status_code=200,
+    responses=refuses("order_not_found", "wrong_move", "idempotency_key_reused", "invalid", "unsupported_media_type",
+                      "unavailable"),
+)  # fmt: skip
 async def cancel_order(
     house: House,
     number: Number,
-    data: CancelBody,
+    data: JSONBody[CancelBody],
     order_token: OrderToken = None,
     idempotency: IdempotencyKey = None,
 ) -> Response[OrderReply]:
@@ -102,28 +128,35 @@ async def cancel_order(
     return Response(order_reply(now or order), status_code=200 if answer else 202)
 
 
-async def _command(house: House, order: OrderRow, command: object, wish: object, update: str) -> OrderState | None:
-    """Send a command to the order's owner. None: taken, but not answered within the budget.
+async def _command(
+    house: House, order: OrderRow, command: Any, wish: PayOrder | CancelCheckout, update: str
+) -> OrderState | None:
+    """Send a command to the order's owner. None: the owner took it, and needs longer than the budget to answer.
 
-    Raises: Refusal as the owner says, `wrong_move` when it has ended, `idempotency_key_reused`; Unavailable.
+    Raises: Refusal as the owner says, `wrong_move` when it has ended, `idempotency_key_reused`; Unavailable when
+    it is not known whether the owner took it: then the same request can be sent again.
     """
     owner = house.temporal.get_workflow_handle(order.workflow_id)
+    budget = house.settings.answer_budget
     try:
-        answer: OrderState = await owner.execute_update(
-            command,
-            wish,
-            id=update,
-            rpc_timeout=house.settings.answer_budget,  # type: ignore[call-overload]
+        taken = await owner.start_update(
+            command, wish, id=update, wait_for_stage=WorkflowUpdateStage.ACCEPTED, rpc_timeout=budget
         )
     except WorkflowUpdateFailedError as failed:
         raise refusal_of(failed.cause) or failed from failed
-    except WorkflowUpdateRPCTimeoutOrCancelledError:
-        return None
+    except WorkflowUpdateRPCTimeoutOrCancelledError as away:
+        raise Unavailable("temporal", "send the same request again, it is done once") from away
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise Refusal("wrong_move", f"This order is {order.status}.", status=order.status) from error
         raise Unavailable("temporal", error.message) from error
-    if answer.digest != wish.digest:  # type: ignore[attr-defined]
+    try:
+        answer: OrderState = await taken.result(rpc_timeout=budget)
+    except WorkflowUpdateFailedError as failed:
+        raise refusal_of(failed.cause) or failed from failed
+    except WorkflowUpdateRPCTimeoutOrCancelledError:
+        return None
+    if answer.digest != wish.digest:
         raise Refusal("idempotency_key_reused", "This Idempotency-Key was used with another request.")
     return answer
 

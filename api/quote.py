@@ -12,8 +12,7 @@ from api.problems import refuses
 from models import logs
 from models.cart import Cart
 from models.errors import Refusal
-from models.money import total
-from models.pricing import Item, ShippingQuote, Totals, price, shipping_quotes
+from models.pricing import ShippingQuote, Totals, quote
 from models.tables import cart as carts
 from models.tables import pricing as price_tables
 
@@ -51,21 +50,11 @@ async def quote_checkout(house: House, caller: Caller, data: JSONBody[QuoteBody]
 
 async def _quoted(house: House, cart: Cart, currency: str, wish: QuoteBody) -> QuoteReply:
     to = wish.shipping_address
-    items = [Item(line.quantity, line.unit_price, line.weight, line.tax_category) for line in cart.lines]
-    weight = sum(item.weight * item.quantity for item in items)
-    subtotal = total([item.unit_price * item.quantity for item in items], currency)
     async with house.database.reading() as reader:
         methods = await price_tables.shipping_methods_for(reader, to.country, currency)
         rates = await price_tables.tax_rates_for(reader, to.country)
-    quotes = shipping_quotes(methods, to.country, weight, subtotal)
-    if not quotes:
-        raise Refusal("no_shipping", f"Nothing in this cart can be sent to {to.country}.", country=to.country)
-    wanted = wish.shipping_method or quotes[0].code
-    chosen = next((quote for quote in quotes if quote.code == wanted), None)
-    if chosen is None:
-        codes = [quote.code for quote in quotes]
-        raise Refusal("shipping_method_unknown", "This shipping method is not offered here.", shipping_methods=codes)
-    return QuoteReply(quotes, price(items, chosen.price, rates, to.country, to.region).totals)
+    quoted = quote(cart.items, methods, rates, to.country, to.region, wish.shipping_method)
+    return QuoteReply(list(quoted.methods), quoted.priced.totals)
 
 
 handlers = [quote_checkout]

@@ -8,6 +8,7 @@ from litestar import Request, Response, post
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.context import House
+from api.problems import refuses
 from models import logs
 from models.errors import Refusal, Unavailable
 from models.order import is_workflow_id
@@ -65,7 +66,10 @@ class Received(msgspec.Struct):
     received: bool = True
 
 
-@post("/webhooks/stripe", tags=["Payment providers"], summary="Events from Stripe", status_code=200)
+@post(
+    "/webhooks/stripe", operation_id="receiveStripeEvent", tags=["Payment providers"], summary="Events from Stripe",
+    status_code=200, responses=refuses("signature_invalid", "unavailable"),
+)  # fmt: skip
 async def stripe_webhook(request: Request[Any, Any, Any], house: House) -> Response[Received]:
     """The signature is checked; an event that came before, that nobody knows or that nobody waits for is harmless."""
     body = await request.body()

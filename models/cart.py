@@ -4,6 +4,7 @@ import msgspec
 
 from models.ids import CartId, CartItemId, VariantId
 from models.money import Money
+from models.pricing import Item
 
 MOST_A_LINE = 999
 """Most units of one variant in one cart."""
@@ -41,3 +42,8 @@ class Cart(msgspec.Struct, frozen=True):
     attempt: int
     """Number of the next or running checkout: rises when an order of this cart ends unpaid or is paid."""
     lines: tuple[CartLine, ...] = ()
+
+    @property
+    def items(self) -> list[Item]:
+        """The lines as pricing sees them."""
+        return [Item(line.quantity, line.unit_price, line.weight, line.tax_category) for line in self.lines]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from models.errors import Refusal
 from models.money import Money, share_out, total
 
 PPM = 1_000_000
@@ -177,3 +178,35 @@ def price(
         Totals(subtotal, Money.zero(currency), shipping, tax, subtotal + shipping + added, bool(inclusive)),
         tuple(taxes),
     )
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """What can carry a cart to an address, and what it all costs with the chosen method."""
+
+    methods: tuple[ShippingQuote, ...]
+    """Cheapest first."""
+    chosen: ShippingQuote
+    priced: Priced
+
+
+def quote(
+    items: Sequence[Item],
+    methods: Iterable[ShippingMethod],
+    rates: Sequence[TaxRate],
+    country: str,
+    region: str | None,
+    wanted: str | None,
+) -> Quote:
+    """Price `items` for an address with the `wanted` shipping method, or the cheapest.
+
+    Raises: Refusal `no_shipping`, `shipping_method_unknown`.
+    """
+    subtotal = total([item.unit_price * item.quantity for item in items], items[0].unit_price.currency)
+    offered = shipping_quotes(methods, country, sum(item.weight * item.quantity for item in items), subtotal)
+    if not offered:
+        raise Refusal("no_shipping", f"Nothing in this cart can be sent to {country}.", country=country)
+    chosen = offered[0] if wanted is None else next((each for each in offered if each.code == wanted), None)
+    if chosen is None:
+        codes = [each.code for each in offered]
+        raise Refusal("shipping_method_unknown", "This shipping method is not offered here.", shipping_methods=codes)
+    return Quote(tuple(offered), chosen, price(items, chosen.price, rates, country, region))

@@ -1,7 +1,6 @@
 """The API in this process, on real rows, spoken to through ASGI; no order is placed here, so Temporal may be away."""
 
 import asyncio
-import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -45,11 +44,7 @@ class Api:
 @asynccontextmanager
 async def started(settings: ApiSettings) -> AsyncIterator[Api]:
     """The API with its lifespan run as a server runs it: in a task of its own."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message=r".*handler='(check_out|pay_order|cancel_order|stripe_webhook|read_\w+)'"
-        )
-        app = create_app(settings)
+    app = create_app(settings)
     inbox: asyncio.Queue[dict[str, str]] = asyncio.Queue()
     outbox: asyncio.Queue[Any] = asyncio.Queue()
     life = asyncio.create_task(app({"type": "lifespan"}, inbox.get, outbox.put))  # type: ignore[arg-type]
