@@ -159,7 +159,10 @@ async def flow(
 def shared_house(parts: dict[str, str], worker_name: str) -> Iterator[House]:
     """API, worker, Stripe and mail as processes on a database of their own."""
     url = postgres.fresh_database(parts["DATABASE_URL"])
-    given = {**parts, "DATABASE_URL": url, "TEMPORAL_NAMESPACE": f"house-{worker_name}"}
+    # Redis of its own too: pages kept there are of one database, and are given for some seconds. tests/api has 8 to 15.
+    own = int(worker_name.removeprefix("gw") if worker_name != "master" else 0) % 8
+    redis_url = parts["REDIS_URL"].rpartition("/")[0] + f"/{own}"
+    given = {**parts, "DATABASE_URL": url, "REDIS_URL": redis_url, "TEMPORAL_NAMESPACE": f"house-{worker_name}"}
     open_house(url)
     with embedded({"stripe", "mail", "worker", "api"}, given=given) as stack:
         yield House(stack, url)
