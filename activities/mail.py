@@ -1,5 +1,6 @@
 """Writes letters from templates and hands them to the mail server."""
 
+import time
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from pathlib import Path
@@ -16,8 +17,12 @@ from models.letter import Letter
 
 log = structlog.get_logger()
 
+log = structlog.get_logger()
+
 TIMEOUT = 10.0
 """Seconds for a mail server to answer each step."""
+ENOUGH = 60.0
+"""Seconds after which no further letter of a batch is begun; those left over are due again at once."""
 
 
 class Sending(msgspec.Struct, frozen=True):
@@ -35,7 +40,7 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class SendingResult(msgspec.Struct, frozen=True):
-    """One entry a letter."""
+    """One entry for each letter that was tried."""
 
     results: tuple[Sent, ...]
 
@@ -58,16 +63,19 @@ class MailActivities:
 
     @activity.defn
     async def send_letters(self, request: Sending) -> SendingResult:
-        """Hand letters to the mail server; one that fails does not hold up the others.
+        """Hand letters to the mail server; one that fails does not hold up the others, nor does a slow server all.
 
         Changes: what is taken is on its way.
         Again: a letter goes out again under the same Message-ID, which mail programs show once.
         Undo: nothing, final.
         """
         results: list[Sent] = []
+        until = time.monotonic() + ENOUGH
         try:
             async with self._connection() as server:
                 for letter in request.letters:
+                    if time.monotonic() > until:
+                        break
                     results += [await self._send(server, letter)]
         except (aiosmtplib.SMTPException, OSError) as away:
             error = f"{type(away).__name__}: {away}"

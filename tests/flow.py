@@ -60,7 +60,7 @@ class Flow:
     ) -> tuple[Handle, OrderState]:
         """Check out as the API does; the order and its answer."""
         bought = shop.purchase(cart, Money(total, "usd"), **{"payment": PaymentChoice(method=method), **changes})
-        self._handles.append(self.client.get_workflow_handle_for(Order.run, workflow_id(cart, bought.attempt)))
+        self._handles.append(self.handle(cart, bought.attempt))
         with self.skipper.with_time_skipping_disabled():
             start = WithStartWorkflowOperation(
                 Order.run, bought, id=workflow_id(cart, bought.attempt), task_queue=ORDERS,
@@ -74,6 +74,11 @@ class Flow:
             )  # fmt: skip
             handle = await start.workflow_handle()
         return handle, cast(OrderState, answer)  # the SDK's types say coroutine
+
+    def handle(self, cart: CartId, attempt: int = 1) -> Handle:
+        """The order that came, or will come, of a cart."""
+        found: Handle = self.client.get_workflow_handle_for(Order.run, workflow_id(cart, attempt))
+        return found
 
     async def fast_forward(self, handle: Handle, by: timedelta) -> None:
         """Let this order's time pass: its timers and pauses end, its activities really run."""

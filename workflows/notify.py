@@ -46,12 +46,16 @@ class Notify:
             return DueLetters(())
 
     async def _send(self, due: DueLetters) -> None:
-        sent = await workflow.execute_activity_method(
-            MailActivities.send_letters,
-            Sending(due.letters),
-            summary=f"Send {len(due.letters)} letters",
-            **patience.MAIL_SERVER,
-        )
+        try:
+            sent = await workflow.execute_activity_method(
+                MailActivities.send_letters,
+                Sending(due.letters),
+                summary=f"Send {len(due.letters)} letters",
+                **patience.MAIL_SERVER,
+            )
+        except ActivityError as failed:  # they stay due
+            workflow.logger.warning("letters cannot be sent: %s", failed)
+            return
         await workflow.execute_local_activity_method(
             OutboxActivities.settle_letters,
             SettleLetters(tuple(Settled(result.letter, result.error, result.final) for result in sent.results)),

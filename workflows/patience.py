@@ -80,9 +80,10 @@ then each time after twice as long."""
 MAIL_SERVER: Patience = {
     "task_queue": MAIL,
     "start_to_close_timeout": timedelta(minutes=2),
-    "schedule_to_close_timeout": timedelta(days=3),
+    "schedule_to_close_timeout": timedelta(minutes=10),
     "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
 }
+"""A mail server that says no, or is away, is an answer; only a batch that comes to no answer at all is tried again."""
 
 OUTBOX: OutboxPatience = {
     "task_queue": MAIL,

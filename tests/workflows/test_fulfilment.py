@@ -1,0 +1,94 @@
+"""What people see of an order and do with it once it is placed: search, state card, parcels, commands out of turn."""
+
+import asyncio
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+
+from models.order import OrderStatus
+from tests.flow import Handle
+from tests.workflows.stories import MUG, Shelf
+from tests.workflows.trouble import Trouble
+from workflows.order import DeliverOrder, Order, OrderState, RetryStep, ShipOrder
+
+
+async def test_orders_are_found_and_understood_in_the_temporal_ui(shelf: Shelf) -> None:
+    """At every stage: status, payment and total to search by, a card in plain words, the state for a query."""
+    handle, _ = await shelf.buy("pm_card_chargeDeclined")
+    await seen(shelf, handle, 'OrderStatus="pending" AND PaymentStatus="failed" AND NeedsAttention=false')
+    card = await shelf.card(handle)
+    assert "Not paid: generic_decline" in card and "**Waits for:** the buyer to pay with another card" in card
+    assert f"**Order:** {shelf.number}" in card and "UTC" in card
+
+    await handle.terminate()
+    other = await Shelf.open(shelf.flow)
+    handle, _ = await other.buy()
+    await other.flow.until(handle, OrderStatus.CONFIRMED)
+    await seen(other, handle, f'OrderStatus="confirmed" AND PaymentStatus="paid" AND OrderTotal={MUG}')
+    await seen(other, handle, f'OrderCurrency="usd" AND CartId="{other.cart}" AND PlacedAt IS NOT NULL')
+    assert "**Waits for:** the warehouse to ship it" in await other.card(handle)
+
+    shipped = await other.ask(handle, Order.ship, ShipOrder("warehouse", "UPS", "1Z"))
+    assert (shipped.status, (await other.row())["fulfilment_status"]) == (OrderStatus.SHIPPED, "fulfilled")
+    await seen(other, handle, 'OrderStatus="shipped"')
+    assert "Shipped with UPS" in await other.card(handle)
+
+    delivered = await other.ask(handle, Order.deliver, DeliverOrder("carrier"))
+    assert delivered == await handle.result() == await other.flow.until(handle, OrderStatus.DELIVERED)
+    await seen(other, handle, 'OrderStatus="delivered"')
+    assert "nothing, it is done" in await other.card(handle)
+    assert (await other.facts())[-2:] == ["order_shipped", "order_delivered"]
+
+
+async def seen(shelf: Shelf, handle: Handle, query: str) -> None:
+    """Wait until staff's search finds the order."""
+    async with asyncio.timeout(10):
+        while True:
+            found = shelf.flow.client.list_workflows(f'{query} AND WorkflowId="{handle.id}"')
+            if [each.id async for each in found] == [handle.id]:
+                return
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("stage", "command", "request_"),
+    [
+        ("unpaid", Order.ship, ShipOrder("warehouse", "UPS", "1Z")),
+        ("unpaid", Order.deliver, DeliverOrder("carrier")),
+        ("unpaid", Order.retry, RetryStep("bob", "why not")),
+        ("confirmed", Order.deliver, DeliverOrder("carrier")),
+        ("confirmed", Order.retry, RetryStep("bob", "why not")),
+        ("shipped", Order.ship, ShipOrder("warehouse", "DHL", "2Z")),
+    ],
+)
+async def test_commands_out_of_turn_are_refused(shelf: Shelf, stage: str, command: object, request_: object) -> None:
+    """Each is told where the order stands, and nothing moves."""
+    handle, _ = await shelf.buy("pm_card_chargeDeclined" if stage == "unpaid" else "pm_card_visa")
+    if stage != "unpaid":
+        await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    if stage == "shipped":
+        await shelf.ask(handle, Order.ship, ShipOrder("warehouse", "UPS", "1Z"))
+    before = await shelf.facts()
+
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await shelf.ask(handle, command, request_)
+
+    assert isinstance(refused.value.cause, ApplicationError) and refused.value.cause.type == "wrong_move"
+    assert refused.value.cause.details[0] == {"status": {"unpaid": "pending"}.get(stage, stage)}
+    assert await shelf.facts() == before
+
+
+async def test_two_parcels_at_once_are_one(shelf: Shelf, trouble: Trouble) -> None:
+    """The second hand-over of the same goods is refused while the first is being written down."""
+    handle, _ = await shelf.buy()
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+
+    first, second = await asyncio.gather(
+        shelf.ask(handle, Order.ship, ShipOrder("a", "UPS", "1Z")),
+        shelf.ask(handle, Order.ship, ShipOrder("b", "DHL", "2Z")),
+        return_exceptions=True,
+    )
+
+    assert isinstance(first, OrderState) != isinstance(second, OrderState)
+    assert trouble.runs[handle.id, "record_progress"] == 1
