@@ -54,7 +54,10 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         database = Database(settings.database_url)
         temporal = await Client.connect(
-            settings.temporal_address, namespace=settings.temporal_namespace, plugins=[wire.plugin()], lazy=True,
+            settings.temporal_address,
+            namespace=settings.temporal_namespace,
+            plugins=[wire.plugin()],
+            lazy=True,
             retry_config=TEMPORAL_PATIENCE,
         )
         app.state.house = Premises(settings, database, redis, temporal, shelf)

@@ -1,14 +1,16 @@
 """A house of its own, servers and all, that may be broken: whatever a test kills stands again before the next."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from dev.parts import FOUNDATIONS, PARTS
 from dev.stack import embedded
+from dev.stripe.remote import SimulatorControl
 from tests.premises import House, open_house
 
-PAYMENT_WINDOW = 30
+PAYMENT_WINDOW = 25
 """Seconds that an unpaid order waits: longer than any recovery here, short enough to see it close."""
 
 
@@ -29,5 +31,20 @@ def house(frail_house: House) -> House:
     down = [name for name in PARTS if name not in stack.running or not stack.child(name).alive]
     stack.start(*(name for name in down if name in FOUNDATIONS))
     stack.start(*(name for name in down if name not in FOUNDATIONS))
-    stack.await_ready(*PARTS)
+    deadline = time.monotonic() + 60
+    while waiting := [name for name in PARTS if not stack.is_ready(name)]:
+        assert time.monotonic() < deadline, (waiting, stack.logs(waiting[0])[-2000:])
+        time.sleep(0.05)
     return frail_house
+
+
+@pytest.fixture
+async def provider(house: House) -> AsyncIterator[SimulatorControl]:
+    """The payment provider, which a test may have killed meanwhile; what it ordered is forgotten."""
+    control = house.stripe()
+    await control.clear()
+    yield control
+    if not house.stack.child("stripe").alive:
+        house.stack.start("stripe")
+    await control.clear()
+    await control.close()

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -48,46 +48,53 @@ class Buyer(msgspec.Struct):
 class Rush:
     """Buyers of one SKU with full carts, ready to click."""
 
-    def __init__(self, house: House, sku: str, buyers: list[Buyer], stack: AsyncExitStack) -> None:
-        self.house = house
+    def __init__(self, sku: str, buyers: list[Buyer]) -> None:
         self.sku = sku
         self.buyers = buyers
-        self._stack = stack
-        self._going: asyncio.Task[Any] | None = None
+        self._going: asyncio.Task[None] | None = None
 
     @classmethod
-    async def gather(cls, house: House, cards: Sequence[str]) -> "Rush":
+    @asynccontextmanager
+    async def of(cls, house: House, cards: Sequence[str]) -> AsyncIterator["Rush"]:
         """One buyer a card."""
         sku = await house.stock(len(cards))
-        stack = AsyncExitStack()
         limits = httpx.Limits(max_connections=len(cards), max_keepalive_connections=len(cards))
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=house.api, timeout=15, limits=limits))
-        shoppers = [Shopper(house, client) for _ in cards]
-        await asyncio.gather(*(shopper.put(sku) for shopper in shoppers))
-        total = await shoppers[0].quote()
-        buyers = [
-            Buyer(shopper, shopper.order_form(total, card), uuid4().hex)
-            for shopper, card in zip(shoppers, cards, strict=True)
-        ]
-        return cls(house, sku, buyers, stack)
+        async with httpx.AsyncClient(base_url=house.api, timeout=15, limits=limits) as client:
+            shoppers = [Shopper(house, client) for _ in cards]
+            await asyncio.gather(*(shopper.put(sku) for shopper in shoppers))
+            total = await shoppers[0].quote()
+            pairs = zip(shoppers, cards, strict=True)
+            rush = cls(sku, [Buyer(each, each.order_form(total, card), uuid4().hex) for each, card in pairs])
+            try:
+                yield rush
+            finally:
+                await rush._stop()
 
     def go(self) -> None:
         """All click at once."""
-        self._going = asyncio.gather(*(_buy(buyer) for buyer in self.buyers))  # type: ignore[assignment]
+        self._going = asyncio.create_task(self._all())
+
+    async def _all(self) -> None:
+        async with asyncio.TaskGroup() as going:
+            for buyer in self.buyers:
+                going.create_task(_buy(buyer))
+
+    async def _stop(self) -> None:
+        if self._going is not None and not self._going.done():
+            self._going.cancel()
+            await asyncio.wait([self._going])
 
     async def under_way(self, books: Books, orders: int) -> None:
-        """Wait until that many orders are placed."""
+        """Wait until that many orders are placed; not all buyers have their answer then."""
         with anyio.fail_after(30):
             while len(await books.orders_of(self.sku)) < orders:
                 await anyio.sleep(0.01)
+        assert [buyer for buyer in self.buyers if not buyer.answered_at]
 
     async def end(self, books: Books) -> dict[str, int]:
         """Wait until every buyer has seen the end; all ledgers agree, nobody bought twice. How many ended how."""
         assert self._going is not None
-        try:
-            await self._going
-        finally:
-            await self._stack.aclose()
+        await self._going
         numbers = [buyer.number for buyer in self.buyers]
         assert sorted(await books.orders_of(self.sku)) == sorted(numbers)
         statuses = await books.agree(numbers)
