@@ -55,7 +55,9 @@ def _encode(raw: bytes) -> str:
 
 
 def _decode(token: str) -> bytes | None:
+    """The bytes of a token as we write it; other spellings of the same bytes are not ours."""
     try:
-        return base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except ValueError:
         return None
+    return raw if _encode(raw) == token else None
