@@ -37,6 +37,8 @@ log = structlog.get_logger()
 WORKFLOWS: Sequence[type] = (Order, Notify)
 STICKY = timedelta(seconds=2)
 """How long an order cached on a dead worker waits for it before another may take over; the default is 10 s."""
+LAST_STEPS = timedelta(seconds=1)
+"""How long a stopping worker still takes up steps that its own orders asked for last."""
 GRACE = timedelta(seconds=15)
 """How long a stopping worker lets running activities finish."""
 
@@ -136,9 +138,12 @@ async def run(settings: WorkerSettings) -> None:
     database = Database(settings.database_url)
     payments = PaymentActivities(settings.stripe_secret_key, settings.stripe_api_base)
     running = AsyncExitStack()
-    # Left in the opposite order: first who asks for steps, then who does them, so that none is handed to a leaving one.
-    for worker in reversed(workers(client, settings, database, payments)):
+    asking, *doing = workers(client, settings, database, payments)
+    for worker in doing:
         await running.enter_async_context(worker)
+    # Left in the opposite order, so that no step is handed to one that is leaving and waits for its timeout there.
+    running.push_async_callback(asyncio.sleep, LAST_STEPS.total_seconds())
+    await running.enter_async_context(asking)
     await client.start_workflow(
         Notify.run,
         id=NOTIFY_ID,

@@ -10,7 +10,7 @@ from dev.stack import embedded
 from dev.stripe.remote import SimulatorControl
 from tests.premises import House, open_house
 
-PAYMENT_WINDOW = 25
+PAYMENT_WINDOW = 20
 """Seconds that an unpaid order waits: longer than any recovery here, short enough to see it close."""
 
 

@@ -161,5 +161,6 @@ async def start(house: House, *names: str) -> None:
     with anyio.fail_after(60):
         for name in names:
             while not house.stack.is_ready(name):
-                assert house.stack.child(name).alive, house.stack.logs(name)[-2000:]
+                child = house.stack.child(name)
+                assert child.alive, f"{name} {child.how_it_ended()}: {house.stack.logs(name)[-2000:]}"
                 await anyio.sleep(0.05)
