@@ -50,7 +50,7 @@ def measure(stand: Stand, given: argparse.Namespace) -> Findings:
     key = stand.environment["SECRET_KEY"].encode()
     with Books(stand.environment["DATABASE_URL"]) as books:
         baskets = books.baskets(stand.stack.urls["api"], key)
-        reads = Reads(stand, books, baskets, key, 1.5 if given.quick else 4.0) if "reads" in given.suites else None
+        reads = Reads(stand, books, baskets, key, 1.0 if given.quick else 4.0) if "reads" in given.suites else None
         checkouts = None
         if "checkout" in given.suites:
             checkouts = Checkouts(stand, books, baskets, key, 0.3 if given.quick else 1.0)

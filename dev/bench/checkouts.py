@@ -57,6 +57,8 @@ class Checkouts:
             findings.comparisons.append(
                 compare(f"orders confirmed, {who}", "1/s", self._confirmed[buyers], "bare", rates, target)
             )
+            if late := sum(tally.statuses.get(202, 0) for tally, _ in ours):
+                findings.notes.append(f"{late} of {who}'s orders outlasted the answer budget (202) and were confirmed.")
             findings.costs.append(cost(f"bare order, {who}", [(spent, tally.answers) for tally, spent in bare]))
             findings.costs.append(cost(f"order, {who}", [(spent, tally.answers) for tally, spent in ours]))
 

@@ -54,6 +54,7 @@ async def prepare(database: Database, api: str, secret_key: bytes) -> list[Baske
             )  # fmt: skip
             answer.raise_for_status()
             found.append(Basket(goods, answer.json()["totals"]["total"]))
+    await database.fetch("ANALYZE")  # as autovacuum does a minute after the goods came
     return found
 
 
