@@ -147,7 +147,7 @@ async def flow(
         running.push_async_callback(payments.close)
         for each in worker.workers(
             client, settings, database, payments,
-            grace=timedelta(0), workflow_failure_exception_types=[Exception], **worker_options,
+            grace=timedelta(0), **{"workflow_failure_exception_types": [Exception], **worker_options},
         ):  # fmt: skip
             await running.enter_async_context(each)
         opened = Flow(skipper, database, stripe)

@@ -48,6 +48,8 @@ class Collecting:
         self.ending: Ending | None = None
         self.is_open = True
         """False: whether money will come is decided."""
+        self.is_sure = False
+        """It will: the order only goes forward."""
         self._purchase = purchase
         self._board = board
         self._attention = attention
@@ -105,7 +107,10 @@ class Collecting:
         self.payment = seen
         self.is_open = False
         # Merely authorized money can be given back; captured money cannot, so the order goes on.
-        return seen.standing is Standing.CAPTURED or (seen.standing is Standing.AUTHORIZED and self.ending is None)
+        self.is_sure = seen.standing is Standing.CAPTURED or (
+            seen.standing is Standing.AUTHORIZED and self.ending is None
+        )
+        return self.is_sure
 
     async def void(self, placed: OrderPlaced) -> None:
         """Give the payment up so that it can never take money; an intent that we never heard of is searched for."""

@@ -17,7 +17,7 @@ from models.money import Money
 from models.order import FulfilmentStatus, OrderStatus
 from models.payment import PaymentStatus, ProviderPayment
 from workflows import patience
-from workflows.collecting import Collecting, Ending
+from workflows.collecting import Collecting
 from workflows.enduring import to_its_end
 from workflows.steadfast import Attention
 from workflows.telling import Board
@@ -217,7 +217,8 @@ class Order:
 
     async def _cancel_order(self, placed: OrderPlaced) -> None:
         """Undoes `_place`."""
-        why = self._collecting.ending or Ending("not_paid", "order")
+        why = self._collecting.ending
+        assert why is not None
         await workflow.execute_local_activity_method(
             OrderActivities.cancel_order,
             CancelOrder(
@@ -249,7 +250,8 @@ class Order:
 
     @pay.validator
     def _may_pay(self, request: PayOrder) -> None:
-        self._only_while_unpaid("be paid")
+        if self._refusal is not None or not self._collecting.is_open:
+            raise Refusal("wrong_move", "This order cannot be paid any more.", status=self._board.status)
 
     @workflow.update(description="Buyer or staff: end an order that is not paid yet.")
     async def cancel(self, request: CancelCheckout) -> OrderState:
@@ -261,7 +263,8 @@ class Order:
 
     @cancel.validator
     def _may_cancel(self, request: CancelCheckout) -> None:
-        self._only_while_unpaid("be cancelled")
+        if self._refusal is not None or self._collecting.is_sure:
+            raise Refusal("wrong_move", "This order cannot be cancelled any more.", status=self._board.status)
 
     @workflow.signal(description="The payment provider's webhook: look at the payment again.")
     async def provider_news(self, news: ProviderNews) -> None:
@@ -318,10 +321,6 @@ class Order:
             self._placed.total if self._placed else None, self._collecting.payment, self._refusal,
             self._attention.needed_for,
         )  # fmt: skip
-
-    def _only_while_unpaid(self, wish: str) -> None:
-        if self._refusal is not None or not self._collecting.is_open:
-            raise Refusal("wrong_move", f"This order cannot {wish} any more.", status=self._board.status)
 
     def _only_at(self, status: OrderStatus, wish: str, first: bool) -> None:
         if self._board.status is not status or not first:

@@ -37,3 +37,14 @@ def plain_logs() -> None:
             structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
         ]
     )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """See test_histories.py."""
+    parser.addoption("--record-histories", action="store_true", help="record tests/workflows/histories anew")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Recording is no test: it is collected, alone, when it is asked for."""
+    recording = config.getoption("--record-histories", default=False)
+    items[:] = [item for item in items if (item.name == "test_record_anew") == recording]

@@ -13,7 +13,7 @@ from tests.workflows import ledgers
 from tests.workflows.stories import MUG, WINDOW, Shelf
 from tests.workflows.trouble import Trouble
 from workflows import patience
-from workflows.order import Order, RetryStep
+from workflows.order import CancelCheckout, Order, RetryStep
 
 CAPTURE, CANCEL = "/v1/payment_intents/*/capture", "/v1/payment_intents/*/cancel"
 RETRY = RetryStep("bob", "the provider says it is mended")
@@ -89,7 +89,10 @@ async def test_money_that_was_lost_after_all_stays_with_a_person(shelf: Shelf, t
 
 
 async def test_a_void_that_fails_holds_the_stock_until_it_is_done(shelf: Shelf) -> None:
-    """The window is closed but the payment could still be made: the goods stay held until it cannot."""
+    """The window is closed but the payment could still be made: the goods stay held until it cannot.
+
+    Who cancels meanwhile waits for the same end.
+    """
     handle, _ = await shelf.buy("pm_card_chargeDeclined")
     await shelf.flow.stripe.fault("error_before", status=400, path=CANCEL)
     await shelf.flow.fast_forward(handle, WINDOW)
@@ -97,8 +100,12 @@ async def test_a_void_that_fails_holds_the_stock_until_it_is_done(shelf: Shelf) 
     assert (await shelf.attention(handle)).startswith("void the payment: ")
     await until_flagged(shelf, handle, True)
     assert await shelf.left() == (5, 1)
+    impatient = asyncio.create_task(shelf.ask(handle, Order.cancel, CancelCheckout("now", "hurry up", "buyer")))
+    await shelf.heard(handle, "cancel")
     await shelf.ask(handle, Order.retry, RETRY)
 
+    assert (await impatient).status is OrderStatus.CANCELLED
+    assert (await shelf.row())["cancel_reason"] == "payment_window_closed"
     ended = await handle.result()
     assert (ended.status, ended.attention) == (OrderStatus.CANCELLED, None)
     await until_flagged(shelf, handle, False)

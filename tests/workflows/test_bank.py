@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 
+import pytest
+
 from models.order import OrderStatus, workflow_id
 from models.payment import PaymentStatus, Standing
 from tests.workflows import ledgers
 from tests.workflows.stories import WINDOW, Shelf
 from tests.workflows.trouble import Trouble
+from workflows import patience
 from workflows.order import Order, PayOrder
 
 CARD = "pm_card_authenticationRequired"
@@ -73,8 +76,9 @@ async def test_the_bank_may_ask_twice(shelf: Shelf) -> None:
     assert await ledgers.disagreements(shelf.flow) == []
 
 
-async def test_the_last_moment_counts(shelf: Shelf) -> None:
+async def test_the_last_moment_counts(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     """Confirmed at the bank after our last look but one, and the news is lost: the window closes with a sale."""
+    monkeypatch.setattr(patience, "FIRST_LOOK", timedelta(minutes=15))
     handle, answer = await shelf.buy(CARD)
     assert answer.payment is not None and answer.payment.reference is not None
     await shelf.flow.fast_forward(handle, timedelta(minutes=29))
@@ -86,13 +90,14 @@ async def test_the_last_moment_counts(shelf: Shelf) -> None:
     assert await ledgers.disagreements(shelf.flow) == []
 
 
-async def test_a_buyer_who_never_comes_back_from_the_bank(shelf: Shelf) -> None:
-    """We look less and less often, five times in all, and the window closes: nothing is charged."""
+async def test_a_buyer_who_never_comes_back_from_the_bank(shelf: Shelf, trouble: Trouble) -> None:
+    """We look less and less often, after 1, 3, 7, 15 and 30 minutes, and the window closes: nothing is charged."""
     handle, _ = await shelf.buy(CARD)
 
     await shelf.flow.fast_forward(handle, WINDOW)
 
     assert (await handle.result()).status is OrderStatus.CANCELLED
+    assert trouble.runs[handle.id, "read_payment"] == 5
     assert await shelf.left() == (5, 0)
     assert await shelf.charged() == (0, 0)
     assert await ledgers.disagreements(shelf.flow) == []

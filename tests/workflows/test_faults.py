@@ -1,17 +1,20 @@
 """Every step fails once, before its effect and after it, in every story: the ledgers agree all the same."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 import worker
 from activities.payments import PaymentActivities
 from models.database import Database
-from models.order import workflow_id
+from models.order import OrderStatus, workflow_id
 from models.settings import WorkerSettings
 from tests.flow import Flow
 from tests.workflows import ledgers, stories
 from tests.workflows.trouble import Kind, Trouble
+from workflows.telling import Board
 
 KINDS: tuple[Kind, ...] = ("before", "after")
 STEPS: dict[stories.Story, tuple[str, ...]] = {
@@ -40,7 +43,7 @@ MATRIX = sum(len(steps) for steps in STEPS.values()) * len(KINDS)
 
 
 async def test_the_matrix_knows_every_step_of_an_order(
-    settings: WorkerSettings, database: Database, request: pytest.FixtureRequest
+    settings: WorkerSettings, database: Database, record_property: Callable[[str, object], None]
 ) -> None:
     """A new activity needs its place here."""
     payments = PaymentActivities(settings.stripe_secret_key)
@@ -50,9 +53,7 @@ async def test_the_matrix_knows_every_step_of_an_order(
     known = {step for steps in STEPS.values() for step in steps}
 
     assert known | LETTERS == {function.__name__ for functions in registered for function in functions}
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
-    if terminal is not None:
-        terminal.write_line(f"fault matrix: {MATRIX} cases")
+    record_property("measured", f"fault matrix: {MATRIX} cases in {len(STEPS)} stories")
 
 
 @pytest.mark.parametrize("story", STEPS)
@@ -67,3 +68,26 @@ async def test_a_step_that_fails_once_harms_nothing(flow: Flow, trouble: Trouble
 
     assert await ledgers.disagreements(flow) == []
     assert trouble.to_come() == []
+
+
+@pytest.mark.parametrize("worker_options", [{"workflow_failure_exception_types": ()}])
+@pytest.mark.parametrize("moment", ["Authorizing the payment", "Taking the authorized money"])
+async def test_a_first_task_that_is_lost_is_run_again(
+    shelf: stories.Shelf, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Nothing of the order is in history yet, but Postgres and the provider know it: it is met again, not doubled."""
+    tell, deaths = Board.tell, [RuntimeError("as if the worker had died")]
+
+    def tell_once_too_often(board: Board, step: str, *more: Any) -> None:
+        if step == moment and deaths:
+            raise deaths.pop()
+        tell(board, step, *more)
+
+    monkeypatch.setattr(Board, "tell", tell_once_too_often)
+
+    handle, _ = await shelf.buy()
+
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    assert not deaths
+    assert (await shelf.flow.intents(shelf.number))[0]["charges"] == 1
+    assert await ledgers.disagreements(shelf.flow) == []

@@ -1,0 +1,95 @@
+"""Orders that are on their way survive a deployment: recorded histories replay on today's code.
+
+A change that breaks one of these would park every open order of that kind. Either change the code so that it does not
+(`workflow.patched`), or, while nobody runs the old code yet, record anew:
+
+    python -m pytest tests/workflows/test_histories.py --record-histories
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio import workflow
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+
+import worker
+from models import wire
+from tests.flow import Flow
+from tests.workflows import stories
+from workflows.notify import NOTIFY_ID, Notify
+from workflows.order import Order
+from workflows.patience import ORDERS
+
+HISTORIES = Path(__file__).with_name("histories")
+NAMES = (*(story.__name__ for story in stories.ALL), "letters")
+
+
+def replayer() -> Replayer:
+    """As a worker is made, without a server."""
+    return Replayer(workflows=worker.WORKFLOWS, plugins=[wire.plugin()])
+
+
+def recorded(name: str) -> WorkflowHistory:
+    """One history of `histories/`."""
+    return WorkflowHistory.from_json(f"order/{name}/1", (HISTORIES / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_recorded_histories_replay(name: str) -> None:
+    """Today's code comes to the same decisions, from the first event to the last."""
+    await replayer().replay_workflow(recorded(name))
+
+
+async def test_every_recording_is_replayed() -> None:
+    """No file without its test, no story without its file."""
+    assert {path.stem for path in HISTORIES.glob("*.json")} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", ["delivered", "captured_late"])
+async def test_an_incompatible_change_is_caught(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """One more step in the middle of the story: the replay fails and says so."""
+    secure = Order._secure
+
+    async def secure_after_a_nap(self: Order, *arguments: Any) -> None:
+        await workflow.sleep(1)
+        await secure(self, *arguments)
+
+    monkeypatch.setattr(Order, "_secure", secure_after_a_nap)
+
+    with pytest.raises(workflow.NondeterminismError):
+        await replayer().replay_workflow(recorded(name))
+
+
+async def test_record_anew(flow: Flow) -> None:
+    """Collected with --record-histories only: tell every story once more and keep what the server wrote down."""
+    HISTORIES.mkdir(exist_ok=True)
+    for story in stories.ALL:
+        handle = await story(await stories.Shelf.open(flow))
+        keep(story.__name__, (await handle.fetch_history()).to_json())
+    with flow.skipper.with_time_skipping_disabled():
+        letters = await flow.client.start_workflow(Notify.run, id=NOTIFY_ID, task_queue=ORDERS)
+    while not await flow.database.fetch("SELECT 1 FROM outbox WHERE settled_at IS NOT NULL"):
+        pass
+    keep("letters", (await letters.fetch_history()).to_json())
+    await letters.terminate("recorded")
+
+
+def keep(name: str, history: str) -> None:
+    """Write a history down without the names of the machine that it was recorded on."""
+    events = json.loads(history)
+    (HISTORIES / f"{name}.json").write_text(json.dumps(anonymous(events), indent=1, ensure_ascii=False) + "\n")
+
+
+def anonymous(part: Any) -> Any:
+    """The same without identities, sticky queues and the paths in traces."""
+    if isinstance(part, list):
+        return [anonymous(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    if part.get("kind") == "TASK_QUEUE_KIND_STICKY":
+        part = {**part, "name": "sticky"}
+    told = {"identity": "recorder", "stackTrace": ""}
+    return {key: told[key] if key in told else anonymous(value) for key, value in part.items()}
