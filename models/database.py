@@ -21,7 +21,8 @@ Writer = NewType("Writer", Reader)
 
 _GONE = (ConnectionError, OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
          asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError,
-         asyncpg.TooManyConnectionsError, asyncpg.QueryCanceledError)  # fmt: skip
+         asyncpg.TooManyConnectionsError, asyncpg.QueryCanceledError,
+         asyncpg.InternalClientError)  # the driver, told to go in the middle of something  # fmt: skip
 _RETRY = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 _LOOK_UPS = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "enable_memoize": "off"}
