@@ -100,7 +100,7 @@ class Collecting:
             else:
                 seen = await self._look_again(placed, seen)
             if seen.standing is Standing.CANCELED:
-                self.call_off("canceled_at_provider", "provider")
+                self.call_off("cancelled_at_provider", "provider")
             if seen.standing not in MONEY_IS_SURE and self.ending is None:
                 await self._note(placed, seen)
                 await self._wait_for_buyer(placed, seen)

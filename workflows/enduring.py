@@ -16,14 +16,14 @@ async def to_its_end(story: Coroutine[object, object, None], called_off: Callabl
 
     Raises: Parked. A failed workflow would leave its holds behind, and nobody would be told.
     """
-    telling = asyncio.create_task(story)
+    task = asyncio.create_task(story)
     try:
-        await workflow.wait([telling])
+        await workflow.wait([task])
     except asyncio.CancelledError:
         if workflow.cancellation_reason() is None:
             raise  # this worker only forgets the workflow, to remember it when it goes on
         called_off()
     try:
-        await telling
+        await task
     except FailureError as unforeseen:
         raise Parked(f"unforeseen: {unforeseen}") from unforeseen

@@ -136,7 +136,7 @@ class Order:
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     async def _place(self) -> OrderPlaced | None:
-        """The order, from here on with undos; None: the refusal is the checkout's answer."""
+        """The order, from here on with undos; None: it was refused, which left nothing to undo."""
         outcome = await workflow.execute_local_activity_method(
             CheckoutActivities.place_order,
             PlaceOrder(self._purchase),

@@ -112,5 +112,5 @@ async def test_a_payment_that_the_provider_gave_up_ends_the_order(shelf: Shelf) 
     await shelf.news(handle)
 
     assert (await handle.result()).status is OrderStatus.CANCELLED
-    assert (await shelf.row())["cancel_reason"] == "canceled_at_provider"
+    assert (await shelf.row())["cancel_reason"] == "cancelled_at_provider"
     assert await ledgers.disagreements(shelf.flow) == []
