@@ -46,7 +46,10 @@ class PayBody(msgspec.Struct, forbid_unknown_fields=True):
 class CancelBody(msgspec.Struct, forbid_unknown_fields=True):
     """Why the buyer does not want it any more."""
 
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)] = "changed my mind"
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]+$")] = (
+        "changed my mind"
+    )
+    """Lines of text without control characters."""
 
 
 class EventReply(msgspec.Struct):

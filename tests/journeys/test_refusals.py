@@ -197,6 +197,42 @@ async def test_an_empty_cart_is_not_bought(house: House, full: Shopper, books: B
     assert len({refused(answer, 409, "cart_empty")["detail"] for answer in answers}) == 1
 
 
+COMMANDS: list[tuple[str, str, Any, str]] = [
+    ("pay with nothing", "pay", {}, "/payment"),
+    ("pay without a method", "pay", {"payment": {}}, "/payment/payment_method"),
+    ("pay with null", "pay", {"payment": {"payment_method": None}}, "/payment/payment_method"),
+    ("pay with a path", "pay", {"payment": {"payment_method": "pm/../refunds"}}, "/payment/payment_method"),
+    ("pay by barter", "pay", {"payment": {"payment_method": "pm_card_visa", "provider": "barter"}},
+     "/payment/provider"),
+    ("pay with a field too many", "pay", {"payment": {"payment_method": "pm_card_visa"}, "amount": 1}, "/amount"),
+    ("cancel for no reason", "cancel", {"reason": ""}, "/reason"),
+    ("cancel with a novel", "cancel", {"reason": "x" * 501}, "/reason"),
+    ("cancel with a null byte", "cancel", {"reason": "too\0expensive"}, "/reason"),
+    ("cancel with an escape", "cancel", {"reason": "too\x1bexpensive"}, "/reason"),
+    ("cancel with a number", "cancel", {"reason": 1}, "/reason"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "body", "pointer"), [row[1:] for row in COMMANDS], ids=[row[0] for row in COMMANDS]
+)
+async def test_a_command_that_makes_no_sense(
+    full: Shopper, books: Books, command: str, body: dict[str, Any], pointer: str
+) -> None:
+    """The order stays as it is, and still takes a sensible one."""
+    declined = await full.check_out(full.order_form(USD, "pm_card_chargeDeclined"))
+    placed = declined.json()["facts"]["order"]
+    before = await books.count()
+
+    answer = await full.http.post(
+        f"/orders/{placed['number']}/{command}", json=body, headers={"Order-Token": placed["order_token"]}
+    )
+
+    assert [error["pointer"] for error in refused(answer, 422, "invalid")["errors"]] == [pointer]
+    assert await books.count() == before
+    assert (await full.cancel(placed, "zu teuer: 🙈\nund zu spät")).json()["status"] == "cancelled"
+
+
 BODIES: list[tuple[str, bytes, dict[str, str], int, str]] = [
     ("nothing", b"", JSON, 400, "malformed"),
     ("no JSON", b"sku=T-1&quantity=1", JSON, 400, "malformed"),

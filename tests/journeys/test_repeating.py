@@ -113,6 +113,42 @@ async def test_a_refused_checkout_answers_its_key_the_same(house: House, shopper
     await shopper.order_when(fresh.json()["order"], "confirmed")
 
 
+async def test_a_key_answers_the_same_after_the_end(house: House, shopper: Shopper, books: Books) -> None:
+    """An order was declined and cancelled: both answers are given again under their keys, and nothing begins anew."""
+    await shopper.put(await house.stock(9))
+    form, key = shopper.order_form(await shopper.quote(), "pm_card_chargeDeclined"), uuid4().hex
+    declined = await shopper.check_out(form, key)
+    placed = declined.json()["facts"]["order"]
+    token = {"Order-Token": placed["order_token"], "Idempotency-Key": key}
+    cancelled = await shopper.http.post(f"/orders/{placed['number']}/cancel", json={}, headers=token)
+    before = await books.count()
+
+    again = await shopper.check_out(form, key)
+    once_more = await shopper.http.post(f"/orders/{placed['number']}/cancel", json={}, headers=token)
+
+    assert (declined.status_code, again.status_code, again.text) == (402, 402, declined.text)
+    assert (cancelled.status_code, once_more.status_code, once_more.text) == (200, 200, cancelled.text)
+    assert await books.count() == before
+
+
+async def test_the_same_key_of_two_buyers_is_two_keys(house: House, shopper: Shopper, books: Books) -> None:
+    """Keys belong to a cart: a poor one such as "1" meets nobody else's order."""
+    sku = await house.stock(9)
+    async with house.client() as client:
+        other = Shopper(house, client)
+        for buyer in (shopper, other):
+            await buyer.put(sku)
+        form = shopper.order_form(await shopper.quote())
+
+        placed = [(await buyer.check_out(form, "1")).json()["order"] for buyer in (shopper, other)]
+
+    numbers = [each["number"] for each in placed]
+    for each in placed:
+        await shopper.order_when(each, "confirmed")
+    assert sorted(await books.orders_of(sku)) == sorted(numbers)
+    assert await books.agree(numbers) == dict.fromkeys(numbers, "confirmed")
+
+
 async def test_an_item_is_added_once_a_key(house: House, shopper: Shopper) -> None:
     """The same key adds once, five times at once too; another body is 422; without a key adding again sums up."""
     sku = await house.stock(50)
