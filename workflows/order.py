@@ -117,13 +117,13 @@ class Order:
     @workflow.run
     async def run(self, purchase: Purchase) -> OrderState:
         await to_its_end(
-            self._live(), called_off=lambda: self._collecting.call_off("cancelled_by_operator", "operator")
+            self._story(), called_off=lambda: self._collecting.call_off("cancelled_by_operator", "operator")
         )
         return self._state()
 
     # The story, step by step.
 
-    async def _live(self) -> None:
+    async def _story(self) -> None:
         placed = await self._place()
         if placed is not None:
             if await self._collecting.collect(placed):
