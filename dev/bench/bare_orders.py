@@ -9,7 +9,6 @@ import time
 from datetime import timedelta
 from uuid import uuid4
 
-import msgspec
 import uvloop
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy
@@ -17,7 +16,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from dev.bench.bare_order import BareOrder, do_nothing
-from dev.bench.load import Tally
+from dev.bench.load import Tally, print_tally
 
 QUEUE = "bench"
 STICKY = timedelta(seconds=2)  # as worker.py has it
@@ -66,8 +65,7 @@ def main() -> None:
     if sys.argv[1] == "worker":
         uvloop.run(work())
     else:
-        sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(buy(int(sys.argv[2]), int(sys.argv[3])))))
-    sys.stdout.flush()
+        print_tally(uvloop.run(buy(int(sys.argv[2]), int(sys.argv[3]))))
     os._exit(0)  # the SDK's threads can abort a process that tears its interpreter down
 
 

@@ -184,10 +184,16 @@ async def drive(plan: Plan) -> Tally:
     return Tally(seconds, began_at, dict(run.statuses), run.latencies, cpu_seconds, run.answers, run.complaints)
 
 
+def print_tally(tally: Tally) -> None:
+    """As JSON on standard output, all of it: unbuffered (PYTHONUNBUFFERED) one write to a pipe may end half-way."""
+    with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+        out.write(msgspec.json.encode(tally))
+
+
 def main() -> None:
     """Plan on standard input, tally on standard output, both JSON."""
     plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
-    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(drive(plan))))
+    print_tally(uvloop.run(drive(plan)))
 
 
 if __name__ == "__main__":

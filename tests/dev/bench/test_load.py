@@ -1,12 +1,17 @@
 """The load generator against servers that answer well, badly, in pieces and not at all."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 
 from dev.bench.load import Plan, Tally, drive, request
+from dev.stack import ROOT
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
 REFUSED = b"HTTP/1.1 409 Conflict\r\ncontent-length: 4\r\n\r\ngone"
@@ -116,3 +121,16 @@ def test_a_body_is_sent_as_json_with_its_length() -> None:
         b"POST /x HTTP/1.1\r\nHost: 127.0.0.1\r\nCart-Token: t\r\nContent-Type: application/json\r\n"
         b'Content-Length: 7\r\n\r\n{"a":1}'
     )
+
+
+def test_a_long_tally_is_printed_whole() -> None:
+    """Given unbuffered output, where one write to a pipe may end half-way, then a megabyte of tally arrives."""
+    code = "from dev.bench.load import *; print_tally(Tally(1.0, 0.0, {200: 1}, [1 / 3] * 60_000, 0.0, 1))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        capture_output=True,
+        check=True,
+    )
+    assert len(msgspec.json.decode(done.stdout, type=Tally).latencies) == 60_000
