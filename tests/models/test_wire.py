@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.exceptions import ApplicationError
+from temporalio.worker import UnsandboxedWorkflowRunner
 
 from models import wire
 from models.money import Money
@@ -88,9 +89,9 @@ def test_nothing_and_bytes_travel_temporal_s_own_way() -> None:
 
 
 def test_one_plugin_serves_client_worker_and_replayer() -> None:
-    """Given the plugin, then it brings our converter, and lets workflows share the modules they need."""
+    """Given the plugin, then it brings our converter, and runs workflows without the SDK's sandbox."""
     configured = wire.plugin().configure_replayer({})
     converter = configured.get("data_converter")
     assert converter is not None
     assert converter.payload_converter_class is HoldfastConverter
-    assert {"activities", "models", "workflows"} <= set(wire.PASSED_THROUGH)
+    assert isinstance(configured.get("workflow_runner"), UnsandboxedWorkflowRunner)
