@@ -75,9 +75,7 @@ def test_workflows_decide_the_same_twice(path: Path) -> None:
 def test_the_ban_notices_imports(line: str) -> None:
     """Given an import by which the world would come in, then it is found."""
     assert list(forbidden_imports(ast.parse(line)))
-    assert not list(
-        forbidden_imports(ast.parse("from uuid import UUID\nfrom datetime import datetime\nimport asyncio"))
-    )
+    assert not list(forbidden_imports(ast.parse("from uuid import UUID\nimport asyncio")))
 
 
 @pytest.mark.parametrize(
