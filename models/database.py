@@ -52,7 +52,7 @@ class Database:
             max_overflow=0,
             pool_timeout=5,
             pool_pre_ping=False,
-            connect_args={"server_settings": server_settings, "timeout": 5},
+            connect_args={"server_settings": server_settings, "timeout": 5, "command_timeout": 6},
         )
 
     @asynccontextmanager

@@ -1,0 +1,78 @@
+"""A neighbour hangs: it takes connections and answers nobody. Every request still ends, and so does every order."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+from tests.books import Books
+from tests.faults.test_away import unavailable
+from tests.premises import House, Shopper
+
+LONGEST = 15
+"""Seconds after which a buyer's browser has an answer, whatever hangs."""
+
+
+@contextmanager
+def frozen(house: House, name: str) -> Iterator[None]:
+    """The part and its own children stand still."""
+    process = psutil.Process(house.stack.pid(name))
+    family = [process, *process.children(recursive=True)]
+    for each in family:
+        each.suspend()
+    try:
+        yield
+    finally:
+        for each in family:
+            each.resume()
+
+
+async def test_postgres_hangs(house: House, shopper: Shopper, books: Books) -> None:
+    """Everything that needs it is 503 in time; when it wakes up, the same checkout is done once."""
+    sku = await house.stock(5)
+    await shopper.put(sku)
+    form = shopper.order_form(await shopper.quote())
+    token = {"Cart-Token": shopper.cart_token}
+
+    with frozen(house, "postgres"):
+        answers = await asyncio.gather(
+            shopper.http.get("/cart", headers=token),
+            shopper.http.post("/cart/items", json={"sku": sku, "quantity": 1}, headers=token),
+            shopper.check_out(form, "the same"),
+        )
+
+    for answer in answers:
+        unavailable(answer)
+        assert answer.elapsed.total_seconds() < LONGEST
+    [line] = (await shopper.cart())["items"]
+    form = shopper.order_form(await shopper.quote())
+    done = await shopper.check_out(form, "the same")
+    assert (done.status_code, line["quantity"]) == (201, 1), done.text
+    await shopper.order_when(done.json()["order"], "confirmed")
+    assert await books.agree(await books.orders_of(sku)) == {done.json()["order"]["number"]: "confirmed"}
+
+
+@pytest.mark.parametrize("name", ["temporal", "worker", "stripe", "redis", "mail"])
+async def test_another_hangs(house: House, shopper: Shopper, books: Books, name: str) -> None:
+    """Done now, 202, or 503 in time; and bought once in the end."""
+    sku = await house.stock(5)
+    await shopper.put(sku)
+    form = shopper.order_form(await shopper.quote())
+
+    with frozen(house, name):
+        answer = await shopper.check_out(form, "the same")
+        looked = await shopper.http.get(f"/products/{sku.lower()}")
+
+    assert answer.elapsed.total_seconds() < LONGEST
+    assert looked.status_code == 200
+    assert looked.elapsed.total_seconds() < 3
+    expected = {"temporal": 503, "worker": 202, "stripe": 202, "redis": 201, "mail": 201}
+    assert answer.status_code == expected[name], answer.text
+    again = await shopper.check_out(form, "the same")
+    assert again.status_code in (201, 202), again.text
+    placed = again.json()["order"]
+    await shopper.order_when(placed, "confirmed", within=40)
+    assert await books.orders_of(sku) == [placed["number"]]
+    assert await books.agree([placed["number"]]) == {placed["number"]: "confirmed"}
