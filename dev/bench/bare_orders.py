@@ -12,15 +12,13 @@ from uuid import uuid4
 import uvloop
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from dev.bench.bare_order import BareOrder, do_nothing
 from dev.bench.load import Tally, print_tally
 
 QUEUE = "bench"
 STICKY = timedelta(seconds=2)  # as worker.py has it
-_RUNNER = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules("dev"))
 
 
 async def work() -> None:
@@ -30,7 +28,7 @@ async def work() -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     client = await _connect()
     async with Worker(
-        client, task_queue=QUEUE, workflows=[BareOrder], activities=[do_nothing], workflow_runner=_RUNNER,
+        client, task_queue=QUEUE, workflows=[BareOrder], activities=[do_nothing], workflow_runner=UnsandboxedWorkflowRunner(),
         sticky_queue_schedule_to_start_timeout=STICKY,
     ):  # fmt: skip
         await stop.wait()
