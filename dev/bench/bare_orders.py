@@ -28,8 +28,8 @@ async def work() -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     client = await _connect()
     async with Worker(
-        client, task_queue=QUEUE, workflows=[BareOrder], activities=[do_nothing], workflow_runner=UnsandboxedWorkflowRunner(),
-        sticky_queue_schedule_to_start_timeout=STICKY,
+        client, task_queue=QUEUE, workflows=[BareOrder], activities=[do_nothing],
+        workflow_runner=UnsandboxedWorkflowRunner(), sticky_queue_schedule_to_start_timeout=STICKY,
     ):  # fmt: skip
         await stop.wait()
 
