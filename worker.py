@@ -111,7 +111,9 @@ async def connect(settings: WorkerSettings) -> Client:
     """A client for this process; waits for a server that is still starting."""
     runtime = None
     if settings.metrics_port:
-        metrics = PrometheusConfig(bind_address=f"127.0.0.1:{settings.metrics_port}", durations_as_seconds=True)
+        metrics = PrometheusConfig(
+            bind_address=f"{settings.metrics_host}:{settings.metrics_port}", durations_as_seconds=True
+        )
         runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics))
     while True:
         try:

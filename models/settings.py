@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -57,6 +58,8 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
     mail_from: str
     payment_window: timedelta
     """How long an order waits for a payment that works before it is cancelled."""
+    metrics_host: str
+    """Address on which metrics are served: loopback, unless a network of machines is to read them."""
     metrics_port: int | None
 
 
@@ -65,7 +68,7 @@ KNOWN = frozenset(
         "DATABASE_URL REDIS_URL TEMPORAL_ADDRESS TEMPORAL_NAMESPACE TEMPORAL_UI_URL STRIPE_SECRET_KEY "
         "STRIPE_API_BASE STRIPE_WEBHOOK_SECRET MEILISEARCH_URL MEILISEARCH_API_KEY SMTP_URL MAIL_FROM "
         "PUBLIC_URL SECRET_KEY MEDIA_DIR PAYMENT_WINDOW CHECKOUT_ANSWER_BUDGET DEFAULT_CURRENCY LOG_LEVEL "
-        "LOG_FORMAT WORKER_METRICS_PORT"
+        "LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT"
     ).split()
 )
 """Every variable that means something to us; a test holds compose.yaml and the docs against it."""
@@ -91,9 +94,10 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         **_shared(read),
         stripe_secret_key=read.text("STRIPE_SECRET_KEY"),
         stripe_api_base=read.optional("STRIPE_API_BASE"),
-        smtp_url=read.text("SMTP_URL"),
+        smtp_url=read.smtp("SMTP_URL"),
         mail_from=read.text("MAIL_FROM", "Holdfast <orders@holdfast.example>"),
         payment_window=read.seconds("PAYMENT_WINDOW", "1800"),
+        metrics_host=read.text("WORKER_METRICS_HOST", "127.0.0.1"),
         metrics_port=read.port("WORKER_METRICS_PORT"),
     )
 
@@ -149,6 +153,13 @@ class _Reader:
         if not value.isdecimal() or not 0 < int(value) < 65536:
             raise Invalid(f"{name} must be a port number, not {value!r}")
         return int(value)
+
+    def smtp(self, name: str) -> str:
+        value = self.text(name)
+        parts = urlsplit(value)
+        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+            raise Invalid(f"{name} must look like smtp://user:password@host:587 or smtps://host")
+        return value
 
     def seconds(self, name: str, default: str) -> timedelta:
         value = self.text(name, default)

@@ -28,7 +28,7 @@ class Plenty(Mapping[str, str]):
         self.asked.add(name)
         if name not in defaults() or defaults()[name] != "required":
             raise KeyError(name)
-        return "x" * 40
+        return "smtp://mail.example" if name == "SMTP_URL" else "x" * 40
 
     def __iter__(self) -> Iterator[str]:
         return iter(())

@@ -95,7 +95,7 @@ def test_values_are_read_as_what_they_mean() -> None:
         ("PAYMENT_WINDOW", "soon"), ("PAYMENT_WINDOW", "0"), ("PAYMENT_WINDOW", "-1"), ("PAYMENT_WINDOW", "nan"),
         ("PAYMENT_WINDOW", "inf"), ("PAYMENT_WINDOW", "1e9"), ("SECRET_KEY", "short"), ("SECRET_KEY", "s" * 31),
         ("LOG_FORMAT", "xml"), ("LOG_LEVEL", "loud"), ("WORKER_METRICS_PORT", "nine"), ("WORKER_METRICS_PORT", "-1"),
-        ("WORKER_METRICS_PORT", "65536"),
+        ("WORKER_METRICS_PORT", "65536"), ("SMTP_URL", "mail.example"), ("SMTP_URL", "http://mail.example"),
     ],
 )  # fmt: skip
 def test_what_the_worker_cannot_read_is_named(name: str, value: str) -> None:
