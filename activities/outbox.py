@@ -11,6 +11,9 @@ from models.database import Database
 from models.letter import Letter
 from models.tables import outbox
 
+COMPANY = 1.0
+"""Seconds that the first letter waits for others: a batch costs the Temporal server as much as an order does."""
+
 
 class AwaitLetters(msgspec.Struct, frozen=True):
     """Look for letters until some are due or `seconds` have passed."""
@@ -42,10 +45,11 @@ class SettleLetters(msgspec.Struct, frozen=True):
 
 
 class OutboxActivities:
-    """Needs Postgres alone."""
+    """Needs Postgres, and how long a letter waits for others to be sent with it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, company: float = COMPANY) -> None:
         self._database = database
+        self._company = company
 
     @activity.defn
     async def await_letters(self, request: AwaitLetters) -> DueLetters:
@@ -58,6 +62,9 @@ class OutboxActivities:
         until = time.monotonic() + request.seconds
         while True:
             letters = await outbox.due_letters(self._database, request.most)
+            if letters and len(letters) < request.most and not activity.is_worker_shutdown():
+                await asyncio.sleep(self._company)
+                letters = await outbox.due_letters(self._database, request.most)
             if letters or time.monotonic() >= until or activity.is_worker_shutdown():
                 return DueLetters(tuple(letters))
             activity.heartbeat()

@@ -26,10 +26,10 @@ async def write(till: Till, order: OrderId, *templates: str) -> None:
 
 
 async def waited(
-    till: Till, seconds: float, most: int = 10, environment: ActivityEnvironment | None = None
+    till: Till, seconds: float, most: int = 10, environment: ActivityEnvironment | None = None, company: float = 0.01
 ) -> DueLetters:
     """What came while we waited."""
-    activity = OutboxActivities(till.database).await_letters
+    activity = OutboxActivities(till.database, company).await_letters
     found: DueLetters = await (environment or ActivityEnvironment()).run(activity, AwaitLetters(most, seconds, 0.02))
     return found
 
@@ -52,6 +52,15 @@ async def test_a_letter_ends_the_wait(till: Till, order: OrderId) -> None:
     await looked.wait()
     await write(till, order, "order_confirmed")
     assert [letter.template for letter in (await asyncio.wait_for(waiting, 5)).letters] == ["order_confirmed"]
+
+
+async def test_the_first_letter_waits_for_company(till: Till, order: OrderId) -> None:
+    """Given a letter that is due, when another is written a moment later, then both go together."""
+    await write(till, order, "a")
+    waiting = asyncio.create_task(waited(till, 60, company=1.5))
+    await asyncio.sleep(0)
+    await write(till, order, "b")
+    assert [letter.template for letter in (await asyncio.wait_for(waiting, 10)).letters] == ["a", "b"]
 
 
 async def test_no_letter_ends_the_wait_too(till: Till) -> None:
