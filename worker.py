@@ -1,6 +1,7 @@
 """The worker process: registers workflows and activities, connects, runs. No thought of its own."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -154,6 +155,9 @@ async def run(settings: WorkerSettings) -> None:
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         static_summary="Sends the letters of the outbox",
     )
+    gc.collect()
+    gc.freeze()  # what is here now stays: the collector need not look at it again
+    gc.set_threshold(50_000, 20, 100)
     log.info("worker ready", temporal=settings.temporal_address, namespace=settings.temporal_namespace)
     await stop.wait()
     log.info("worker stopping", grace_seconds=GRACE.total_seconds())
