@@ -168,7 +168,10 @@ class PaymentActivities:
         references = [request.reference] if request.reference else await self._search(request.payment_id)
         for reference in references:
             call = self._stripe.v1.payment_intents.cancel_async(
-                reference, {"cancellation_reason": "abandoned"}, {"idempotency_key": f"{request.payment_id}:void"}
+                reference,
+                {"cancellation_reason": "abandoned"},
+                # The intent is part of the key: there may be two, and a key is good for one.
+                {"idempotency_key": f"{request.payment_id}:void:{reference}"},
             )
             seen = await self._ask(call, reference)
             if seen.standing is not Standing.CANCELED:

@@ -396,6 +396,17 @@ async def test_a_payment_whose_id_was_lost_is_found_and_voided(bank: Bank) -> No
     assert [status for status, _, _ in await bank.moved()] == ["canceled"]
 
 
+async def test_all_that_was_made_is_voided(bank: Bank) -> None:
+    """Given two intents of one payment whose answers never came, then both are found and canceled."""
+    for attempt in (1, 2):
+        await bank.fault("answer_lost", CREATE)
+        with pytest.raises(Unavailable):
+            await bank.authorize(attempt=attempt)
+    assert await bank.moved() == [("requires_capture", 2700, 0)] * 2
+    await bank.void(None)
+    assert [status for status, _, _ in await bank.moved()] == ["canceled"] * 2
+
+
 async def test_where_nothing_was_made_there_is_nothing_to_void(bank: Bank) -> None:
     """Given a payment that never reached the provider, then voiding it is no error, and others stay untouched."""
     other = Bank(bank.payments, bank.stripe, bank.attempt)
