@@ -123,8 +123,8 @@ class CheckoutActivities:
             shipping_address=purchase.shipping_address, billing_address=purchase.billing_address,
             lines=tuple(
                 OrderLine(line.variant_id, line.sku, line.name, line.quantity, line.unit_price,
-                          line.unit_price * line.quantity, tax)
-                for line, tax in zip(cart.lines, priced.line_taxes, strict=True)
+                          line.unit_price * line.quantity, tax, discount)
+                for line, tax, discount in zip(cart.lines, priced.line_taxes, priced.line_discounts, strict=True)
             ),
             placed_at=now, pay_until=now + self._payment_window,
         )  # fmt: skip

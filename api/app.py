@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from temporalio.client import Client
 from temporalio.service import RetryConfig
 
-from api import cart, categories, checkout, context, docs, health, orders, problems, products, quote, webhooks
+from api import access, cart, categories, checkout, context, docs, health, orders, problems, products, quote, webhooks
 from api.context import Premises, StrictRequest
 from api.door import Door
 from api.metrics import Meter
@@ -71,7 +71,10 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
 
     app = Litestar(
         route_handlers=[
-            Router(BASE, route_handlers=[handler for room in ROOMS for handler in room.handlers]),
+            Router(
+                BASE, guards=[access.admit],
+                route_handlers=access.guarded(handler for room in ROOMS for handler in room.handlers),
+            ),
             *health.handlers, *docs.handlers, *docs.routers(),
             create_static_files_router(
                 "/media", [settings.media_dir], name="media", include_in_schema=False,

@@ -7,15 +7,18 @@ import msgspec
 from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
-from api.context import Caller, House, IdempotencyKey, StrictRequest, digest, idempotency_key
+from api.access import Access, prove
+from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
 from api.problems import refuses
+from api.repeats import once, scope_of
 from models import logs, tokens
 from models.cart import MOST_A_LINE, MOST_SHOWN, Cart, CartLine
+from models.database import Writer
 from models.ids import CartId, CartItemId, new_id
 from models.money import Money, total
 from models.pricing import Totals
+from models.session import Claims
 from models.tables import cart as carts
-from models.tables import checkout as requests
 
 Sku = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=MOST_A_LINE)]
@@ -63,8 +66,8 @@ class CartReply(msgspec.Struct, frozen=True):
     """A cart. Shipping and tax are zero here: `POST /checkout/quote` knows them for an address."""
 
     id: CartId
-    cart_token: str
-    """Send it back as header `Cart-Token`: whoever holds it holds the cart."""
+    cart_token: str | None
+    """Send it back as header `Cart-Token`: whoever holds it holds the cart. None: the cart of who is signed in."""
     currency: str
     items: list[CartItem]
     coupon: str | None
@@ -73,30 +76,34 @@ class CartReply(msgspec.Struct, frozen=True):
 
 
 @get(
-    "/cart", operation_id="readCart", tags=["Cart"], summary="The cart", responses=refuses("unavailable")
+    "/cart", operation_id="readCart", access=Access.PROVEN_BY_QUERY,
+    tags=["Cart"], summary="The cart", responses=refuses("unavailable")
 )  # fmt: skip
 async def read_cart(house: House, caller: Caller) -> CartReply:
-    """At today's prices. Without a `Cart-Token` that we gave out: a new, empty cart."""
-    cart = await carts.read(house.database, caller.cart) if caller.cart else None
-    return reply(house, cart or _empty(caller.cart))
+    """At today's prices. Without a `Cart-Token` that we gave out, and not signed in: a new, empty cart."""
+    cart = await carts.read(house.database, caller.cart, caller.session) if caller.cart else None
+    if cart is None and caller.user and caller.session:
+        await prove(house, Claims(caller.user, caller.session))  # no cart yet, or no session any more
+    return reply(house, caller, cart)
 
 
 @delete(
-    "/cart", operation_id="clearCart", tags=["Cart"], summary="Empty the cart", status_code=200,
+    "/cart", operation_id="clearCart", access=Access.ANYONE, tags=["Cart"], summary="Empty the cart", status_code=200,
     responses=refuses("unavailable"),
 )  # fmt: skip
 async def clear_cart(house: House, caller: Caller) -> CartReply:
     """The cart stays, and so does its token."""
     if caller.cart is None:
-        return reply(house, _empty(None))
+        return reply(house, caller, None)
     async with house.database.writing() as writer:
         await carts.clear(writer, caller.cart)
         cart = await carts.lock(writer, caller.cart)
-    return reply(house, cart or _empty(caller.cart))
+    return reply(house, caller, cart)
 
 
 @post(
-    "/cart/items", operation_id="addCartItem", tags=["Cart"], summary="Put something into the cart",
+    "/cart/items", operation_id="addCartItem", access=Access.ANYONE,
+    tags=["Cart"], summary="Put something into the cart",
     responses=refuses("currency_mismatch", "unknown_sku", "not_sold_in_currency", "quantity_out_of_range",
                       "cart_full", "idempotency_key_reused", "invalid", "unsupported_media_type", "unavailable"),
 )  # fmt: skip
@@ -104,23 +111,20 @@ async def add_item(
     request: StrictRequest, house: House, caller: Caller, data: JSONBody[AddItem], idempotency: IdempotencyKey = None
 ) -> Response[CartReply]:
     """Adding again sums up. Stock is not held: that happens at checkout."""
-    key, same = idempotency_key(idempotency), digest(data)
     cart_id = caller.cart or CartId(new_id())
-    scope = f"cart/{cart_id}/POST /cart/items" if caller.cart else f"new/{_browser(request)}/POST /cart/items"
-    async with house.database.writing() as writer:
-        known = await requests.first_time(writer, scope, key, same) if key else None
-        if known is not None:
-            return Response(msgspec.convert(known, CartReply), status_code=201)
-        await carts.add(writer, cart_id, data.sku, data.quantity, data.currency, house.settings.default_currency)
-        cart = await carts.lock(writer, cart_id)
-        answer = reply(house, cart or _empty(cart_id))
-        if key:
-            await requests.keep_answer(writer, scope, key, answer)
-    return Response(answer, status_code=201)
+
+    async def put(writer: Writer) -> CartReply:
+        default = house.settings.default_currency
+        await carts.add(writer, cart_id, data.sku, data.quantity, data.currency, default, caller.user)
+        return reply(house, caller, await carts.lock(writer, cart_id))
+
+    scope = scope_of(request, caller, "POST /cart/items")
+    return Response(await once(house, scope, idempotency_key(idempotency), data, CartReply, put), status_code=201)
 
 
 @patch(
-    "/cart/items/{item_id:uuid}", operation_id="changeCartItem", tags=["Cart"], summary="Change a quantity",
+    "/cart/items/{item_id:uuid}", operation_id="changeCartItem", access=Access.ANYONE,
+    tags=["Cart"], summary="Change a quantity",
     responses=refuses("cart_item_not_found", "invalid", "unsupported_media_type", "unavailable"),
 )  # fmt: skip
 async def change_item(house: House, caller: Caller, item_id: FromPath[UUID], data: JSONBody[ChangeItem]) -> CartReply:
@@ -129,30 +133,33 @@ async def change_item(house: House, caller: Caller, item_id: FromPath[UUID], dat
     async with house.database.writing() as writer:
         await carts.set_quantity(writer, cart_id, CartItemId(item_id), data.quantity)
         cart = await carts.lock(writer, cart_id)
-    return reply(house, cart or _empty(cart_id))
+    return reply(house, caller, cart)
 
 
 @delete(
-    "/cart/items/{item_id:uuid}", operation_id="removeCartItem", tags=["Cart"], summary="Take something out",
+    "/cart/items/{item_id:uuid}", operation_id="removeCartItem", access=Access.ANYONE,
+    tags=["Cart"], summary="Take something out",
     status_code=200, responses=refuses("unavailable"),
 )  # fmt: skip
 async def remove_item(house: House, caller: Caller, item_id: FromPath[UUID]) -> CartReply:
     """Taking out what is not (or no longer) in the cart changes nothing."""
     if caller.cart is None:
-        return reply(house, _empty(None))
+        return reply(house, caller, None)
     async with house.database.writing() as writer:
         await carts.remove(writer, caller.cart, CartItemId(item_id))
         cart = await carts.lock(writer, caller.cart)
-    return reply(house, cart or _empty(caller.cart))
+    return reply(house, caller, cart)
 
 
-def reply(house: House, cart: Cart) -> CartReply:
-    """The cart as its buyer sees it."""
+def reply(house: House, caller: Caller, cart: Cart | None) -> CartReply:
+    """The cart as its buyer sees it; None: nothing was ever put in."""
+    cart = cart or Cart(caller.cart or CartId(new_id()), None, 1)
     logs.bind(cart_id=cart.id)
     currency = cart.currency or house.settings.default_currency
     subtotal, nothing = total([line.unit_price * line.quantity for line in cart.lines], currency), Money.zero(currency)
     return CartReply(
-        id=cart.id, cart_token=tokens.cart_token(house.settings.secret_key, cart.id), currency=currency,
+        id=cart.id, currency=currency,
+        cart_token=None if caller.user else tokens.cart_token(house.settings.secret_key, cart.id),
         items=[
             CartItem(line.id, line.sku, line.name, line.quantity, line.unit_price, line.unit_price * line.quantity,
                      min(line.available, MOST_SHOWN) if line.on_sale else 0)
@@ -176,15 +183,6 @@ def _warnings(line: CartLine) -> list[CartWarning]:
         facts = {"quantity": line.quantity, "available": left}
         found.append(CartWarning("not_enough_stock", line.sku, detail, facts))
     return found
-
-
-def _empty(cart: CartId | None) -> Cart:
-    return Cart(cart or CartId(new_id()), None, 1)
-
-
-def _browser(request: StrictRequest) -> str:
-    """Keeps two strangers apart who happen to begin a cart with the same poor key."""
-    return digest([request.headers.get("user-agent"), request.headers.get("accept-language")])[:16]
 
 
 handlers = [read_cart, clear_cart, add_item, change_item, remove_item]

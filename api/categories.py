@@ -3,6 +3,7 @@
 import msgspec
 from litestar import Response, get
 
+from api.access import Access
 from api.context import House, StrictRequest
 from api.problems import refuses
 from api.products import Currency, Limit, Place, ProductList, Slug, encode_page, published
@@ -23,7 +24,8 @@ class CategoryList(msgspec.Struct, frozen=True):
 
 
 @get(
-    "/categories", operation_id="listCategories", tags=["Catalogue"], summary="The tree of categories",
+    "/categories", operation_id="listCategories", access=Access.PUBLIC,
+    tags=["Catalogue"], summary="The tree of categories",
     responses=refuses("unavailable"),
 )  # fmt: skip
 async def list_categories(request: StrictRequest, house: House) -> Response[CategoryList]:
@@ -37,7 +39,8 @@ async def list_categories(request: StrictRequest, house: House) -> Response[Cate
 
 
 @get(
-    "/categories/{slug:str}", operation_id="readCategory", tags=["Catalogue"], summary="A category",
+    "/categories/{slug:str}", operation_id="readCategory", access=Access.PUBLIC,
+    tags=["Catalogue"], summary="A category",
     responses=refuses("category_not_found", "unavailable"),
 )  # fmt: skip
 async def read_category(request: StrictRequest, house: House, slug: Slug) -> Response[Category]:
@@ -53,7 +56,7 @@ async def read_category(request: StrictRequest, house: House, slug: Slug) -> Res
 
 
 @get(
-    "/categories/{slug:str}/products", operation_id="listCategoryProducts", tags=["Catalogue"],
+    "/categories/{slug:str}/products", operation_id="listCategoryProducts", access=Access.PUBLIC, tags=["Catalogue"],
     summary="Products of a category",
     responses=refuses("category_not_found", "cursor_unknown", "invalid", "unavailable"),
 )  # fmt: skip

@@ -17,6 +17,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import TemporalError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.access import Access
 from api.addresses import AddressBody
 from api.context import Caller, House, IdempotencyKey, digest, idempotency_key
 from api.problems import refuses
@@ -71,7 +72,8 @@ ATTEMPTS = 3
 
 @post(
     "/checkout",
-    operation_id="checkOut", tags=["Checkout"], summary="Buy what is in the cart", status_code=201,
+    operation_id="checkOut", access=Access.ANYONE,
+    tags=["Checkout"], summary="Buy what is in the cart", status_code=201,
     responses=refuses("cart_empty", "checkout_superseded", "currency_mismatch", "order_open", "out_of_stock",
                       "price_changed", "payment_declined", "no_shipping", "shipping_method_unknown",
                       "idempotency_key_reused", "invalid", "unsupported_media_type", "unavailable"),

@@ -17,8 +17,11 @@ from api.shelf import Shelf
 from models import tokens
 from models.database import Database
 from models.errors import Refusal
-from models.ids import CartId, CustomerId
+from models.ids import CartId, SessionId, UserId
+from models.roles import Role
+from models.session import Claims
 from models.settings import ApiSettings
+from models.user import SignedIn
 
 
 class Premises(msgspec.Struct, frozen=True):
@@ -36,9 +39,20 @@ class Identity(msgspec.Struct, frozen=True):
     """Who is asking, as far as their tokens prove it."""
 
     cart: CartId | None = None
-    """The cart whose token they hold; None: none, or one we never gave out."""
-    customer: CustomerId | None = None
+    """Their account's cart, or the one whose token they hold; None: none, or one we never gave out."""
+    user: UserId | None = None
     """The account they are signed in to."""
+    session: SessionId | None = None
+    """The sign-in that this request belongs to."""
+    email: str | None = None
+    """The account's; None also where the operation's own query is still to prove the session."""
+    roles: frozenset[Role] = frozenset()
+
+    @property
+    def account(self) -> UserId:
+        """The account, in operations that nobody reaches without one."""
+        assert self.user is not None
+        return self.user
 
 
 House = NamedDependency[Premises]
@@ -69,8 +83,13 @@ def provide_house(state: State) -> Premises:
     return found
 
 
-def provide_caller(house: House, cart_token: CartToken = None) -> Identity:
-    """Made of the request's tokens."""
+def provide_caller(request: Request[Any, Any, Any], house: House, cart_token: CartToken = None) -> Identity:
+    """Made of the request's tokens, of which `api/access.py` has read the account's."""
+    account = request.state.get("account")
+    if isinstance(account, SignedIn):
+        return Identity(CartId(account.user), account.user, account.session, account.email, account.roles)
+    if isinstance(account, Claims):
+        return Identity(CartId(account.user), account.user, account.session)
     return Identity(cart=tokens.read_cart_token(house.settings.secret_key, cart_token) if cart_token else None)
 
 

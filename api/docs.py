@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Request, Router, get
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
-from litestar.openapi.spec import Tag
+from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.params import FromPath
 from litestar.static_files import create_static_files_router
 from openapi_ui_bundles import redoc, swagger_ui
@@ -61,6 +61,9 @@ def config() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Holdfast", version="1", description=_DESCRIPTION, path=PATH, use_handler_docstrings=True,
         render_plugins=[_Page("/", _SWAGGER), _Page("/redoc", _REDOC), JsonRenderPlugin(path="/openapi.json")],
+        components=Components(
+            security_schemes={"accessToken": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
+        ),
         tags=[
             Tag("Catalogue", "What can be bought."), Tag("Cart", "What somebody wants to buy."),
             Tag("Checkout", "From a cart to an order."), Tag("Orders", "What was bought, and what became of it."),

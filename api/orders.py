@@ -12,6 +12,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.access import Access
 from api.checkout import PaymentMethod
 from api.context import House, IdempotencyKey, OrderToken, digest, idempotency_key
 from api.problems import refuses
@@ -61,7 +62,7 @@ class EventReply(msgspec.Struct):
 
 
 @get(
-    "/orders/{number:str}", operation_id="readOrder", tags=["Orders"], summary="An order",
+    "/orders/{number:str}", operation_id="readOrder", access=Access.ANYONE, tags=["Orders"], summary="An order",
     responses=refuses("order_not_found", "unavailable"),
 )  # fmt: skip
 async def read_order(house: House, number: Number, order_token: OrderToken = None) -> OrderReply:
@@ -77,7 +78,7 @@ async def read_order(house: House, number: Number, order_token: OrderToken = Non
 
 
 @get(
-    "/orders/{number:str}/events", operation_id="readOrderEvents", tags=["Orders"],
+    "/orders/{number:str}/events", operation_id="readOrderEvents", access=Access.ANYONE, tags=["Orders"],
     summary="What happened to an order", responses=refuses("order_not_found", "unavailable"),
 )  # fmt: skip
 async def read_events(house: House, number: Number, order_token: OrderToken = None) -> EventReply:
@@ -87,7 +88,8 @@ async def read_events(house: House, number: Number, order_token: OrderToken = No
 
 
 @post(
-    "/orders/{number:str}/pay", operation_id="payOrder", tags=["Orders"], summary="Pay with another method",
+    "/orders/{number:str}/pay", operation_id="payOrder", access=Access.ANYONE,
+    tags=["Orders"], summary="Pay with another method",
     status_code=200,
     responses=refuses("payment_declined", "order_not_found", "wrong_move", "idempotency_key_reused", "invalid",
                       "unsupported_media_type", "unavailable"),
@@ -110,7 +112,8 @@ async def pay_order(
 
 
 @post(
-    "/orders/{number:str}/cancel", operation_id="cancelOrder", tags=["Orders"], summary="Cancel an order",
+    "/orders/{number:str}/cancel", operation_id="cancelOrder", access=Access.ANYONE,
+    tags=["Orders"], summary="Cancel an order",
     status_code=200,
     responses=refuses("order_not_found", "wrong_move", "idempotency_key_reused", "invalid", "unsupported_media_type",
                       "unavailable"),

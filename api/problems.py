@@ -25,6 +25,7 @@ STATUSES: Mapping[str, int] = {
     "event_malformed": 400,
     "malformed": 400,
     "signature_invalid": 400,
+    "token_expired": 401,
     "unauthorized": 401,
     "payment_declined": 402,
     "forbidden": 403,
@@ -131,7 +132,8 @@ def on_temporal_error(request: Request[Any, Any, Any], error: TemporalError) -> 
     refusal = refusal_of(error)
     if refusal is not None:
         log.info("refused", code=refusal.code)  # without its facts: they may hold tokens
-        return answer(refusal.code, refusal.detail, refusal.facts)
+        headers = {"WWW-Authenticate": "Bearer"} if STATUSES.get(refusal.code) == 401 else None
+        return answer(refusal.code, refusal.detail, refusal.facts, headers=headers)
     if isinstance(error, RPCError) and error.status in _AWAY:
         return on_unavailable(request, Unavailable("temporal", str(error)))
     return on_defect(request, error)

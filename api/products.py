@@ -7,6 +7,7 @@ import msgspec
 from litestar import Response, get
 from litestar.params import PathParameter, QueryParameter
 
+from api.access import Access
 from api.context import House, StrictRequest
 from api.problems import refuses
 from api.shelf import answer_of
@@ -45,7 +46,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 @get(
-    "/products", operation_id="listProducts", tags=["Catalogue"], summary="Products, newest first",
+    "/products", operation_id="listProducts", access=Access.PUBLIC,
+    tags=["Catalogue"], summary="Products, newest first",
     responses=refuses("cursor_unknown", "invalid", "unavailable"),
 )  # fmt: skip
 async def list_products(
@@ -70,7 +72,7 @@ async def list_products(
 
 
 @get(
-    "/products/{slug:str}", operation_id="readProduct", tags=["Catalogue"], summary="A product",
+    "/products/{slug:str}", operation_id="readProduct", access=Access.PUBLIC, tags=["Catalogue"], summary="A product",
     responses=refuses("product_not_found", "invalid", "unavailable"),
 )  # fmt: skip
 async def read_product(

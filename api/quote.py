@@ -6,6 +6,7 @@ import msgspec
 from litestar import post
 from litestar.params import JSONBody
 
+from api.access import Access
 from api.addresses import AddressBody
 from api.context import Caller, House
 from api.problems import refuses
@@ -34,7 +35,7 @@ class QuoteReply(msgspec.Struct, frozen=True):
 
 
 @post(
-    "/checkout/quote", operation_id="quoteCheckout", tags=["Checkout"], status_code=200,
+    "/checkout/quote", operation_id="quoteCheckout", access=Access.ANYONE, tags=["Checkout"], status_code=200,
     summary="Shipping methods and totals for an address",
     responses=refuses("cart_empty", "no_shipping", "shipping_method_unknown", "invalid",
                       "unsupported_media_type", "unavailable"),

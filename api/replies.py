@@ -56,6 +56,8 @@ class Item(msgspec.Struct):
     quantity: int
     unit_price: Money
     line_total: Money
+    """Before the discount."""
+    discount: Money
     tax: Money
 
 
@@ -131,7 +133,8 @@ def order_reply(order: Order) -> OrderReply:
         payment_status=order.payment_status,
         fulfilment_status=order.fulfilment_status,
         items=[
-            Item(line.sku, line.name, line.quantity, line.unit_price, line.line_total, line.tax) for line in order.lines
+            Item(line.sku, line.name, line.quantity, line.unit_price, line.line_total, line.discount, line.tax)
+            for line in order.lines
         ],
         addresses=Addresses(order.shipping_address, order.billing_address),
         shipping_method=order.shipping,

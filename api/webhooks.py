@@ -7,6 +7,7 @@ import stripe
 from litestar import Request, Response, post
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.access import Access
 from api.context import House
 from api.problems import refuses
 from models import logs
@@ -67,7 +68,8 @@ class Received(msgspec.Struct):
 
 
 @post(
-    "/webhooks/stripe", operation_id="receiveStripeEvent", tags=["Payment providers"], summary="Events from Stripe",
+    "/webhooks/stripe", operation_id="receiveStripeEvent", access=Access.PUBLIC,
+    tags=["Payment providers"], summary="Events from Stripe",
     status_code=200, responses=refuses("signature_invalid", "unavailable"),
 )  # fmt: skip
 async def stripe_webhook(request: Request[Any, Any, Any], house: House) -> Response[Received]:

@@ -3,7 +3,7 @@
 import msgspec
 
 from models.address import Address
-from models.ids import CartId, CustomerId, OrderNumber
+from models.ids import CartId, OrderNumber, UserId
 from models.money import Money
 
 
@@ -34,4 +34,4 @@ class Purchase(msgspec.Struct, frozen=True):
     """Of the request's body: equal digests are the same request."""
     key: str
     """The client's Idempotency-Key, or one made of the digest."""
-    customer_id: CustomerId | None = None
+    customer_id: UserId | None = None

@@ -5,12 +5,17 @@ from uuid import UUID
 
 import uuid_utils.compat
 
+AddressId = NewType("AddressId", UUID)
 CartId = NewType("CartId", UUID)
 CartItemId = NewType("CartItemId", UUID)
-CustomerId = NewType("CustomerId", UUID)
+CouponId = NewType("CouponId", UUID)
+CreditAccountId = NewType("CreditAccountId", UUID)
+NotificationId = NewType("NotificationId", UUID)
 OrderId = NewType("OrderId", UUID)
 PaymentId = NewType("PaymentId", UUID)
 ProductId = NewType("ProductId", UUID)
+SessionId = NewType("SessionId", UUID)
+UserId = NewType("UserId", UUID)
 VariantId = NewType("VariantId", UUID)
 OrderNumber = NewType("OrderNumber", str)
 

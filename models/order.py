@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from models.address import Address
-from models.ids import CartId, CustomerId, OrderId, OrderNumber, VariantId
+from models.ids import CartId, OrderId, OrderNumber, UserId, VariantId
 from models.money import Money
 from models.pricing import Totals
 
@@ -72,8 +72,10 @@ class OrderLine(msgspec.Struct, frozen=True):
     quantity: int
     unit_price: Money
     line_total: Money
+    """Before the discount."""
     tax: Money
-    """The line's share of the order's tax; contained in `line_total` where the tax is inclusive."""
+    """The line's share of the order's tax; contained in what is paid for the line where the tax is inclusive."""
+    discount: Money
 
 
 class Shipping(msgspec.Struct, frozen=True):
@@ -101,7 +103,7 @@ class Order(msgspec.Struct, frozen=True):
     workflow_id: str
     cart_id: CartId
     attempt: int
-    customer_id: CustomerId | None
+    customer_id: UserId | None
     email: str
     status: OrderStatus
     payment_status: str

@@ -89,10 +89,11 @@ class Totals(msgspec.Struct, frozen=True):
 
 
 class Priced(msgspec.Struct, frozen=True):
-    """The totals, and what each item bears of the tax, in the items' order."""
+    """The totals, and what each item bears of tax and discount, in the items' order."""
 
     totals: Totals
     line_taxes: tuple[Money, ...]
+    line_discounts: tuple[Money, ...]
 
 
 def shipping_quotes(
@@ -142,18 +143,28 @@ def tax_of(amount: Money, rate: TaxRate) -> Money:
 
 
 def price(
-    items: Sequence[Item], shipping: Money, rates: Sequence[TaxRate], country: str, region: str | None = None
+    items: Sequence[Item],
+    shipping: Money,
+    rates: Sequence[TaxRate],
+    country: str,
+    region: str | None = None,
+    discounts: Sequence[Money] = (),
 ) -> Priced:
     """What `items` cost when sent to `country`: one rounding a tax rate, its cents shared out over the lines exactly.
 
+    `discounts`: each item's, in their order and at most its price; empty: none. Tax is on what is left.
     Shipping is taxed at the standard rate. Raises: ValueError on mixed currencies, no items, or rates of one country
     of which one is contained in prices and another comes on top: no single total would say that.
     """
     if not items:
         raise ValueError("nothing to price")
     currency = shipping.currency
-    lines = [item.unit_price * item.quantity for item in items]
-    subtotal = total(lines, currency)
+    full = [item.unit_price * item.quantity for item in items]
+    reductions = list(discounts) or [Money.zero(currency)] * len(items)
+    lines = [before - reduction for before, reduction in zip(full, reductions, strict=True)]
+    if any(line.amount < 0 for line in lines):
+        raise ValueError("a discount exceeds the price of its item")
+    subtotal, discount = total(full, currency), total(reductions, currency)
     taxes = [Money.zero(currency)] * len(items)
     tax, added = Money.zero(currency), Money.zero(currency)
     inclusive: bool | None = None
@@ -175,8 +186,9 @@ def price(
         if not inclusive:
             added += due
     return Priced(
-        Totals(subtotal, Money.zero(currency), shipping, tax, subtotal + shipping + added, bool(inclusive)),
+        Totals(subtotal, discount, shipping, tax, subtotal - discount + shipping + added, bool(inclusive)),
         tuple(taxes),
+        tuple(reductions),
     )
 
 
@@ -196,9 +208,11 @@ def quote(
     country: str,
     region: str | None,
     wanted: str | None,
+    discounts: Sequence[Money] = (),
 ) -> Quote:
     """Price `items` for an address with the `wanted` shipping method, or the cheapest.
 
+    Shipping prices go by the subtotal before `discounts`, so that a coupon never makes a parcel dearer.
     Raises: Refusal `no_shipping`, `shipping_method_unknown`.
     """
     subtotal = total([item.unit_price * item.quantity for item in items], items[0].unit_price.currency)
@@ -209,4 +223,4 @@ def quote(
     if chosen is None:
         codes = [each.code for each in offered]
         raise Refusal("shipping_method_unknown", "This shipping method is not offered here.", shipping_methods=codes)
-    return Quote(tuple(offered), chosen, price(items, chosen.price, rates, country, region))
+    return Quote(tuple(offered), chosen, price(items, chosen.price, rates, country, region, discounts))

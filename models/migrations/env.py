@@ -2,6 +2,7 @@
 
 import asyncio
 from importlib import import_module
+from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import context
@@ -9,11 +10,12 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from models import tables
 from models.settings import database_url
 from models.tables.base import metadata
 
-for word in ("cart", "catalog", "checkout", "inbox", "inventory", "order", "outbox", "payment", "pricing"):
-    import_module(f"models.tables.{word}")
+for word in Path(tables.__file__).parent.glob("[a-z]*.py"):
+    import_module(f"models.tables.{word.stem}")
 
 
 def run(connection: sa.Connection) -> None:

@@ -10,10 +10,11 @@ from sqlalchemy.dialects import postgresql as pg
 from models.cart import MOST_A_LINE, MOST_LINES, Cart, CartLine
 from models.database import Database, Writer
 from models.errors import Refusal
-from models.ids import CartId, CartItemId, OrderId, VariantId, new_id
+from models.ids import CartId, CartItemId, OrderId, SessionId, UserId, VariantId, new_id
 from models.money import Money
 from models.tables.base import currency, key, metadata, minor_units, moment, now_column, reference
 from models.tables.catalog import prices, products, variants
+from models.tables.user import ALIVE
 
 carts = sa.Table(
     "carts", metadata,
@@ -21,8 +22,10 @@ carts = sa.Table(
     currency(comment="one currency a cart, set by the first item"),
     sa.Column("attempt", sa.Integer, nullable=False, server_default="1",
               comment="number of the next or running checkout; part of the order workflow's id"),
+    reference("user_id", "users.id", nullable=True, unique=True, comment="whose cart; null: whoever holds its token"),
     now_column(),
-    moment("updated_at", server_default=sa.func.now()),
+    moment("updated_at", server_default=sa.func.now(), comment="of its content: lines, coupons, gift cards"),
+    moment("reminded_at", nullable=True, comment="when its owner was last reminded of it"),
 )  # fmt: skip
 
 cart_items = sa.Table(
@@ -51,12 +54,18 @@ WHERE c.id = $1
 ORDER BY i.added_at, i.id
 """
 """A cart with today's prices and stock; one row a line, one row of nulls for an empty cart, none for an unknown one."""
+_READ_PROVEN = _READ.replace(
+    "WHERE c.id = $1", f"WHERE c.id = $1 AND EXISTS ({ALIVE.format(session='$2')} AND u.id = c.user_id)"
+)
 _LOCK = "SELECT FROM carts WHERE id = $1 FOR UPDATE"
 
 
-async def read(database: Database, cart: CartId) -> Cart | None:
-    """The cart as of now, in one round trip; None when nothing was ever put in."""
-    rows = await database.fetch(_READ, cart)
+async def read(database: Database, cart: CartId, session: SessionId | None = None) -> Cart | None:
+    """The cart as of now, in one round trip; None when nothing was ever put in.
+
+    With `session`: None also when that session has ended, or is not that of the account whose cart it is.
+    """
+    rows = await database.fetch(_READ, cart) if session is None else await database.fetch(_READ_PROVEN, cart, session)
     return _cart(cart, rows) if rows else None
 
 
@@ -94,13 +103,21 @@ def _uuid(value: UUID) -> UUID:
     return value if type(value) is UUID else UUID(int=value.int)
 
 
-async def add(writer: Writer, cart: CartId, sku: str, quantity: int, currency: str | None, default: str) -> None:
+async def add(
+    writer: Writer,
+    cart: CartId,
+    sku: str,
+    quantity: int,
+    currency: str | None,
+    default: str,
+    user: UserId | None = None,
+) -> None:
     """Put `quantity` more units of `sku` into the cart, which begins with its first item and takes its currency.
 
     Raises: Refusal `unknown_sku`, `currency_mismatch`, `not_sold_in_currency`, `quantity_out_of_range`, `cart_full`.
     """
     await writer.execute(
-        pg.insert(carts).values(id=cart, currency=currency or default)
+        pg.insert(carts).values(id=cart, currency=currency or default, user_id=user)
         .on_conflict_do_update(index_elements=["id"], set_={"updated_at": sa.func.now()})
     )  # fmt: skip
     held = await _read_locked(writer, cart)

@@ -34,7 +34,7 @@ orders = sa.Table(
     sa.Column("workflow_id", sa.Text, nullable=False, unique=True),
     sa.Column("cart_id", pg.UUID(as_uuid=True), nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("customer_id", pg.UUID(as_uuid=True)),
+    sa.Column("customer_id", pg.UUID(as_uuid=True), comment="the account that bought; null: a guest"),
     sa.Column("email", sa.Text, nullable=False),
     *one_of("status", OrderStatus),
     *one_of("fulfilment_status", FulfilmentStatus),
@@ -44,6 +44,8 @@ orders = sa.Table(
     minor_units("shipping"),
     minor_units("tax"),
     minor_units("total"),
+    minor_units("credit", server_default="0", comment="of the total, paid by gift cards and store credit"),
+    sa.Column("coupons", Json, nullable=False, server_default="[]", comment='[{"code": "SAVE10", "discount": 500}]'),
     sa.Column("tax_included", sa.Boolean, nullable=False),
     sa.Column("shipping_method", Json, nullable=False),
     sa.Column("shipping_address", Json, nullable=False),
@@ -56,6 +58,9 @@ orders = sa.Table(
     sa.CheckConstraint(
         "total = subtotal - discount + shipping + CASE WHEN tax_included THEN 0 ELSE tax END", name="total_adds_up"
     ),
+    sa.CheckConstraint("credit BETWEEN 0 AND total", name="credit_within_total"),
+    sa.Index("ix_orders_customer", "customer_id", sa.text("placed_at DESC"), sa.text("id DESC"),
+             postgresql_where=sa.text("customer_id IS NOT NULL")),
 )  # fmt: skip
 
 order_lines = sa.Table(
@@ -68,8 +73,10 @@ order_lines = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("quantity", sa.Integer, nullable=False),
     minor_units("unit_price"),
-    minor_units("line_total"),
+    minor_units("line_total", comment="before the discount"),
+    minor_units("discount", server_default="0"),
     minor_units("tax"),
+    sa.CheckConstraint("discount BETWEEN 0 AND line_total", name="discount_within_line"),
     sa.CheckConstraint("quantity > 0 AND line_total = unit_price * quantity", name="line_adds_up"),
 )  # fmt: skip
 
@@ -94,11 +101,13 @@ WITH made AS (
     VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::jsonb, $18::jsonb,
             $19::jsonb, $20, $21)
 )
-INSERT INTO order_lines (id, order_id, variant_id, position, sku, name, quantity, unit_price, line_total, tax)
+INSERT INTO order_lines (id, order_id, variant_id, position, sku, name, quantity, unit_price, line_total, tax,
+                         discount)
 SELECT line.id, $1, line.variant_id, line.nth - 1, line.sku, line.name, line.quantity, line.unit_price,
-       line.line_total, line.tax
-FROM unnest($22::uuid[], $23::uuid[], $24::text[], $25::text[], $26::int[], $27::bigint[], $28::bigint[], $29::bigint[])
-     WITH ORDINALITY AS line (id, variant_id, sku, name, quantity, unit_price, line_total, tax, nth)
+       line.line_total, line.tax, line.discount
+FROM unnest($22::uuid[], $23::uuid[], $24::text[], $25::text[], $26::int[], $27::bigint[], $28::bigint[], $29::bigint[],
+            $30::bigint[])
+     WITH ORDINALITY AS line (id, variant_id, sku, name, quantity, unit_price, line_total, tax, discount, nth)
 """
 _TELL = """
 INSERT INTO order_events (id, order_id, key, type, actor, facts)
@@ -130,7 +139,7 @@ async def insert(writer: Writer, order: Order) -> None:
             [new_id() for _ in lines], [line.variant_id for line in lines], [line.sku for line in lines],
             [line.name for line in lines], [line.quantity for line in lines],
             [line.unit_price.amount for line in lines], [line.line_total.amount for line in lines],
-            [line.tax.amount for line in lines],
+            [line.tax.amount for line in lines], [line.discount.amount for line in lines],
         ),
     )  # fmt: skip
 
@@ -225,7 +234,8 @@ async def _order(database: Database, row: Any) -> Order:
         billing_address=msgspec.json.decode(row["billing_address"], type=Address),
         lines=tuple(
             OrderLine(line["variant_id"], line["sku"], line["name"], line["quantity"],
-                      Money(line["unit_price"], kind), Money(line["line_total"], kind), Money(line["tax"], kind))
+                      Money(line["unit_price"], kind), Money(line["line_total"], kind), Money(line["tax"], kind),
+                      Money(line["discount"], kind))
             for line in lines
         ),
         placed_at=row["placed_at"], pay_until=row["pay_until"], cancel_reason=row["cancel_reason"],

@@ -19,6 +19,7 @@ outbox = sa.Table(
     key(),
     sa.Column("topic", sa.Text, nullable=False, comment="`mail`; later others"),
     sa.Column("order_id", pg.UUID(as_uuid=True)),
+    sa.Column("user_id", pg.UUID(as_uuid=True), comment="a letter to an account; null: about an order"),
     sa.Column("cause", sa.Text, nullable=False, unique=True, comment="`order_confirmed/<order>`: sent once a cause"),
     sa.Column("payload", Json, nullable=False),
     now_column(),

@@ -51,7 +51,9 @@ tax_rates = sa.Table(
     sa.Column("inclusive", sa.Boolean, nullable=False, comment="list prices already contain it"),
     sa.Column("on_shipping", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.CheckConstraint("ppm BETWEEN 0 AND 1000000", name="ppm_is_a_share"),
-    sa.UniqueConstraint("country", "region", "category", postgresql_nulls_not_distinct=True),
+    sa.Column("archived_at", sa.DateTime(timezone=True)),
+    sa.Index("uq_tax_rates_applies", "country", "region", "category", unique=True, postgresql_nulls_not_distinct=True,
+             postgresql_where=sa.text("archived_at IS NULL")),
 )  # fmt: skip
 
 
@@ -62,7 +64,9 @@ FROM shipping_methods m JOIN shipping_bands b ON b.method_id = m.id JOIN shippin
 WHERE m.archived_at IS NULL AND z.countries && $1::text[] AND b.currency = $2
 ORDER BY m.code
 """
-_RATES = "SELECT ppm, inclusive, name, region, category, on_shipping FROM tax_rates WHERE country = $1"
+_RATES = """
+SELECT ppm, inclusive, name, region, category, on_shipping FROM tax_rates WHERE country = $1 AND archived_at IS NULL
+"""
 
 
 async def shipping_methods_for(reader: Reader, country: str, currency: str) -> list[ShippingMethod]:

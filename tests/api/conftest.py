@@ -13,8 +13,10 @@ from redis.asyncio import Redis
 
 from api.app import create_app
 from models.database import Database
+from models.ids import UserId
+from models.roles import Role
 from models.settings import ApiSettings, api_settings
-from tests import shop
+from tests import people, shop
 
 NOBODY = "127.0.0.1:9"
 """Nothing listens here."""
@@ -30,6 +32,12 @@ class Api:
         self.post = client.post
         self.patch = client.patch
         self.delete = client.delete
+
+    async def sign_in(self, *roles: Role, user: UserId | None = None) -> dict[str, str]:
+        """The headers of somebody signed in: `user`, or somebody new with these roles."""
+        house = self.app.state.house
+        async with house.database.writing() as writer:
+            return await people.signed_in(writer, house.settings.secret_key, *roles, user=user)
 
     async def shopper(self, *skus: str) -> dict[str, str]:
         """The headers of somebody with one unit of each in the cart."""

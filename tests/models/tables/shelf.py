@@ -66,7 +66,7 @@ class Shelf:
             "shipping_address": shop.NEW_YORK, "billing_address": shop.BERLIN,
             "lines": tuple(
                 OrderLine(variant, f"SKU-{place}", "Thing", quantity, Money(1000, "usd"),
-                          Money(1000 * quantity, "usd"), zero)
+                          Money(1000 * quantity, "usd"), zero, zero)
                 for place, (variant, quantity) in enumerate(wanted.items())
             ),
             "placed_at": now, "pay_until": now + timedelta(minutes=30),

@@ -3,13 +3,15 @@
 import pytest
 import sqlalchemy as sa
 
+from models.ids import new_id
 from models.money import Money
-from models.tables import inventory
+from models.tables import audit, inventory
 from models.tables import order as orders
 from models.tables import payment as payments
+from models.tables.credit import credit_accounts, credit_entries
 from tests.models.tables.shelf import Shelf
 
-LEDGERS = ("money_entries", "stock_movements", "order_events")
+LEDGERS = ("money_entries", "stock_movements", "order_events", "credit_entries", "audit_log")
 
 
 @pytest.mark.parametrize("ledger", LEDGERS)
@@ -21,6 +23,16 @@ async def test_a_ledger_refuses_edits(shelf: Shelf, ledger: str, edit: str) -> N
         await orders.tell(writer, order, "placed", "order_placed", "buyer")
         await payments.book(writer, order, "capture/1", {"a": Money(1, "usd"), "b": Money(-1, "usd")})
         await inventory.receive(writer, shelf.mug, 1, "test", "more")
+        await audit.append(writer, None, "coupon.create", "SAVE10", after={"code": "SAVE10"})
+        card = new_id()
+        await writer.execute(
+            sa.insert(credit_accounts).values(id=card, kind="gift_card", code_key="hash", currency="usd", balance=1)
+        )
+        await writer.execute(
+            sa.insert(credit_entries).values(
+                id=new_id(), account_id=card, operation="issue", amount=1, actor="test", reason="test"
+            )
+        )
     before = await shelf.ask(f"SELECT * FROM {ledger} ORDER BY id")
     with pytest.raises(sa.exc.DBAPIError, match=f"{ledger} is a ledger: append a correcting row instead"):
         await shelf.tell(edit.format(ledger))
@@ -28,6 +40,6 @@ async def test_a_ledger_refuses_edits(shelf: Shelf, ledger: str, edit: str) -> N
 
 
 async def test_these_are_all_the_ledgers(shelf: Shelf) -> None:
-    """Given the tables that are guarded, then they are the three that hold money, stock and history."""
+    """Given the tables that are guarded, then they are those that hold money, stock and history."""
     guarded = await shelf.ask("SELECT DISTINCT event_object_table FROM information_schema.triggers ORDER BY 1")
     assert [name for (name,) in guarded] == sorted(LEDGERS)

@@ -1,0 +1,87 @@
+"""Who may pass: the one place where a token is read, its session proven alive, and an operation's scope asked for.
+
+Every operation under the base path says in its `access` whom it is for; one that does not say cannot be started.
+"""
+
+from collections.abc import Iterable
+from enum import Enum, auto
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+
+from models import logs
+from models.errors import Refusal
+from models.roles import Scope, may
+from models.session import Claims, read_access_token
+from models.tables import user as users
+from models.user import SignedIn
+
+
+class Access(Enum):
+    """Whom an operation is for, when it needs no scope."""
+
+    PUBLIC = auto()
+    """Everybody, and nobody's token is looked at."""
+    ANYONE = auto()
+    """Everybody; who is signed in is known, and a token that is no good is refused."""
+    PROVEN_BY_QUERY = auto()
+    """As ANYONE, but the operation's own look-up proves the session, so that it stays a single one."""
+
+
+HTTP_BEARER = [{"accessToken": list[str]()}]
+OPTIONAL_BEARER = [{}, *HTTP_BEARER]
+
+
+async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Let a request pass, or refuse. Raises: Refusal `unauthorized`, `token_expired`, `forbidden`."""
+    access = handler.opt["access"]
+    if access is Access.PUBLIC:
+        return
+    connection.state.account = None
+    token = _bearer(connection.headers.get("authorization"))
+    if token is None:
+        if isinstance(access, Scope):
+            raise Refusal("unauthorized", "Sign in first, and send `Authorization: Bearer <access_token>`.")
+        return
+    house = connection.app.state.house
+    claims = read_access_token(house.settings.secret_key, token)
+    logs.bind(user_id=claims.user)
+    if access is Access.PROVEN_BY_QUERY:
+        connection.state.account = claims
+        return
+    connection.state.account = account = await prove(house, claims)
+    if isinstance(access, Scope) and not may(account.roles, access):
+        raise Refusal("forbidden", f"This needs the scope {access}, which your roles do not have.", scope=access)
+
+
+async def prove(house: Any, claims: Claims) -> SignedIn:
+    """Who is signed in. Raises: Refusal `unauthorized` when the session has ended."""
+    account = await users.signed_in(house.database, claims.session)
+    if account is None or account.user != claims.user:
+        raise Refusal("unauthorized", "This session has ended: sign in again.")
+    return account
+
+
+def guarded(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
+    """The handlers, each with its guard, documented as what it is. Raises: TypeError for one that names no access."""
+    found = list(handlers)
+    for handler in found:
+        access = handler.opt.get("access")
+        if not isinstance(access, Access | Scope):
+            raise TypeError(f"{handler.handler_name} does not say whom it is for: give it `access=`")
+        if isinstance(access, Scope):
+            handler.security = HTTP_BEARER
+        elif access is not Access.PUBLIC:
+            handler.security = OPTIONAL_BEARER
+    return found
+
+
+def _bearer(header: str | None) -> str | None:
+    """The token of an Authorization header; None without one. Raises: Refusal when it is no bearer token."""
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Refusal("unauthorized", "Send `Authorization: Bearer <access_token>`.")
+    return token.strip()

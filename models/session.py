@@ -1,0 +1,92 @@
+"""What a sign-in hands out: a short-lived access token (a JWT) and a refresh token that is good for one use.
+
+A session is the family of all its refresh tokens. Each names its generation; one of an older generation that comes
+back was copied, and ends the session.
+"""
+
+import base64
+import hmac
+from datetime import datetime, timedelta
+from functools import cache
+from hashlib import sha256
+from uuid import UUID
+
+import jwt
+import msgspec
+
+from models.errors import Refusal
+from models.ids import SessionId, UserId
+
+ACCESS_LIFE = timedelta(minutes=15)
+REFRESH_LIFE = timedelta(days=7)
+"""How long a session lives after its last refresh."""
+
+_ISSUER = "holdfast"
+_ALGORITHM = "HS256"
+_TAG = 16
+_REFRESH_LENGTH = 16 + 4 + _TAG
+
+
+class Claims(msgspec.Struct, frozen=True):
+    """What a genuine access token says. Whether its session still lives is Postgres' to say."""
+
+    user: UserId
+    session: SessionId
+
+
+class RefreshClaims(msgspec.Struct, frozen=True):
+    """What a genuine refresh token says."""
+
+    session: SessionId
+    generation: int
+
+
+def access_token(key: bytes, user: UserId, session: SessionId, now: datetime) -> str:
+    """A JWT for `ACCESS_LIFE` from `now`; the same arguments make the same token."""
+    issued = int(now.timestamp())
+    claims = {
+        "iss": _ISSUER, "sub": user.hex, "sid": session.hex, "iat": issued,
+        "exp": issued + int(ACCESS_LIFE.total_seconds()),
+    }  # fmt: skip
+    return jwt.encode(claims, _key(key, b"access token"), _ALGORITHM)
+
+
+def read_access_token(key: bytes, token: str) -> Claims:
+    """What `token` says. Raises: Refusal `token_expired`, or `unauthorized` when it is not ours."""
+    try:
+        claims = jwt.decode(
+            token, _key(key, b"access token"), algorithms=[_ALGORITHM], issuer=_ISSUER,
+            options={"require": ["iss", "sub", "sid", "iat", "exp"], "verify_iat": False},
+        )  # fmt: skip
+        return Claims(UserId(UUID(hex=claims["sub"])), SessionId(UUID(hex=claims["sid"])))
+    except jwt.ExpiredSignatureError as old:
+        raise Refusal("token_expired", "This access token has expired: refresh it.") from old
+    except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as forged:
+        raise Refusal("unauthorized", "This access token was not given out by this shop.") from forged
+
+
+def refresh_token(key: bytes, session: SessionId, generation: int) -> str:
+    """The refresh token of one generation of a session."""
+    raw = session.bytes + generation.to_bytes(4, "big")
+    return base64.urlsafe_b64encode(raw + _tag(key, raw)).rstrip(b"=").decode()
+
+
+def read_refresh_token(key: bytes, token: str) -> RefreshClaims:
+    """What `token` says. Raises: Refusal `unauthorized` when it is not ours."""
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        raw = b""
+    if len(raw) != _REFRESH_LENGTH or not hmac.compare_digest(raw[-_TAG:], _tag(key, raw[:-_TAG])):
+        raise Refusal("unauthorized", "This refresh token was not given out by this shop.")
+    return RefreshClaims(SessionId(UUID(bytes=raw[:16])), int.from_bytes(raw[16:20], "big"))
+
+
+@cache
+def _key(key: bytes, purpose: bytes) -> bytes:
+    """A key for one purpose alone: what is signed for one can never pass for another."""
+    return hmac.digest(key, purpose, sha256)
+
+
+def _tag(key: bytes, raw: bytes) -> bytes:
+    return hmac.digest(_key(key, b"refresh token"), raw, sha256)[:_TAG]

@@ -1,0 +1,25 @@
+"""The address book of an account."""
+
+import sqlalchemy as sa
+
+from models.tables.base import key, metadata, moment, now_column, reference
+
+addresses = sa.Table(
+    "addresses", metadata,
+    key(),
+    reference("user_id", "users.id", index=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("full_name", sa.Text, nullable=False),
+    sa.Column("line1", sa.Text, nullable=False),
+    sa.Column("line2", sa.Text),
+    sa.Column("city", sa.Text, nullable=False),
+    sa.Column("region", sa.Text),
+    sa.Column("postal_code", sa.Text, nullable=False),
+    sa.Column("country", sa.String(2), nullable=False, comment="ISO 3166-1 alpha-2"),
+    sa.Column("phone", sa.Text),
+    sa.Column("is_default", sa.Boolean, nullable=False, server_default=sa.false()),
+    now_column(),
+    moment("updated_at", server_default=sa.func.now()),
+    sa.CheckConstraint("kind IN ('shipping', 'billing')", name="kind_known"),
+    sa.Index("uq_addresses_default", "user_id", "kind", unique=True, postgresql_where=sa.text("is_default")),
+)  # fmt: skip
