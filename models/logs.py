@@ -42,6 +42,12 @@ def bind(**ids: Any) -> None:
     structlog.contextvars.bind_contextvars(**{key: value for key, value in ids.items() if value is not None})
 
 
+def bound(name: str) -> str | None:
+    """One of the ids that were bound; None: it was not."""
+    value = structlog.contextvars.get_contextvars().get(name)
+    return None if value is None else str(value)
+
+
 def _render(_: Any, __: str, event: Any) -> bytes:
     if (line := _encoded(event)) is not None:
         return line

@@ -2,12 +2,15 @@
 
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from models.database import Writer
+from models.audit import Actor, Change
+from models.cursor import Cursor
+from models.database import Database, Writer
 from models.ids import UserId, new_id
-from models.tables.base import Json, as_json, key, metadata, now_column
+from models.tables.base import Json, as_json, key, metadata, now_column, plain_uuid
 
 audit_log = sa.Table(
     "audit_log", metadata,
@@ -20,6 +23,7 @@ audit_log = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("request_id", sa.Text),
     now_column("at"),
+    sa.Index("ix_audit_log_newest", sa.text("at DESC"), sa.text("id DESC")),
     sa.Index("ix_audit_log_subject", "subject"),
 )  # fmt: skip
 
@@ -43,3 +47,45 @@ async def append(
     """Write down a change of staff's, in its transaction. Never personal data beyond what staff must be able to see."""
     said = [None if value is None else as_json(value) for value in (before, after)]
     await writer.exec_driver_sql(_APPEND, (new_id(), actor, action, str(subject), *said, reason, request_id))
+
+
+_LISTED = """
+SELECT a.id, a.at, a.actor_id, u.email, a.action, a.subject, a.before::text, a.after::text, a.reason, a.request_id
+FROM audit_log a LEFT JOIN users u ON u.id = a.actor_id AND u.erased_at IS NULL
+"""
+
+
+async def listed(
+    database: Database,
+    limit: int,
+    subject: str | None = None,
+    actor: UserId | None = None,
+    action: str | None = None,
+    after: Cursor | None = None,
+) -> list[Change]:
+    """What was changed, newest first; only of `subject`, by `actor`, and what is called `action`, where given."""
+    arguments: list[object] = [limit]
+    wanted = []
+    for column, value in (("subject", subject), ("actor_id", actor), ("action", action)):
+        if value is not None:
+            arguments.append(value)
+            wanted.append(f"a.{column} = ${len(arguments)}")
+    if after is not None:
+        arguments += [after.at, after.id]
+        wanted.append(f"(a.at, a.id) < (${len(arguments) - 1}, ${len(arguments)})")
+    where = f"WHERE {' AND '.join(wanted)} " if wanted else ""
+    rows = await database.fetch(f"{_LISTED}{where}ORDER BY a.at DESC, a.id DESC LIMIT $1", *arguments)
+    return [
+        Change(
+            id=plain_uuid(row["id"]), at=row["at"],
+            actor=Actor(UserId(plain_uuid(row["actor_id"])), row["email"]) if row["actor_id"] else None,
+            action=row["action"], subject=row["subject"],
+            before=_decoded(row["before"]), after=_decoded(row["after"]),
+            reason=row["reason"], request_id=row["request_id"],
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _decoded(value: str | None) -> object:
+    return None if value is None else msgspec.json.decode(value)

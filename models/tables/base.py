@@ -1,6 +1,7 @@
 """What all tables share: names for constraints, columns for money, time and ids, and how a JSON value is stored."""
 
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
@@ -23,6 +24,11 @@ _encode = msgspec.json.Encoder().encode
 def as_json(value: object) -> str:
     """A value as JSON text, for a `jsonb` parameter of a plain statement."""
     return _encode(value).decode()
+
+
+def plain_uuid(value: UUID) -> UUID:
+    """A plain UUID: the driver's own subclass is not one that every encoder knows."""
+    return value if type(value) is UUID else UUID(int=value.int)
 
 
 class Json(sa.types.TypeDecorator[Any]):

@@ -25,6 +25,7 @@ def upgrade() -> None:
     sa.Column('at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_audit_log'))
     )
+    op.create_index('ix_audit_log_newest', 'audit_log', [sa.literal_column('at DESC'), sa.literal_column('id DESC')], unique=False)
     op.create_index('ix_audit_log_subject', 'audit_log', ['subject'], unique=False)
     op.create_table('coupons',
     sa.Column('id', sa.UUID(), nullable=False),
@@ -325,5 +326,6 @@ def downgrade() -> None:
     op.drop_index('uq_users_email', table_name='users')
     op.drop_table('users')
     op.drop_table('coupons')
+    op.drop_index('ix_audit_log_newest', table_name='audit_log')
     op.drop_index('ix_audit_log_subject', table_name='audit_log')
     op.drop_table('audit_log')

@@ -1,0 +1,66 @@
+"""The log of what staff changed."""
+
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from litestar import get
+from litestar.params import QueryParameter
+
+from api.context import House
+from api.problems import refuses
+from api.products import Limit, Place
+from models import cursor
+from models.audit import Change
+from models.cursor import Cursor
+from models.ids import UserId
+from models.roles import Scope
+from models.tables import audit
+
+OfSubject = Annotated[
+    str | None,
+    QueryParameter(
+        name="subject", min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="What was changed: a coupon's code, an account's id …",
+    ),
+]  # fmt: skip
+ByActor = Annotated[UUID | None, QueryParameter(name="actor", description="The account's id of who changed it")]
+OfAction = Annotated[
+    str | None,
+    QueryParameter(name="action", max_length=100, pattern=r"^[a-z_]+\.[a-z_]+$", description="As in `coupon.create`"),
+]
+
+
+class ChangeList(msgspec.Struct, frozen=True):
+    """One page of the log, newest first."""
+
+    items: list[Change]
+    next_cursor: str | None
+    """Give it as `cursor` for the next page; null: this was the last."""
+    total: int | None = None
+    """Not counted."""
+
+
+@get(
+    "/admin/audit", operation_id="listChanges", access=Scope.AUDIT_READ,
+    tags=["Staff"], summary="Who changed what, when and why",
+    responses=refuses("unauthorized", "token_expired", "forbidden", "cursor_unknown", "invalid", "unavailable"),
+)  # fmt: skip
+async def list_changes(
+    house: House,
+    of_subject: OfSubject = None,
+    by_actor: ByActor = None,
+    of_action: OfAction = None,
+    limit: Limit = 20,
+    place: Place = None,
+) -> ChangeList:
+    """Newest first. Filters add up. The log is written with each change and never edited."""
+    key = house.settings.secret_key
+    after = cursor.read(key, place) if place else None
+    actor = UserId(by_actor) if by_actor else None
+    found = await audit.listed(house.database, limit + 1, of_subject, actor, of_action, after)
+    last = found[limit - 1] if len(found) > limit else None
+    return ChangeList(found[:limit], cursor.write(key, Cursor(last.at, last.id)) if last else None)
+
+
+handlers = [list_changes]

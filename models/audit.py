@@ -1,0 +1,37 @@
+"""What staff changed, as it is read."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from models.ids import UserId
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who changed something."""
+
+    id: UserId
+    email: str | None
+    """As it is now; null once the account was erased."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One thing that staff changed."""
+
+    id: UUID
+    at: datetime
+    actor: Actor | None
+    """Null: a command at the server itself."""
+    action: str
+    """What was done to what: `coupon.create`, `user.archive`."""
+    subject: str
+    """What was changed: a code, a number, or an account's id."""
+    before: Any
+    """The fields that changed, as they were; null: it is new."""
+    after: Any
+    """The fields that changed, as they are since; null: it is gone."""
+    reason: str | None
+    request_id: str | None
+    """The `X-Request-Id` of the request that did it: the logs have it too."""
