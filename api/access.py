@@ -14,7 +14,7 @@ from models import logs
 from models.errors import Refusal
 from models.roles import Scope, may
 from models.session import Claims, read_access_token
-from models.tables import user as users
+from models.tables import session as sessions
 from models.user import SignedIn
 
 
@@ -57,7 +57,7 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
 
 async def prove(house: Any, claims: Claims) -> SignedIn:
     """Who is signed in. Raises: Refusal `unauthorized` when the session has ended."""
-    account = await users.signed_in(house.database, claims.session)
+    account = await sessions.signed_in(house.database, claims.session)
     if account is None or account.user != claims.user:
         raise Refusal("unauthorized", "This session has ended: sign in again.")
     return account

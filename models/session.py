@@ -7,6 +7,7 @@ back was copied, and ends the session.
 import base64
 import hmac
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import cache
 from hashlib import sha256
 from uuid import UUID
@@ -25,6 +26,20 @@ _ISSUER = "holdfast"
 _ALGORITHM = "HS256"
 _TAG = 16
 _REFRESH_LENGTH = 16 + 4 + _TAG
+
+
+class Ended(StrEnum):
+    """Why a session was ended before its time."""
+
+    LOGOUT = "logout"
+    REUSED = "token_reused"
+    """A refresh token came back that had been used already: somebody has a copy."""
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  it is a reason
+    CROWDED_OUT = "crowded_out"
+    """The account signed in elsewhere more often than it may be signed in at once."""
+    CLOSED = "closed"
+    """Staff closed the account."""
+    ERASED = "erased"
 
 
 class Claims(msgspec.Struct, frozen=True):

@@ -8,7 +8,8 @@ from models import clock, session
 from models.database import Writer
 from models.ids import SessionId, UserId, new_id
 from models.roles import Role
-from models.tables.user import sessions, users
+from models.tables.session import sessions
+from models.tables.user import users
 
 
 async def account(writer: Writer, *roles: Role, email: str | None = None) -> UserId:

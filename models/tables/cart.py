@@ -14,7 +14,7 @@ from models.ids import CartId, CartItemId, OrderId, SessionId, UserId, VariantId
 from models.money import Money
 from models.tables.base import currency, key, metadata, minor_units, moment, now_column, reference
 from models.tables.catalog import prices, products, variants
-from models.tables.user import ALIVE
+from models.tables.session import ALIVE
 
 carts = sa.Table(
     "carts", metadata,

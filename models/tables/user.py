@@ -1,16 +1,10 @@
-"""Accounts and their sessions. A session is one sign-in: a family of refresh tokens, each good for one use."""
-
-from typing import Any
-from uuid import UUID
+"""Accounts: who has one, and the roles that decide what they may do. Their sign-ins are rows of `session.py`."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from models.database import Database
-from models.ids import SessionId, UserId
 from models.roles import Role
-from models.tables.base import key, metadata, moment, now_column, reference
-from models.user import SignedIn
+from models.tables.base import key, metadata, moment, now_column
 
 _ROLES = ", ".join(f"'{role.value}'" for role in Role)
 
@@ -35,40 +29,3 @@ users = sa.Table(
     sa.CheckConstraint(f"roles <@ ARRAY[{_ROLES}]::text[]", name="roles_known"),
     sa.Index("uq_users_email", sa.text("lower(email)"), unique=True),
 )  # fmt: skip
-
-sessions = sa.Table(
-    "sessions", metadata,
-    key(),
-    reference("user_id", "users.id", index=True),
-    sa.Column("generation", sa.Integer, nullable=False, server_default="1",
-              comment="number of the one refresh token that is good; an older one that comes back was stolen"),
-    now_column(),
-    moment("last_used_at", server_default=sa.func.now()),
-    moment("expires_at"),
-    sa.Column("revoked_at", sa.DateTime(timezone=True)),
-    sa.Column("revoked_for", sa.Text, comment="`logout`, `token_reused`, `password_changed`, `closed`, `erased`"),
-    sa.Column("user_agent", sa.Text),
-)  # fmt: skip
-
-
-ALIVE = """
-SELECT u.id, u.email, u.roles FROM sessions s JOIN users u ON u.id = s.user_id
-WHERE s.id = {session} AND s.revoked_at IS NULL AND s.expires_at > now() AND u.archived_at IS NULL
-"""
-"""Who a session belongs to, while it is good: the one definition of being signed in."""
-_SIGNED_IN = ALIVE.format(session="$1")
-
-
-async def signed_in(database: Database, session: SessionId) -> SignedIn | None:
-    """Who the session belongs to; None when it has ended, or its account is closed."""
-    rows = await database.fetch(_SIGNED_IN, session)
-    return _signed_in(rows[0], session) if rows else None
-
-
-def _signed_in(row: Any, session: SessionId) -> SignedIn:
-    return SignedIn(UserId(_uuid(row["id"])), session, row["email"], frozenset(Role(role) for role in row["roles"]))
-
-
-def _uuid(value: UUID) -> UUID:
-    """A plain UUID: the driver's own subclass is not one that every encoder knows."""
-    return value if type(value) is UUID else UUID(int=value.int)

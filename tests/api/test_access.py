@@ -11,7 +11,8 @@ from api.access import Access, guarded
 from models import clock, session
 from models.database import Database
 from models.ids import SessionId, UserId, new_id
-from models.tables.user import sessions, users
+from models.tables.session import sessions
+from models.tables.user import users
 from tests import people, shop
 from tests.api.conftest import Api
 

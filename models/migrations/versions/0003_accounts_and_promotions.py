@@ -181,8 +181,9 @@ def upgrade() -> None:
     sa.Column('last_used_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('revoked_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('revoked_for', sa.Text(), nullable=True, comment='`logout`, `token_reused`, `password_changed`, `closed`, `erased`'),
+    sa.Column('revoked_for', sa.Text(), nullable=True),
     sa.Column('user_agent', sa.Text(), nullable=True),
+    sa.CheckConstraint("revoked_for IN ('logout', 'token_reused', 'password_changed', 'crowded_out', 'closed', 'erased')", name=op.f('ck_sessions_revoked_for_known')),
     sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_sessions_user_id_users')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_sessions'))
     )
