@@ -13,7 +13,7 @@ from api.problems import refuses
 from api.repeats import once, scope_of
 from models import logs, tokens
 from models.cart import MOST_A_LINE, MOST_SHOWN, Cart, CartLine
-from models.database import Writer
+from models.database import Fetch, fetching
 from models.ids import CartId, CartItemId, new_id
 from models.money import Money, total
 from models.pricing import Totals
@@ -113,13 +113,18 @@ async def add_item(
     """Adding again sums up. Stock is not held: that happens at checkout."""
     cart_id = caller.cart or CartId(new_id())
 
-    async def put(writer: Writer) -> CartReply:
+    async def put(fetch: Fetch) -> CartReply:
         default = house.settings.default_currency
-        await carts.add(writer, cart_id, data.sku, data.quantity, data.currency, default, caller.user)
-        return reply(house, caller, await carts.lock(writer, cart_id))
+        cart = await carts.add(fetch, cart_id, data.sku, data.quantity, data.currency, default, caller.user)
+        return reply(house, caller, cart)
 
+    key = idempotency_key(idempotency)
+    if key is None:
+        async with house.database.writing_by_driver() as fetch:
+            return Response(await put(fetch), status_code=201)
     scope = scope_of(request, caller, "POST /cart/items")
-    return Response(await once(house, scope, idempotency_key(idempotency), data, CartReply, put), status_code=201)
+    answer = await once(house, scope, key, data, CartReply, lambda writer: put(fetching(writer)))
+    return Response(answer, status_code=201)
 
 
 @patch(

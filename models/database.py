@@ -1,7 +1,7 @@
 """The engine, and the two doors to it: `reading` for answers, `writing` for exactly one transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NewType
@@ -18,6 +18,9 @@ Reader = NewType("Reader", AsyncConnection)
 """A connection that only reads."""
 Writer = NewType("Writer", Reader)
 """A connection inside one transaction; wherever a Reader is asked for, it will do."""
+
+Fetch = Callable[..., Awaitable[Sequence[Any]]]
+"""Runs one statement, given its SQL and arguments, inside a transaction; its rows know their columns by name."""
 
 _GONE = (ConnectionError, OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
          asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError,
@@ -78,6 +81,17 @@ class Database:
             pool = self._pool or await self._open()
             return await pool.fetch(sql, *arguments)  # type: ignore[no-any-return]
 
+    @asynccontextmanager
+    async def writing_by_driver(self) -> AsyncIterator[Fetch]:
+        """One transaction as `writing` draws it, for the hottest writes: by the bare driver, a third of the cost.
+
+        Yields what runs a statement in it and answers its rows.
+        """
+        with _translated():
+            pool = self._pool or await self._open()
+            async with pool.acquire() as connection, connection.transaction():
+                yield connection.fetch
+
     async def _open(self) -> asyncpg.Pool:
         async with self._opening:  # a burst of first reads must not open a pool each
             if self._pool is None:
@@ -96,6 +110,15 @@ class Database:
 
 async def _keep(_: object) -> None:
     """Hot reads leave nothing behind on a connection, so nothing needs a reset round trip."""
+
+
+def fetching(writer: Writer) -> Fetch:
+    """The same on a Writer, where a hot write is only one step of its transaction."""
+
+    async def fetch(sql: str, *arguments: object) -> Sequence[Any]:
+        return (await writer.exec_driver_sql(sql, arguments)).mappings().all()
+
+    return fetch
 
 
 class _translated:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql as pg
 
 from models.address import Address
 from models.checkout import PaymentChoice, Purchase
-from models.database import Database, Writer
+from models.database import Database, Writer, fetching
 from models.ids import CartId, OrderNumber, VariantId, new_id
 from models.money import Money
 from models.tables import cart as carts
@@ -84,7 +84,7 @@ async def fill_cart(database: Database, wanted: Mapping[str, int], currency: str
     cart = CartId(new_id())
     async with database.writing() as writer:
         for sku, quantity in wanted.items():
-            await carts.add(writer, cart, sku, quantity, currency, currency)
+            await carts.add(fetching(writer), cart, sku, quantity, currency, currency)
     return cart
 
 

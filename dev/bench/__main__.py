@@ -12,13 +12,14 @@ import psutil
 
 from dev import postgres, temporal
 from dev.bench.books import Books
+from dev.bench.carts import Carts
 from dev.bench.checkouts import Checkouts
 from dev.bench.figures import Findings
 from dev.bench.reads import Reads
 from dev.bench.stand import Stand, standing
 from dev.stack import Failed
 
-SUITES = ("reads", "checkout")
+SUITES = ("reads", "carts", "checkout")
 ROUNDS = 5
 
 
@@ -32,7 +33,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m dev.bench", description="Measures the shop against bare floors.")
     parser.add_argument("--quick", action="store_true", help="one short round: does it run, and roughly how fast")
     parser.add_argument("--rounds", type=int, metavar="N", help=f"interleaved rounds (default {ROUNDS})")
-    parser.add_argument("--only", default=",".join(SUITES), metavar="reads,checkout", help="just these suites")
+    parser.add_argument("--only", default=",".join(SUITES), metavar=",".join(SUITES), help="just these suites")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
     given = parser.parse_args()
     given.suites = given.only.split(",")
@@ -50,17 +51,19 @@ def measure(stand: Stand, given: argparse.Namespace) -> Findings:
     key = stand.environment["SECRET_KEY"].encode()
     with Books(stand.environment["DATABASE_URL"]) as books:
         baskets = books.baskets(stand.stack.urls["api"], key)
-        reads = Reads(stand, books, baskets, key, 1.0 if given.quick else 4.0) if "reads" in given.suites else None
+        seconds = 1.0 if given.quick else 4.0
+        reads = Reads(stand, books, seconds) if "reads" in given.suites else None
+        carts = Carts(stand, books, baskets, key, seconds) if "carts" in given.suites else None
         checkouts = None
         if "checkout" in given.suites:
             checkouts = Checkouts(stand, books, baskets, key, 0.3 if given.quick else 1.0)
             checkouts.warm_up()
         for number in range(given.rounds):
             say(f"round {number + 1} of {given.rounds}")
-            for suite in (reads, checkouts):
+            for suite in (reads, carts, checkouts):
                 if suite is not None:
                     suite.round(number, say)
-        for suite in (reads, checkouts):
+        for suite in (reads, carts, checkouts):
             if suite is not None:
                 suite.report(findings)
         if checkouts is not None:

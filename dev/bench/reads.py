@@ -1,14 +1,12 @@
-"""Reading the catalogue and a cart, against the two floors of a read."""
+"""Reading the catalogue, against the two floors of a read."""
 
 from collections.abc import Callable
 
 from dev.bench.books import Books
 from dev.bench.figures import Findings, compare, cost
-from dev.bench.goods import Basket
 from dev.bench.load import Plan, Tally, request
 from dev.bench.stand import Stand
 from dev.stack import Failed
-from models import tokens
 
 CONNECTIONS = 16
 LIST = "/api/v1/products"
@@ -17,7 +15,6 @@ AGAINST: dict[str, tuple[str, float | None]] = {
     "list, not cached": ("select", 0.5),
     "product page, cached": ("hello", None),
     "product page, not cached": ("select", None),
-    "cart": ("select", None),
 }
 """Each read, its floor, and the ratio that is asked for."""
 
@@ -25,13 +22,12 @@ AGAINST: dict[str, tuple[str, float | None]] = {
 class Reads:
     """Rounds of reads, and what they add up to."""
 
-    def __init__(self, stand: Stand, books: Books, baskets: list[Basket], secret_key: bytes, seconds: float) -> None:
+    def __init__(self, stand: Stand, books: Books, seconds: float) -> None:
         self._stand = stand
         self._seconds = seconds
         self._found: dict[str, list[tuple[Tally, dict[str, float]]]] = {}
         page = f"{LIST}/{books.a_product()}"
-        (cart,) = books.carts(baskets, 1)
-        no_cache, mine = {"Cache-Control": "no-cache"}, {"Cart-Token": tokens.cart_token(secret_key, cart)}
+        no_cache = {"Cache-Control": "no-cache"}
         self._requests = {
             "hello": ("hello", request("GET", "/hello")),
             "select": ("select", request("GET", "/products")),
@@ -39,7 +35,6 @@ class Reads:
             "list, not cached": ("api", request("GET", LIST, no_cache)),
             "product page, cached": ("api", request("GET", page)),
             "product page, not cached": ("api", request("GET", page, no_cache)),
-            "cart": ("api", request("GET", "/api/v1/cart", mine)),
         }
 
     def round(self, number: int, say: Callable[[str], None]) -> None:

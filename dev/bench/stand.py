@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from signal import SIGTERM
+from uuid import UUID
 
 import msgspec
 
@@ -20,6 +21,11 @@ from dev.stack import ROOT, Failed, Stack, embedded
 
 PATIENCE = 30.0
 """Seconds for a floor to become ready."""
+FLOORS = {
+    "hello": "dev.bench.bare_reads:hello_app", "select": "dev.bench.bare_reads:select_app",
+    "carts": "dev.bench.bare_carts:app",
+}  # fmt: skip
+"""Applications that answer over HTTP and do the least."""
 GIVE_UP = 180.0
 """Seconds after which a measurement that has not ended will not end."""
 
@@ -31,7 +37,7 @@ class Stand:
         self.stack = stack
         self.environment = stack.environment()
         self.ports = ports
-        """Where `api` and the floors `hello` and `select` listen."""
+        """Where `api` and the floors listen."""
         roots = {name: stack.pid(name) for name in stack.running} | {name: child.pid for name, child in floors.items()}
         self._meter = Meter(roots)
 
@@ -65,8 +71,8 @@ def standing(say: Callable[[str], None]) -> Iterator[Stand]:
         stack = until_the_end.enter_context(embedded(PARTS, durable=True))
         stack.run("seed", [sys.executable, "-m", "dev.seed"])
         free = Ports.free()
-        places = {"hello": free.api, "select": free.stripe}
-        commands = {name: _like_the_api(stack, f"dev.bench.bare_reads:{name}_app", places[name]) for name in places}
+        places = {"hello": free.api, "select": free.stripe, "carts": free.mail}
+        commands = {name: _like_the_api(stack, app, places[name]) for name, app in FLOORS.items()}
         commands["bare worker"] = [sys.executable, "-m", "dev.bench.bare_orders", "worker"]
         floors: dict[str, Child] = {}
         for name, argv in commands.items():
@@ -74,7 +80,10 @@ def standing(say: Callable[[str], None]) -> Iterator[Stand]:
             command = Command(argv=argv, environment=os.environ | stack.environment(), directory=ROOT)
             floors[name] = Child(name, command, log, stop_signal=SIGTERM, grace=10)
             until_the_end.callback(floors[name].stop)
-        _await_answers(f"http://{HOST}:{places['hello']}/hello", f"http://{HOST}:{places['select']}/products")
+        _await_answers(
+            f"http://{HOST}:{places['hello']}/hello", f"http://{HOST}:{places['select']}/products",
+            f"http://{HOST}:{places['carts']}/carts/{UUID(int=0)}",
+        )  # fmt: skip
         yield Stand(stack, floors, places | {"api": stack.site.ports.api})
 
 

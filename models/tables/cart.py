@@ -5,15 +5,13 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql as pg
 
 from models.cart import MOST_A_LINE, MOST_LINES, Cart, CartLine
-from models.database import Database, Writer
+from models.database import Database, Fetch, Writer
 from models.errors import Refusal
 from models.ids import CartId, CartItemId, OrderId, SessionId, UserId, VariantId, new_id
 from models.money import Money
 from models.tables.base import currency, key, metadata, minor_units, moment, now_column, reference
-from models.tables.catalog import prices, products, variants
 from models.tables.session import ALIVE
 
 carts = sa.Table(
@@ -104,54 +102,66 @@ def _uuid(value: UUID) -> UUID:
 
 
 async def add(
-    writer: Writer,
+    fetch: Fetch,
     cart: CartId,
     sku: str,
     quantity: int,
     currency: str | None,
     default: str,
     user: UserId | None = None,
-) -> None:
+) -> Cart:
     """Put `quantity` more units of `sku` into the cart, which begins with its first item and takes its currency.
 
+    Three statements, because this is the shop's commonest write: lock, put in, read for the answer.
     Raises: Refusal `unknown_sku`, `currency_mismatch`, `not_sold_in_currency`, `quantity_out_of_range`, `cart_full`.
     """
-    await writer.execute(
-        pg.insert(carts).values(id=cart, currency=currency or default, user_id=user)
-        .on_conflict_do_update(index_elements=["id"], set_={"updated_at": sa.func.now()})
-    )  # fmt: skip
-    held = await _read_locked(writer, cart)
-    assert held is not None and held.currency is not None
-    if currency and currency != held.currency:
-        if held.lines:
-            raise Refusal("currency_mismatch", f"This cart is in {held.currency}.", currency=held.currency)
-        await writer.execute(sa.update(carts).where(carts.c.id == cart).values(currency=currency))
-    kind = currency or held.currency
-    row = (
-        await writer.execute(
-            sa.select(variants.c.id, prices.c.amount)
-            .join(products, products.c.id == variants.c.product_id)
-            .outerjoin(prices, (prices.c.variant_id == variants.c.id) & (prices.c.currency == kind))
-            .where(variants.c.sku == sku, products.c.archived_at.is_(None))
-        )
-    ).one_or_none()
-    if row is None:
-        raise Refusal("unknown_sku", f"There is no product with SKU {sku!r}.", sku=sku)
-    if row.amount is None:
-        raise Refusal("not_sold_in_currency", f"{sku} is not sold in {kind}.", sku=sku, currency=kind)
-    already = next((line.quantity for line in held.lines if line.variant_id == row.id), 0)
     _check_quantity(quantity)
-    _check_quantity(already + quantity)
-    if not already and len(held.lines) >= MOST_LINES:
+    # A statement of its own: the next one then sees the lines as whoever held the lock before left them.
+    (opened,) = await fetch(_OPEN, cart, currency or default, user)
+    kind = opened["currency"]
+    (tried,) = await fetch(_ADD, cart, sku, quantity, currency, kind, new_id(), MOST_A_LINE, MOST_LINES)
+    if tried["variant_id"] is None:
+        raise Refusal("unknown_sku", f"There is no product with SKU {sku!r}.", sku=sku)
+    if currency and currency != kind and tried["lines"]:
+        raise Refusal("currency_mismatch", f"This cart is in {kind}.", currency=kind)
+    if tried["amount"] is None:
+        wanted = currency or kind
+        raise Refusal("not_sold_in_currency", f"{sku} is not sold in {wanted}.", sku=sku, currency=wanted)
+    _check_quantity(tried["already"] + quantity)
+    if tried["put"] is None:
         raise Refusal("cart_full", f"A cart holds at most {MOST_LINES} different items.", most=MOST_LINES)
-    await writer.execute(
-        pg.insert(cart_items)
-        .values(id=new_id(), cart_id=cart, variant_id=row.id, quantity=quantity, seen_price=row.amount)
-        .on_conflict_do_update(
-            index_elements=["cart_id", "variant_id"],
-            set_={"quantity": cart_items.c.quantity + quantity, "seen_price": row.amount},
-        )
-    )
+    return _cart(cart, await fetch(_READ, cart))
+
+
+_OPEN = """
+INSERT INTO carts (id, currency, user_id) VALUES ($1, $2, $3)
+ON CONFLICT (id) DO UPDATE SET updated_at = now() RETURNING currency
+"""
+_ADD = """
+WITH held AS (
+    SELECT count(*) AS lines, coalesce(max(i.quantity) FILTER (WHERE v.sku = $2), 0) AS already
+    FROM cart_items i JOIN variants v ON v.id = i.variant_id WHERE i.cart_id = $1
+),
+turned AS (UPDATE carts SET currency = $4 FROM held WHERE id = $1 AND held.lines = 0 AND currency <> $4),
+offer AS (
+    SELECT v.id, r.amount FROM variants v
+    JOIN products p ON p.id = v.product_id AND p.archived_at IS NULL
+    LEFT JOIN prices r ON r.variant_id = v.id AND r.currency = coalesce($4, $5)
+    WHERE v.sku = $2
+),
+put AS (
+    INSERT INTO cart_items (id, cart_id, variant_id, quantity, seen_price)
+    SELECT $6, $1, offer.id, $3::int, offer.amount FROM offer, held
+    WHERE offer.amount IS NOT NULL AND ($4::text IS NULL OR $4 = $5 OR held.lines = 0)
+      AND held.already + $3 <= $7 AND (held.already > 0 OR held.lines < $8)
+    ON CONFLICT (cart_id, variant_id)
+    DO UPDATE SET quantity = cart_items.quantity + excluded.quantity, seen_price = excluded.seen_price
+    RETURNING quantity
+)
+SELECT held.lines, held.already, offer.id AS variant_id, offer.amount, put.quantity AS put
+FROM held LEFT JOIN offer ON true LEFT JOIN put ON true
+"""
+"""Puts the units in where it may be done, and tells what stood in the way where it may not."""
 
 
 async def set_quantity(writer: Writer, cart: CartId, item: CartItemId, quantity: int) -> None:

@@ -8,7 +8,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.checkout import CheckoutActivities, OrderPlaced, PlaceOrder, PlacingOutcome
 from activities.orders import OrderActivities
-from models.database import Database
+from models.database import Database, fetching
 from models.ids import CartId, VariantId
 from models.money import Money
 from models.tables import cart as carts
@@ -38,7 +38,7 @@ class Till:
     async def put(self, cart: CartId, sku: str, quantity: int) -> None:
         """Something more for a cart."""
         async with self.database.writing() as writer:
-            await carts.add(writer, cart, sku, quantity, None, "usd")
+            await carts.add(fetching(writer), cart, sku, quantity, None, "usd")
 
     async def try_to_place(
         self, cart: CartId, amount: int = MUG_TO_NEW_YORK, currency: str = "usd", **changes: Any

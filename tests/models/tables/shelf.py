@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from models import clock
 from models.cart import Cart
-from models.database import Database
+from models.database import Database, fetching
 from models.ids import CartId, OrderId, PaymentId, VariantId, new_id
 from models.money import Money
 from models.order import FulfilmentStatus, Order, OrderLine, OrderStatus, Shipping
@@ -33,7 +33,7 @@ class Shelf:
     ) -> None:
         """Put something into a cart, in a transaction of its own."""
         async with self.database.writing() as writer:
-            await carts.add(writer, cart, sku, quantity, currency, default)
+            await carts.add(fetching(writer), cart, sku, quantity, currency, default)
 
     async def cart(self, cart: CartId) -> Cart:
         """The cart as it is now; there is one."""

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from models.cart import MOST_A_LINE
+from models.database import fetching
 from models.errors import Refusal
 from models.ids import CartId, CartItemId, new_id
 from models.money import Money
@@ -194,7 +195,7 @@ async def test_who_waited_for_the_cart_sees_what_the_other_wrote(shelf: Shelf, c
             return {line.sku: line.quantity for line in found.lines} if found else {}
 
     async with shelf.database.writing() as writer:
-        await carts.add(writer, cart, "CUP", 4, None, "usd")
+        await carts.add(fetching(writer), cart, "CUP", 4, None, "usd")
         waiting = asyncio.create_task(lock())
         await until_someone_waits(shelf)
     assert await waiting == {"MUG": 1, "CUP": 4}
