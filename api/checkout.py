@@ -18,21 +18,23 @@ from temporalio.exceptions import TemporalError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.access import Access
-from api.addresses import AddressBody
-from api.context import Caller, House, IdempotencyKey, digest, idempotency_key
-from api.problems import refuses
+from api.addresses import AddressBody, billing_of, resolved, shipping_of
+from api.context import Caller, House, IdempotencyKey, Identity, digest, idempotency_key
+from api.problems import FieldError, Invalid, refuses
 from api.replies import CheckoutReply, reply_to
 from models import clock, logs, tokens
+from models.address import Address
 from models.cart import Cart
-from models.checkout import PaymentChoice, Purchase
+from models.checkout import PaymentChoice, Purchase, same_body
 from models.errors import Refusal, Unavailable, refusal_of
-from models.ids import CartId
+from models.ids import AddressId, CartId
 from models.money import Money
 from models.order import Order as OrderRow
 from models.order import workflow_id
 from models.tables import cart as carts
 from models.tables import checkout as checkouts
 from models.tables import order as orders
+from models.tables.checkout import PastCheckout
 from workflows import visibility
 from workflows.order import AwaitCheckout, Order, OrderState
 from workflows.patience import ORDERS
@@ -56,14 +58,18 @@ class PaymentBody(msgspec.Struct, forbid_unknown_fields=True):
 class CheckoutBody(msgspec.Struct, forbid_unknown_fields=True):
     """Everything the order needs that is not in the cart."""
 
-    email: Email
-    shipping_address: AddressBody
     shipping_method: Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
     expected_total: Money
     """The total that the buyer was shown; another one answers 409 `price_changed`."""
     payment: PaymentBody
+    email: Email | None = None
+    """Left out: the account's. A guest has to give one."""
+    shipping_address: AddressBody | None = None
+    shipping_address_id: AddressId | None = None
+    """Instead of `shipping_address`: one of the account's saved addresses, as it is now."""
     billing_address: AddressBody | None = None
-    """Left out: the shipping address."""
+    """Left out, and no `billing_address_id`: the shipping address."""
+    billing_address_id: AddressId | None = None
 
 
 ATTEMPTS = 3
@@ -74,8 +80,8 @@ ATTEMPTS = 3
     "/checkout",
     operation_id="checkOut", access=Access.ANYONE,
     tags=["Checkout"], summary="Buy what is in the cart", status_code=201,
-    responses=refuses("cart_empty", "checkout_superseded", "currency_mismatch", "order_open", "out_of_stock",
-                      "price_changed", "payment_declined", "no_shipping", "shipping_method_unknown",
+    responses=refuses("address_not_found", "cart_empty", "checkout_superseded", "currency_mismatch", "order_open",
+                      "out_of_stock", "price_changed", "payment_declined", "no_shipping", "shipping_method_unknown",
                       "idempotency_key_reused", "invalid", "unsupported_media_type", "unavailable"),
 )  # fmt: skip
 async def check_out(
@@ -85,26 +91,55 @@ async def check_out(
 
     Send the same request again as often as you like: the same cart is bought once.
     """
-    cart_id, key, meant = caller.cart, idempotency_key(idempotency), digest(data)
+    cart_id, key, email = caller.cart, idempotency_key(idempotency), data.email or caller.email
+    if email is None:
+        raise Invalid(FieldError("A guest has to give one", pointer="/email"))
     if cart_id is None:
         raise Refusal("cart_empty", "There is nothing in this cart.")
+    shipping, billing, meant = await _resolved(house, caller, cart_id, key, data)
     for _ in range(ATTEMPTS):
         cart, attempt = await _attempt(house, cart_id, key, meant)
         number = tokens.order_number(house.settings.secret_key, workflow_id(cart_id, attempt))
         logs.bind(order=number)
         purchase = Purchase(
-            number=number, cart_id=cart_id, attempt=attempt, email=data.email,
-            shipping_address=data.shipping_address, billing_address=data.billing_address or data.shipping_address,
+            number=number, cart_id=cart_id, attempt=attempt, email=email,
+            shipping_address=shipping, billing_address=billing,
             shipping_method=data.shipping_method, expected_total=data.expected_total,
             payment=PaymentChoice(data.payment.provider, data.payment.payment_method, data.payment.save),
-            digest=meant, key=key or f"body:{meant}",
+            digest=meant, key=key or f"body:{meant}", customer_id=caller.user,
         )  # fmt: skip
         answer = await _ask_owner(house, purchase, cart)
         if answer is not None:
             if isinstance(answer, OrderState) and answer.digest != meant:
-                raise await _another_request(house, purchase)
+                await _must_be_meant(house, purchase)
             return reply_to(house, number, answer)
     raise Unavailable("checkout", "this cart is being checked out by someone else; try again")
+
+
+async def _resolved(
+    house: House, caller: Identity, cart_id: CartId, key: str | None, data: CheckoutBody
+) -> tuple[Address, Address, str]:
+    """Shipping and billing address, and what makes this the same request as another one.
+
+    That is its body, and what a saved address says now: whoever changed it after a declined card means another order.
+    Only under the key that was sent before the body alone counts, even when the address is gone by now.
+    """
+    shipping = shipping_of(data.shipping_address, data.shipping_address_id)
+    billing = billing_of(data.billing_address, data.billing_address_id)
+    said = digest(data)
+    if shipping.saved is None and billing.saved is None:
+        return *await resolved(house, caller, shipping, billing), said
+    try:
+        found = await resolved(house, caller, shipping, billing)
+    except Refusal:
+        past = await checkouts.by_key(house.database, cart_id, key) if key else None
+        if past is None or not same_body(past.digest, said):
+            raise
+        order = await orders.find_attempt(house.database, cart_id, past.attempt)
+        if order is None:
+            raise _refused(past) from None
+        found = order.shipping_address, order.billing_address
+    return *found, f"{said}.{digest(found)}"
 
 
 async def _attempt(house: House, cart_id: CartId, key: str | None, meant: str) -> tuple[Cart | None, int]:
@@ -119,10 +154,10 @@ async def _attempt(house: House, cart_id: CartId, key: str | None, meant: str) -
         past = await checkouts.by_attempt(house.database, cart_id, cart.attempt - 1)
         past = past if past and past.digest == meant else None
     if past is not None:
-        if past.digest != meant:
+        if not same_body(past.digest, meant):
             raise Refusal("idempotency_key_reused", "This Idempotency-Key was used with another checkout.")
         if past.refusal:
-            raise Refusal(past.refusal["code"], past.refusal["detail"], **past.refusal["facts"])
+            raise _refused(past)
         return cart, past.attempt
     if cart is None or not cart.lines:
         raise Refusal("cart_empty", "There is nothing in this cart.")
@@ -188,12 +223,20 @@ async def _must_have_started(house: House, owner: str) -> None:
         raise Unavailable("temporal", "the checkout just ended; send the same request again for its outcome")
 
 
-async def _another_request(house: House, purchase: Purchase) -> Refusal:
-    """This cart is being bought already, by a request with another body."""
+def _refused(past: PastCheckout) -> Refusal:
+    """What a checkout was refused for, once more."""
+    assert past.refusal is not None
+    return Refusal(past.refusal["code"], past.refusal["detail"], **past.refusal["facts"])
+
+
+async def _must_be_meant(house: House, purchase: Purchase) -> None:
+    """This cart is being bought already. Raises: Refusal when that was asked for by another request than this one."""
     past = await checkouts.by_attempt(house.database, purchase.cart_id, purchase.attempt)
     if past is not None and past.key == purchase.key:
-        return Refusal("idempotency_key_reused", "This Idempotency-Key was used with another checkout.")
-    return Refusal(
+        if same_body(past.digest, purchase.digest):
+            return
+        raise Refusal("idempotency_key_reused", "This Idempotency-Key was used with another checkout.")
+    raise Refusal(
         "order_open", "An order of this cart waits for its payment: pay it or cancel it first.",
         number=purchase.number, order_token=tokens.order_token(house.settings.secret_key, purchase.number),
     )  # fmt: skip

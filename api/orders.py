@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import JSONBody, Parameter
+from litestar.params import JSONBody, Parameter, QueryParameter
 from temporalio.client import (
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -14,20 +14,27 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.access import Access
 from api.checkout import PaymentMethod
-from api.context import House, IdempotencyKey, OrderToken, digest, idempotency_key
+from api.context import Caller, House, IdempotencyKey, Identity, OrderToken, digest, idempotency_key
 from api.problems import refuses
-from api.replies import CheckoutReply, OrderReply, nothing_yet, order_reply, reply_to
-from models import logs, tokens
+from api.products import Limit, Place
+from api.replies import CheckoutReply, OrderList, OrderReply, nothing_yet, order_list_item, order_reply, reply_to
+from models import cursor, logs, tokens
+from models.cursor import Cursor
 from models.errors import Refusal, Unavailable, refusal_of
 from models.ids import OrderNumber, new_id
 from models.order import Order as OrderRow
-from models.order import OrderEvent, OrderStatus
+from models.order import OrderEvent, OrderStatus, workflow_id
+from models.roles import Scope
+from models.tables import cart as carts
 from models.tables import checkout as checkouts
 from models.tables import order as orders
+from models.tables import order_history
+from models.tables.checkout import PastCheckout
 from workflows import visibility
 from workflows.order import CancelCheckout, Order, OrderState, PayOrder
 
 Number = Annotated[str, Parameter(pattern=r"^HF-[2-9A-HJ-NP-Z]{5}-[2-9A-HJ-NP-Z]{5}$", description="HF-XXXXX-XXXXX")]
+InStatus = Annotated[OrderStatus | None, QueryParameter(name="status", description="Only orders that are in it now")]
 
 
 class AnotherMethod(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,16 +69,35 @@ class EventReply(msgspec.Struct):
 
 
 @get(
+    "/orders", operation_id="listOrders", access=Scope.ACCOUNT, tags=["Orders"], summary="One's own orders",
+    responses=refuses("unauthorized", "token_expired", "forbidden", "cursor_unknown", "invalid", "unavailable"),
+)  # fmt: skip
+async def list_orders(
+    house: House, caller: Caller, status: InStatus = None, limit: Limit = 20, place: Place = None
+) -> OrderList:
+    """Newest first; with `status`: only those that stand there now."""
+    key = house.settings.secret_key
+    after = cursor.read(key, place) if place else None
+    found = await order_history.page(house.database, caller.account, limit + 1, status, after)
+    shown = found[:limit]
+    more = cursor.write(key, Cursor(shown[-1].placed_at, shown[-1].id)) if len(found) > limit else None
+    return OrderList([order_list_item(order) for order in shown], more)
+
+
+@get(
     "/orders/{number:str}", operation_id="readOrder", access=Access.ANYONE, tags=["Orders"], summary="An order",
     responses=refuses("order_not_found", "unavailable"),
 )  # fmt: skip
-async def read_order(house: House, number: Number, order_token: OrderToken = None) -> OrderReply:
-    """Guests send the `Order-Token` from checkout."""
-    _admit(house, number, order_token)
+async def read_order(house: House, caller: Caller, number: Number, order_token: OrderToken = None) -> OrderReply:
+    """Whoever bought it signed in, or sends the `Order-Token` from checkout."""
+    holder = _admit(house, caller, number, order_token)
     order = await orders.find(house.database, OrderNumber(number))
     if order is not None:
+        _must_own(caller, order, holder)
         return order_reply(order)
     past = await checkouts.by_number(house.database, number)
+    if not (holder or await _is_own_checkout(house, caller, number, past)):
+        raise _no_such_order()
     if past is not None and past.refusal:
         return nothing_yet(number, OrderStatus.CANCELLED, past.refusal["code"])
     return nothing_yet(number, OrderStatus.PENDING, None)
@@ -81,9 +107,9 @@ async def read_order(house: House, number: Number, order_token: OrderToken = Non
     "/orders/{number:str}/events", operation_id="readOrderEvents", access=Access.ANYONE, tags=["Orders"],
     summary="What happened to an order", responses=refuses("order_not_found", "unavailable"),
 )  # fmt: skip
-async def read_events(house: House, number: Number, order_token: OrderToken = None) -> EventReply:
+async def read_events(house: House, caller: Caller, number: Number, order_token: OrderToken = None) -> EventReply:
     """Each fact once, oldest first."""
-    order = await _find(house, number, order_token)
+    order = await _find(house, caller, number, order_token)
     return EventReply(await orders.timeline(house.database, order.id))
 
 
@@ -96,6 +122,7 @@ async def read_events(house: House, number: Number, order_token: OrderToken = No
 )  # fmt: skip
 async def pay_order(
     house: House,
+    caller: Caller,
     number: Number,
     data: JSONBody[PayBody],
     order_token: OrderToken = None,
@@ -103,7 +130,7 @@ async def pay_order(
 ) -> Response[CheckoutReply]:
     """For an order that waits for its payment: answers as checkout does."""
     key = idempotency_key(idempotency)
-    order = await _find(house, number, order_token)
+    order = await _find(house, caller, number, order_token)
     wish = PayOrder(digest(data), data.payment.payment_method, data.payment.save)
     answer = await _command(house, order, Order.pay, wish, f"pay:{key or new_id()}")
     if answer is None:
@@ -120,6 +147,7 @@ async def pay_order(
 )  # fmt: skip
 async def cancel_order(
     house: House,
+    caller: Caller,
     number: Number,
     data: JSONBody[CancelBody],
     order_token: OrderToken = None,
@@ -127,7 +155,7 @@ async def cancel_order(
 ) -> Response[OrderReply]:
     """While it is not paid. 202: asked for, and the payment is still being given up."""
     key = idempotency_key(idempotency)
-    order = await _find(house, number, order_token)
+    order = await _find(house, caller, number, order_token)
     wish = CancelCheckout(digest(data), data.reason, "buyer")
     answer = await _command(house, order, Order.cancel, wish, f"cancel:{key or new_id()}")
     now = await orders.find(house.database, order.number)
@@ -167,19 +195,41 @@ async def _command(
     return answer
 
 
-async def _find(house: House, number: str, token: str | None) -> OrderRow:
-    _admit(house, number, token)
+async def _find(house: House, caller: Identity, number: str, token: str | None) -> OrderRow:
+    holder = _admit(house, caller, number, token)
     order = await orders.find(house.database, OrderNumber(number))
     if order is None:
-        raise Refusal("order_not_found", "There is no such order, or it is not yours to see.")
+        raise _no_such_order()
+    _must_own(caller, order, holder)
     return order
 
 
-def _admit(house: House, number: str, token: str | None) -> None:
-    """Who may see an order: whoever holds its token. To others it does not exist."""
+def _admit(house: House, caller: Identity, number: str, token: str | None) -> bool:
+    """Whether the caller holds the order's token. Raises: Refusal when they neither do nor could own it."""
     logs.bind(order=number)
-    if token is None or not tokens.opens_order(house.settings.secret_key, OrderNumber(number), token):
-        raise Refusal("order_not_found", "There is no such order, or it is not yours to see.")
+    holder = token is not None and tokens.opens_order(house.settings.secret_key, OrderNumber(number), token)
+    if not holder and caller.user is None:
+        raise _no_such_order()
+    return holder
 
 
-handlers = [read_order, read_events, pay_order, cancel_order]
+def _must_own(caller: Identity, order: OrderRow, holder: bool) -> None:
+    """Who may see an order: its buyer, and whoever holds its token. To others it does not exist."""
+    if not holder and (caller.user is None or order.customer_id != caller.user):
+        raise _no_such_order()
+
+
+async def _is_own_checkout(house: House, caller: Identity, number: str, past: PastCheckout | None) -> bool:
+    """Whether a checkout without an order, refused or not begun yet, is of the caller's cart."""
+    if past is not None or caller.cart is None:
+        return past is not None and past.cart_id == caller.cart
+    cart = await carts.read(house.database, caller.cart)
+    next_one = workflow_id(caller.cart, cart.attempt if cart else 1)
+    return tokens.order_number(house.settings.secret_key, next_one) == number
+
+
+def _no_such_order() -> Refusal:
+    return Refusal("order_not_found", "There is no such order, or it is not yours to see.")
+
+
+handlers = [list_orders, read_order, read_events, pay_order, cancel_order]

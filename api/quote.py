@@ -7,12 +7,14 @@ from litestar import post
 from litestar.params import JSONBody
 
 from api.access import Access
-from api.addresses import AddressBody
+from api.addresses import AddressBody, resolved, shipping_of
 from api.context import Caller, House
 from api.problems import refuses
 from models import logs
+from models.address import Address
 from models.cart import Cart
 from models.errors import Refusal
+from models.ids import AddressId
 from models.pricing import ShippingQuote, Totals, quote
 from models.tables import cart as carts
 from models.tables import pricing as price_tables
@@ -21,7 +23,9 @@ from models.tables import pricing as price_tables
 class QuoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where it would go, and how."""
 
-    shipping_address: AddressBody
+    shipping_address: AddressBody | None = None
+    shipping_address_id: AddressId | None = None
+    """Instead of `shipping_address`: one of the account's saved addresses."""
     shipping_method: Annotated[str, msgspec.Meta(min_length=1, max_length=50)] | None = None
     """`code` of a method; left out: the cheapest."""
 
@@ -37,24 +41,25 @@ class QuoteReply(msgspec.Struct, frozen=True):
 @post(
     "/checkout/quote", operation_id="quoteCheckout", access=Access.ANYONE, tags=["Checkout"], status_code=200,
     summary="Shipping methods and totals for an address",
-    responses=refuses("cart_empty", "no_shipping", "shipping_method_unknown", "invalid",
+    responses=refuses("address_not_found", "cart_empty", "no_shipping", "shipping_method_unknown", "invalid",
                       "unsupported_media_type", "unavailable"),
 )  # fmt: skip
 async def quote_checkout(house: House, caller: Caller, data: JSONBody[QuoteBody]) -> QuoteReply:
     """Changes nothing and holds nothing."""
     logs.bind(cart_id=caller.cart)
+    choice = shipping_of(data.shipping_address, data.shipping_address_id)
     cart = await carts.read(house.database, caller.cart) if caller.cart else None
     if cart is None or cart.currency is None or not cart.lines:
         raise Refusal("cart_empty", "There is nothing in this cart.")
-    return await _quoted(house, cart, cart.currency, data)
+    to, _ = await resolved(house, caller, choice)
+    return await _quoted(house, cart, cart.currency, to, data.shipping_method)
 
 
-async def _quoted(house: House, cart: Cart, currency: str, wish: QuoteBody) -> QuoteReply:
-    to = wish.shipping_address
+async def _quoted(house: House, cart: Cart, currency: str, to: Address, method: str | None) -> QuoteReply:
     async with house.database.reading() as reader:
         methods = await price_tables.shipping_methods_for(reader, to.country, currency)
         rates = await price_tables.tax_rates_for(reader, to.country)
-    quoted = quote(cart.items, methods, rates, to.country, to.region, wish.shipping_method)
+    quoted = quote(cart.items, methods, rates, to.country, to.region, method)
     return QuoteReply(list(quoted.methods), quoted.priced.totals)
 
 

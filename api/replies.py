@@ -11,7 +11,7 @@ from models.address import Address
 from models.errors import Refusal
 from models.ids import OrderNumber
 from models.money import Money
-from models.order import Order, OrderStatus, Shipping, buyer_actions
+from models.order import Order, OrderCard, OrderLineName, OrderStatus, Shipping, buyer_actions
 from models.payment import PaymentStatus, ProviderPayment, Standing
 from models.pricing import Totals
 from workflows.order import OrderState
@@ -92,6 +92,33 @@ class OrderReply(msgspec.Struct):
     returns: list[dict[str, str]] = []
 
 
+class OrderListItem(msgspec.Struct):
+    """An order in its buyer's list."""
+
+    number: str
+    status: str
+    payment_status: str
+    fulfilment_status: str
+    total: Money
+    placed_at: datetime
+    item_count: int
+    """Units of all goods."""
+    items: list[OrderLineName]
+    """The first three positions."""
+    can: list[str]
+    """What the buyer can do now: `cancel`, `pay`, `return`."""
+
+
+class OrderList(msgspec.Struct):
+    """One page of orders, newest first."""
+
+    items: list[OrderListItem]
+    next_cursor: str | None
+    """Give it as `cursor` for the next page; None: this was the last."""
+    total: int | None = None
+    """Not counted."""
+
+
 def reply_to(house: House, number: OrderNumber, answer: OrderState | Order, done: int = 201) -> Response[CheckoutReply]:
     """The outcome as a response: `done`, or 202 while it is open. Raises: Refusal when the business said no."""
     token = tokens.order_token(house.settings.secret_key, number)
@@ -145,6 +172,15 @@ def order_reply(order: Order) -> OrderReply:
         can=can,
         payment=payment_of(order) if "pay" in can else None,
     )
+
+
+def order_list_item(order: OrderCard) -> OrderListItem:
+    """The order as a list shows it."""
+    return OrderListItem(
+        number=order.number, status=order.status, payment_status=order.payment_status,
+        fulfilment_status=order.fulfilment_status, total=order.total, placed_at=order.placed_at,
+        item_count=order.units, items=list(order.first_lines), can=buyer_actions(order.status, order.payment_status),
+    )  # fmt: skip
 
 
 def nothing_yet(number: str, status: OrderStatus, reason: str | None) -> OrderReply:

@@ -1,8 +1,12 @@
 """Where parcels and bills go."""
 
+from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
+
+from models.ids import AddressId
 
 COUNTRIES = frozenset(
     (
@@ -40,3 +44,21 @@ class Address(msgspec.Struct, frozen=True, omit_defaults=True):
     def __post_init__(self) -> None:
         if self.country not in COUNTRIES:
             raise ValueError(f"unknown country {self.country!r}: use an ISO 3166-1 alpha-2 code")
+
+
+class AddressKind(StrEnum):
+    """What an address is kept for."""
+
+    SHIPPING = "shipping"
+    BILLING = "billing"
+
+
+class SavedAddress(msgspec.Struct, frozen=True):
+    """An address in somebody's book."""
+
+    id: AddressId
+    kind: AddressKind
+    address: Address
+    is_default: bool
+    """The one of its kind that a storefront proposes."""
+    created_at: datetime

@@ -78,6 +78,14 @@ class OrderLine(msgspec.Struct, frozen=True):
     discount: Money
 
 
+class OrderLineName(msgspec.Struct, frozen=True):
+    """What was bought, without its sums."""
+
+    sku: str
+    name: str
+    quantity: int
+
+
 class Shipping(msgspec.Struct, frozen=True):
     """The shipping method as promised at checkout."""
 
@@ -120,6 +128,20 @@ class Order(msgspec.Struct, frozen=True):
     payment_reference: str | None = None
     client_secret: str | None = None
     payment_error: str | None = None
+
+
+class OrderCard(msgspec.Struct, frozen=True):
+    """An order in its buyer's list."""
+
+    id: OrderId
+    number: OrderNumber
+    status: OrderStatus
+    payment_status: str
+    fulfilment_status: FulfilmentStatus
+    total: Money
+    placed_at: datetime
+    units: int
+    first_lines: tuple[OrderLineName, ...]
 
 
 def may_move(start: OrderStatus, end: OrderStatus) -> bool:

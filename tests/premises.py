@@ -108,7 +108,7 @@ class Shopper:
         answer = await self.http.post("/cart/items", json={"sku": sku, "quantity": quantity, **more}, headers=headers)
         assert answer.status_code == 201, answer.text
         cart: dict[str, Any] = answer.json()
-        self.cart_token = cart["cart_token"]
+        self.cart_token = cart["cart_token"] or ""
         return cart
 
     async def quote(self, address: Mapping[str, str] = NEW_YORK) -> dict[str, Any]:

@@ -1,7 +1,14 @@
 """The address book of an account."""
 
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
 import sqlalchemy as sa
 
+from models.address import Address, AddressKind, SavedAddress
+from models.database import Database
+from models.ids import AddressId, UserId
 from models.tables.base import key, metadata, moment, now_column, reference
 
 addresses = sa.Table(
@@ -23,3 +30,19 @@ addresses = sa.Table(
     sa.CheckConstraint("kind IN ('shipping', 'billing')", name="kind_known"),
     sa.Index("uq_addresses_default", "user_id", "kind", unique=True, postgresql_where=sa.text("is_default")),
 )  # fmt: skip
+
+_PRINTED = tuple(Address.__struct_fields__)
+_THESE = "SELECT * FROM addresses WHERE user_id = $1 AND id = ANY($2)"
+
+
+async def find(database: Database, user: UserId, wanted: Collection[UUID]) -> dict[UUID, SavedAddress]:
+    """Those of the wanted addresses that are this account's, by id."""
+    found = [_saved(row) for row in await database.fetch(_THESE, user, list(wanted))]
+    return {address.id: address for address in found}
+
+
+def _saved(row: Any) -> SavedAddress:
+    address = Address(**{name: row[name] for name in _PRINTED})
+    return SavedAddress(
+        AddressId(UUID(int=row["id"].int)), AddressKind(row["kind"]), address, row["is_default"], row["created_at"]
+    )

@@ -38,6 +38,7 @@ requests = sa.Table(
 class PastCheckout(msgspec.Struct, frozen=True):
     """A checkout that has an outcome."""
 
+    cart_id: CartId
     attempt: int
     number: OrderNumber
     key: str
@@ -66,7 +67,7 @@ async def outcome_of(writer: Writer, cart: UUID, attempt: int) -> Any | None:
     return None if outcome is None else msgspec.json.decode(outcome)
 
 
-_COLUMNS = "SELECT attempt, number, key, digest, outcome -> 'refusal' AS refusal FROM checkouts "
+_COLUMNS = "SELECT cart_id, attempt, number, key, digest, outcome -> 'refusal' AS refusal FROM checkouts "
 
 
 async def by_key(database: Database, cart: CartId, key: str) -> PastCheckout | None:
@@ -91,7 +92,8 @@ def _past(rows: list[Any]) -> PastCheckout | None:
         return None
     row = rows[0]
     refusal = msgspec.json.decode(row["refusal"]) if row["refusal"] else None
-    return PastCheckout(row["attempt"], OrderNumber(row["number"]), row["key"], row["digest"], refusal)
+    cart = CartId(row["cart_id"])
+    return PastCheckout(cart, row["attempt"], OrderNumber(row["number"]), row["key"], row["digest"], refusal)
 
 
 async def first_time(writer: Writer, scope: str, key: str, digest: str) -> Any | None:

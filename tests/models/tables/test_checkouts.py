@@ -50,9 +50,9 @@ async def test_past_checkouts_are_found_by_key_attempt_and_number(shelf: Shelf) 
     first = await remember(shelf, REFUSED, key="k", digest="d1")
     second = await remember(shelf, {"placed": {}, "refusal": None}, cart=first.cart_id, attempt=2, key="k", digest="d2")
     by_key = await checkouts.by_key(shelf.database, first.cart_id, "k")
-    assert by_key == checkouts.PastCheckout(2, second.number, "k", "d2", None)
+    assert by_key == checkouts.PastCheckout(first.cart_id, 2, second.number, "k", "d2", None)
     assert await checkouts.by_attempt(shelf.database, first.cart_id, 1) == checkouts.PastCheckout(
-        1, first.number, "k", "d1", {"code": "cart_empty", "detail": "Nothing.", "facts": {}}
+        first.cart_id, 1, first.number, "k", "d1", {"code": "cart_empty", "detail": "Nothing.", "facts": {}}
     )
     assert await checkouts.by_number(shelf.database, second.number) == by_key
     for nobody in (
