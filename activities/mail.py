@@ -17,8 +17,6 @@ from models.letter import Letter
 
 log = structlog.get_logger()
 
-log = structlog.get_logger()
-
 TIMEOUT = 10.0
 """Seconds for a mail server to answer each step."""
 ENOUGH = 60.0
@@ -125,6 +123,7 @@ class MailActivities:
         message["To"] = letter.to
         message["Date"] = formatdate()
         message["Message-ID"] = f"<{letter.id}@{parseaddr(self._sender)[1].partition('@')[2]}>"
-        message["X-Order"] = letter.order_number
+        if letter.order_number is not None:
+            message["X-Order"] = letter.order_number
         message.set_content(body.lstrip("\n"))
         return message

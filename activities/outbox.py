@@ -53,22 +53,30 @@ class OutboxActivities:
 
     @activity.defn
     async def await_letters(self, request: AwaitLetters) -> DueLetters:
-        """Wait for letters that are due.
+        """Wait for letters that are due, and withdraw those that became pointless before they were sent.
 
-        Changes: nothing.
-        Again: harmless.
+        Changes: outbox, for withdrawn letters.
+        Again: harmless, what is withdrawn stays so.
         Undo: nothing.
         """
         until = time.monotonic() + request.seconds
         while True:
-            letters = await outbox.due_letters(self._database, request.most)
+            letters = await self._due(request.most)
             if letters and len(letters) < request.most and not activity.is_worker_shutdown():
                 await asyncio.sleep(self._company)
-                letters = await outbox.due_letters(self._database, request.most)
+                letters = await self._due(request.most)
             if letters or time.monotonic() >= until or activity.is_worker_shutdown():
                 return DueLetters(tuple(letters))
             activity.heartbeat()
             await asyncio.sleep(request.poll)
+
+    async def _due(self, most: int) -> list[Letter]:
+        letters, pointless = await outbox.due(self._database, most)
+        if pointless:
+            async with self._database.writing() as writer:
+                for letter, reason in pointless:
+                    await outbox.withdraw(writer, letter, reason)
+        return letters
 
     @activity.defn
     async def settle_letters(self, request: SettleLetters) -> None:

@@ -10,7 +10,8 @@ class Letter(msgspec.Struct, frozen=True):
 
     id: UUID
     template: str
-    """Name of the template: `order_confirmed`, `order_cancelled`, `payment_failed`."""
+    """Name of the template: a file of `activities/templates/`."""
     to: str
-    order_number: str
+    order_number: str | None
+    """None: it is about an account."""
     facts: dict[str, object]

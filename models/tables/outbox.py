@@ -1,7 +1,8 @@
 """Letters to send: written in the transaction of their cause, sent afterwards, never lost."""
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from models.database import Database, Writer
-from models.ids import OrderId, new_id
+from models.ids import OrderId, UserId, new_id
 from models.letter import Letter
 from models.money import Money
 from models.tables.base import Json, as_json, key, metadata, moment, now_column
@@ -38,6 +39,7 @@ _WRITE = """
 INSERT INTO outbox (id, topic, order_id, cause, payload) VALUES ($1, 'mail', $2, $3, $4::jsonb)
 ON CONFLICT (cause) DO NOTHING
 """
+_WRITE_TO_ACCOUNT = _WRITE.replace("order_id", "user_id")
 
 
 async def write_letter(writer: Writer, template: str, order: OrderId) -> None:
@@ -48,29 +50,66 @@ async def write_letter(writer: Writer, template: str, order: OrderId) -> None:
     await writer.exec_driver_sql(_WRITE, (new_id(), order, f"{template}/{order}", as_json({"template": template})))
 
 
+async def write_account_letter(
+    writer: Writer, template: str, user: UserId, cause: str, facts: Mapping[str, object] | None = None
+) -> None:
+    """Put a letter to an account into the outbox; a second one for the same `cause` is not written.
+
+    The address is read when it is sent. `facts` are for the template; nothing secret, and nothing that its owner
+    may want forgotten: the row stays.
+    """
+    payload = {**(facts or {}), "template": template}
+    await writer.exec_driver_sql(_WRITE_TO_ACCOUNT, (new_id(), user, cause, as_json(payload)))
+
+
 _DUE = """
-SELECT x.id, x.payload ->> 'template' AS template, o.email, o.number, o.currency, o.subtotal, o.shipping, o.tax,
-       o.tax_included, o.total, o.pay_until, o.cancel_reason, o.shipping_address, o.shipping_method, p.error,
+SELECT x.id, x.payload::text AS payload, x.order_id, u.email AS account, o.email, o.number, o.currency, o.subtotal,
+       o.shipping, o.tax, o.tax_included, o.total, o.pay_until, o.cancel_reason, o.shipping_address, o.shipping_method,
+       p.error,
        (SELECT jsonb_agg(
             jsonb_build_object('name', l.name, 'sku', l.sku, 'quantity', l.quantity, 'amount', l.line_total)
             ORDER BY l.position
-        ) FROM order_lines l WHERE l.order_id = o.id) AS lines
-FROM outbox x JOIN orders o ON o.id = x.order_id JOIN payments p ON p.order_id = o.id
+        ) FROM order_lines l WHERE l.order_id = o.id) AS lines,
+       CASE WHEN x.order_id IS NULL AND (u.id IS NULL OR u.erased_at IS NOT NULL) THEN 'the account is gone' END
+       AS pointless
+FROM outbox x
+LEFT JOIN orders o ON o.id = x.order_id LEFT JOIN payments p ON p.order_id = x.order_id
+LEFT JOIN users u ON u.id = x.user_id
 WHERE x.topic = 'mail' AND x.settled_at IS NULL AND x.due_at <= now()
 ORDER BY x.due_at LIMIT $1
 """
 
 
-async def due_letters(database: Database, most: int) -> list[Letter]:
-    """Letters to send now, oldest first."""
-    return [_letter(row) for row in await database.fetch(_DUE, most)]
+class Due(NamedTuple):
+    """What is to be done now, oldest first."""
+
+    letters: list[Letter]
+    pointless: list[tuple[UUID, str]]
+    """Letters whose cause is gone since they were written, and why: withdraw them."""
+
+
+async def due(database: Database, most: int) -> Due:
+    """Letters to send now, and letters to send no more."""
+    rows = await database.fetch(_DUE, most)
+    return Due(
+        [_letter(row) for row in rows if row["pointless"] is None],
+        [(row["id"], row["pointless"]) for row in rows if row["pointless"] is not None],
+    )
 
 
 def _letter(row: Any) -> Letter:
+    facts = msgspec.json.decode(row["payload"])
+    template = facts.pop("template")
+    if row["order_id"] is None:
+        return Letter(row["id"], template, row["account"], None, facts)
+    return Letter(row["id"], template, row["email"], row["number"], _facts_of_order(row))
+
+
+def _facts_of_order(row: Any) -> dict[str, object]:
     def money(amount: int) -> str:
         return str(Money(amount, row["currency"]))
 
-    facts = {
+    return {
         "lines": [{**line, "amount": money(line["amount"])} for line in msgspec.json.decode(row["lines"])],
         "subtotal": money(row["subtotal"]), "shipping": money(row["shipping"]), "tax": money(row["tax"]),
         "tax_included": row["tax_included"], "total": money(row["total"]), "pay_until": row["pay_until"],
@@ -78,7 +117,14 @@ def _letter(row: Any) -> Letter:
         "address": msgspec.json.decode(row["shipping_address"]),
         "shipping_method": msgspec.json.decode(row["shipping_method"]),
     }  # fmt: skip
-    return Letter(row["id"], row["template"], row["email"], row["number"], facts)
+
+
+async def withdraw(writer: Writer, letter: UUID, reason: str) -> None:
+    """The letter became pointless before it was sent: it never will be."""
+    await writer.exec_driver_sql(_WITHDRAW, (letter, f"withdrawn: {reason}"))
+
+
+_WITHDRAW = "UPDATE outbox SET settled_at = now(), error = $2 WHERE id = $1 AND settled_at IS NULL"
 
 
 async def settle(writer: Writer, letter: UUID, error: str | None) -> None:

@@ -79,7 +79,7 @@ def letter(to: str | None = None, template: str = "order_cancelled", **changes: 
 async def written(till: Till, step: Callable[[Any], Any], request: Any) -> list[Letter]:
     """The letters that a step wrote."""
     await step(request)
-    return await outbox.due_letters(till.database, 10)
+    return (await outbox.due(till.database, 10)).letters
 
 
 async def test_a_confirmation_says_what_was_bought_and_where_it_goes(till: Till, postman: Postman) -> None:
@@ -142,10 +142,30 @@ async def test_a_cancellation_says_why_and_that_nothing_is_lost(till: Till, post
     assert "still in your cart" in mail["text"]
 
 
+ACCOUNT_LETTERS: dict[str, tuple[str, dict[str, object], list[str]]] = {
+    "welcome": ("Your account is open", {}, ["nobody of ours will ask you for it"]),
+    "password_changed": ("Your password was changed", {}, ["signed out", "If it was not you"]),
+}
+"""By template: its subject, the facts it needs, and words that must be in it."""
+
+
+@pytest.mark.parametrize("template", ACCOUNT_LETTERS)
+async def test_a_letter_to_an_account_says_what_happened(postman: Postman, template: str) -> None:
+    """Given a letter that is about no order, then it arrives, says so, and names none."""
+    subject, facts, words = ACCOUNT_LETTERS[template]
+    one = letter()
+    assert await postman.send(Letter(one.id, template, one.to, None, facts)) == [Sent(one.id)]
+    [mail] = await postman.caught(one.to)
+    assert mail["subject"] == subject
+    assert "X-Order" not in dict(mail["headers"])
+    assert all(each in mail["text"] for each in words)
+    assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
+
+
 def test_every_template_has_a_letter_and_every_letter_a_template() -> None:
     """Given the templates, then they are those that these tests render."""
     names = {path.stem for path in (Path(module.__file__).parent / "templates").glob("[!_]*.txt")}
-    assert names == {"order_confirmed", "payment_failed", "order_cancelled"}
+    assert names == {"order_confirmed", "payment_failed", "order_cancelled", *ACCOUNT_LETTERS}
 
 
 async def test_sent_again_it_is_the_same_mail(postman: Postman) -> None:

@@ -9,6 +9,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.outbox import AwaitLetters, DueLetters, OutboxActivities, Settled, SettleLetters
 from models.ids import OrderId, new_id
 from models.tables import outbox
+from tests import people
 from tests.activities.till import Till
 
 
@@ -93,3 +94,17 @@ async def test_what_became_of_each_letter_is_written_down(till: Till, order: Ord
             "SELECT payload ->> 'template', error, settled_at IS NOT NULL, due_at > now() FROM outbox ORDER BY 1"
         ) == [("failed", "451", False, True), ("given_up", "550", True, False), ("sent", None, True, False)]
     assert (await waited(till, 0)).letters == ()
+
+
+async def test_a_pointless_letter_is_withdrawn_and_holds_no_other_up(till: Till, order: OrderId) -> None:
+    """Given a letter to an account that was erased, then it is taken out, and the next one is given out; again, too."""
+    async with till.database.writing() as writer:
+        gone = await people.account(writer)
+        await outbox.write_account_letter(writer, "welcome", gone, "welcome/1")
+        await writer.exec_driver_sql("UPDATE users SET erased_at = now()")
+    await write(till, order, "order_confirmed")
+    for _ in range(2):
+        assert [letter.template for letter in (await waited(till, 60, most=1)).letters] == ["order_confirmed"]
+        assert await till.ask("SELECT error, tries FROM outbox WHERE settled_at IS NOT NULL") == [
+            ("withdrawn: the account is gone", 0)
+        ]

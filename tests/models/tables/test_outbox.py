@@ -5,8 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from models.ids import OrderId
+from models.ids import OrderId, UserId
 from models.tables import outbox
+from tests import people
 from tests.models.tables.shelf import Shelf
 
 WAIT = "SELECT tries, round(extract(epoch FROM due_at - now()))::int FROM outbox"
@@ -20,12 +21,12 @@ async def write(shelf: Shelf, order: OrderId, template: str = "order_confirmed")
 
 async def due(shelf: Shelf, most: int = 10) -> list[str]:
     """Which letters are to be sent now."""
-    return [letter.template for letter in await outbox.due_letters(shelf.database, most)]
+    return [letter.template for letter in (await outbox.due(shelf.database, most)).letters]
 
 
 async def the_letter(shelf: Shelf) -> UUID:
     """The one letter there is."""
-    [letter] = await outbox.due_letters(shelf.database, 10)
+    [letter] = (await outbox.due(shelf.database, 10)).letters
     return letter.id
 
 
@@ -43,7 +44,7 @@ async def test_a_letter_brings_the_facts_of_its_order(shelf: Shelf) -> None:
     """Given a letter, then it carries what its template tells, with amounts as people write them."""
     order, _ = await shelf.order({shelf.mug: 2, shelf.cup: 1}, number="HF-ABCDE-FGHJK")
     await write(shelf, order)
-    [letter] = await outbox.due_letters(shelf.database, 10)
+    [letter] = (await outbox.due(shelf.database, 10)).letters
     assert (letter.template, letter.to, letter.order_number) == (
         "order_confirmed", "ada@example.com", "HF-ABCDE-FGHJK",
     )  # fmt: skip
@@ -117,3 +118,57 @@ async def test_a_letter_given_up_says_why(shelf: Shelf) -> None:
         await outbox.settle(writer, await the_letter(shelf), "550 no such user")
     assert await shelf.ask("SELECT error, settled_at IS NOT NULL FROM outbox") == [("550 no such user", True)]
     assert await due(shelf) == []
+
+
+async def write_to(shelf: Shelf, user: UserId, cause: str = "welcome", **facts: object) -> None:
+    """A letter to an account, in a transaction of its own."""
+    async with shelf.database.writing() as writer:
+        await outbox.write_account_letter(writer, "welcome", user, f"{cause}/{user}", facts)
+
+
+async def test_a_letter_to_an_account_goes_where_it_now_reads_its_mail(shelf: Shelf) -> None:
+    """Given a letter to an account whose address changed since, then it has the new one, its facts and no order."""
+    async with shelf.database.writing() as writer:
+        ada = await people.account(writer, email="ada@old.example")
+    await asyncio.gather(*(write_to(shelf, ada, gift="a mug") for _ in range(3)))
+    await shelf.tell("UPDATE users SET email = 'ada@new.example'")
+    found = await outbox.due(shelf.database, 10)
+    [letter] = found.letters
+    assert (letter.template, letter.to, letter.order_number, letter.facts) == (
+        "welcome", "ada@new.example", None, {"gift": "a mug"},
+    )  # fmt: skip
+    assert found.pointless == []
+
+
+async def test_letters_to_accounts_and_about_orders_wait_in_one_line(shelf: Shelf) -> None:
+    """Given letters of both kinds, then they come in the order in which they were written."""
+    async with shelf.database.writing() as writer:
+        ada = await people.account(writer)
+    order, _ = await shelf.order()
+    await write_to(shelf, ada)
+    await write(shelf, order)
+    await write_to(shelf, ada, "again")
+    assert await due(shelf) == ["welcome", "order_confirmed", "welcome"]
+    assert await due(shelf, 2) == ["welcome", "order_confirmed"]
+
+
+async def test_nobody_writes_to_an_account_that_is_gone(shelf: Shelf) -> None:
+    """Given a letter whose account was erased before it was sent, then it is pointless; others are not."""
+    async with shelf.database.writing() as writer:
+        gone, here = await people.account(writer), await people.account(writer)
+    await write_to(shelf, gone)
+    await write_to(shelf, here)
+    await shelf.tell("UPDATE users SET erased_at = now() WHERE id = :id", id=gone)
+    found = await outbox.due(shelf.database, 10)
+    [(letter, reason)] = found.pointless
+    assert ([each.template for each in found.letters], reason) == (["welcome"], "the account is gone")
+
+    async with shelf.database.writing() as writer:
+        await outbox.withdraw(writer, letter, reason)
+        await outbox.withdraw(writer, letter, "another reason")
+        await outbox.settle(writer, letter, None)
+
+    assert await shelf.ask("SELECT error, tries FROM outbox WHERE settled_at IS NOT NULL") == [
+        ("withdrawn: the account is gone", 0)
+    ]
+    assert (await outbox.due(shelf.database, 10)).pointless == []
