@@ -7,10 +7,10 @@ import msgspec
 from litestar import get
 from litestar.params import QueryParameter
 
+from api.admin import pages
 from api.context import House
 from api.problems import refuses
 from api.products import Limit, Place
-from models import cursor
 from models.audit import Change
 from models.cursor import Cursor
 from models.ids import UserId
@@ -55,12 +55,10 @@ async def list_changes(
     place: Place = None,
 ) -> ChangeList:
     """Newest first. Filters add up. The log is written with each change and never edited."""
-    key = house.settings.secret_key
-    after = cursor.read(key, place) if place else None
-    actor = UserId(by_actor) if by_actor else None
+    actor, after = UserId(by_actor) if by_actor else None, pages.begin(house, place)
     found = await audit.listed(house.database, limit + 1, of_subject, actor, of_action, after)
-    last = found[limit - 1] if len(found) > limit else None
-    return ChangeList(found[:limit], cursor.write(key, Cursor(last.at, last.id)) if last else None)
+    items, more = pages.cut(house, found, limit, lambda last: Cursor(last.at, last.id))
+    return ChangeList(items, more)
 
 
 handlers = [list_changes]

@@ -7,6 +7,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from models.cursor import Cursor
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -43,6 +45,15 @@ class Json(sa.types.TypeDecorator[Any]):
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
         decode = msgspec.json.Decoder().decode
         return lambda value: decode(value) if isinstance(value, str | bytes) else value
+
+
+def newest_first(
+    query: sa.Select[Any], at: sa.ColumnElement[Any], id: sa.ColumnElement[Any], limit: int, after: Cursor | None
+) -> sa.Select[Any]:
+    """One page of a list by time and id: `limit` rows that come after the cursor."""
+    if after is not None:
+        query = query.where(sa.tuple_(at, id) < sa.tuple_(sa.literal(after.at), sa.literal(after.id)))
+    return query.order_by(at.desc(), id.desc()).limit(limit)
 
 
 def key(name: str = "id") -> sa.Column[Any]:

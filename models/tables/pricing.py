@@ -6,7 +6,7 @@ from sqlalchemy.dialects import postgresql as pg
 from models.database import Reader
 from models.money import Money
 from models.pricing import EVERYWHERE, Band, ShippingMethod, TaxRate
-from models.tables.base import currency, key, metadata, minor_units, reference
+from models.tables.base import currency, key, metadata, minor_units, now_column, reference
 
 shipping_methods = sa.Table(
     "shipping_methods", metadata,
@@ -15,6 +15,7 @@ shipping_methods = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("min_days", sa.Integer, nullable=False),
     sa.Column("max_days", sa.Integer, nullable=False),
+    now_column(),
     sa.Column("archived_at", sa.DateTime(timezone=True)),
     sa.CheckConstraint("0 <= min_days AND min_days <= max_days", name="days_in_order"),
 )  # fmt: skip
@@ -24,6 +25,7 @@ shipping_zones = sa.Table(
     key(),
     sa.Column("code", sa.Text, nullable=False, unique=True),
     sa.Column("countries", pg.ARRAY(sa.Text), nullable=False, comment="ISO 3166-1 alpha-2; {*}: everywhere else"),
+    now_column(),
 )  # fmt: skip
 
 shipping_bands = sa.Table(
@@ -50,6 +52,7 @@ tax_rates = sa.Table(
     sa.Column("ppm", sa.Integer, nullable=False, comment="parts per million of the net price: 190000 is 19 %"),
     sa.Column("inclusive", sa.Boolean, nullable=False, comment="list prices already contain it"),
     sa.Column("on_shipping", sa.Boolean, nullable=False, server_default=sa.true()),
+    now_column(),
     sa.CheckConstraint("ppm BETWEEN 0 AND 1000000", name="ppm_is_a_share"),
     sa.Column("archived_at", sa.DateTime(timezone=True)),
     sa.Index("uq_tax_rates_applies", "country", "region", "category", unique=True, postgresql_nulls_not_distinct=True,

@@ -259,6 +259,8 @@ def upgrade() -> None:
                existing_nullable=True)
     op.create_index('ix_orders_customer', 'orders', ['customer_id', sa.literal_column('placed_at DESC'), sa.literal_column('id DESC')], unique=False, postgresql_where=sa.text('customer_id IS NOT NULL'))
     op.add_column('outbox', sa.Column('user_id', sa.UUID(), nullable=True, comment='a letter to an account; null: about an order'))
+    for tariff in ('shipping_methods', 'shipping_zones', 'tax_rates'):
+        op.add_column(tariff, sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False))
     op.add_column('tax_rates', sa.Column('archived_at', sa.DateTime(timezone=True), nullable=True))
     op.drop_constraint(op.f('uq_tax_rates_country_region_category'), 'tax_rates', type_='unique')
     op.create_index('uq_tax_rates_applies', 'tax_rates', ['country', 'region', 'category'], unique=True, postgresql_nulls_not_distinct=True, postgresql_where=sa.text('archived_at IS NULL'))
@@ -276,6 +278,8 @@ def downgrade() -> None:
     op.drop_index('uq_tax_rates_applies', table_name='tax_rates', postgresql_nulls_not_distinct=True, postgresql_where=sa.text('archived_at IS NULL'))
     op.create_unique_constraint(op.f('uq_tax_rates_country_region_category'), 'tax_rates', ['country', 'region', 'category'], postgresql_nulls_not_distinct=True)
     op.drop_column('tax_rates', 'archived_at')
+    for tariff in ('shipping_methods', 'shipping_zones', 'tax_rates'):
+        op.drop_column(tariff, 'created_at')
     op.drop_column('outbox', 'user_id')
     op.drop_index('ix_orders_customer', table_name='orders', postgresql_where=sa.text('customer_id IS NOT NULL'))
     op.alter_column('orders', 'customer_id',
