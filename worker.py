@@ -24,7 +24,7 @@ from activities.checkout import CheckoutActivities
 from activities.mail import MailActivities
 from activities.orders import OrderActivities
 from activities.outbox import OutboxActivities
-from activities.payments import PaymentActivities
+from activities.payments.intents import PaymentActivities
 from models import logs, wire
 from models.database import Database
 from models.settings import Invalid, WorkerSettings, worker_settings

@@ -16,7 +16,7 @@ from temporalio.client import Client
 from temporalio.testing import TimeSkipper
 
 import worker
-from activities.payments import PaymentActivities
+from activities.payments.intents import PaymentActivities
 from dev import postgres
 from dev.stack import Stack, embedded
 from dev.stripe.remote import SimulatorControl

@@ -8,7 +8,7 @@ from temporalio.exceptions import FailureError
 
 from activities.checkout import OrderPlaced
 from activities.orders import OrderActivities, RecordAttempt
-from activities.payments import AuthorizePayment, PaymentActivities, ReadPayment, VoidPayment
+from activities.payments.intents import AuthorizePayment, PaymentActivities, ReadPayment, VoidPayment
 from models.checkout import PaymentChoice, Purchase
 from models.payment import PaymentStatus, ProviderPayment, Standing
 from workflows import patience, telling

@@ -9,7 +9,7 @@ from temporalio import workflow
 
 from activities.checkout import CheckoutActivities, OrderPlaced, PlaceOrder, Refused
 from activities.orders import CancelOrder, ConfirmOrder, OrderActivities, RecordProgress, SecureOrder
-from activities.payments import CapturePayment, PaymentActivities
+from activities.payments.intents import CapturePayment, PaymentActivities
 from models.checkout import PaymentChoice, Purchase
 from models.errors import Refusal
 from models.ids import OrderNumber

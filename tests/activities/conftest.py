@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.payments import PaymentActivities
+from activities.payments.intents import PaymentActivities
 from dev.stack import Stack
 from models.database import Database
 from tests import shop

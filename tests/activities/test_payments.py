@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities import payments as module
-from activities.payments import AuthorizePayment, CapturePayment, PaymentActivities, ReadPayment, VoidPayment
+from activities.payments import intents as module
+from activities.payments.intents import AuthorizePayment, CapturePayment, PaymentActivities, ReadPayment, VoidPayment
 from dev.stripe.remote import SimulatorControl
 from models import clock
 from models.errors import Unavailable

@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[2]
 
 def modules(room: str) -> list[Any]:
     """The modules of a room."""
-    paths = sorted((ROOT / room).glob("*.py"))
-    return [importlib.import_module(f"{room}.{path.stem}") for path in paths if path.stem != "__init__"]
+    paths = sorted(path.relative_to(ROOT).with_suffix("") for path in (ROOT / room).rglob("*.py"))
+    return [importlib.import_module(".".join(path.parts)) for path in paths if path.name != "__init__"]
 
 
 @cache

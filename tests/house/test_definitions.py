@@ -12,7 +12,7 @@ import temporalio.workflow
 from temporalio.common import SearchAttributeKey
 
 import worker
-from activities.payments import PaymentActivities
+from activities.payments.intents import PaymentActivities
 from dev.temporal import SEARCH_ATTRIBUTES
 from models.database import Database
 from models.settings import worker_settings

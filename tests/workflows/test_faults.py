@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import worker
-from activities.payments import PaymentActivities
+from activities.payments.intents import PaymentActivities
 from models.database import Database
 from models.order import OrderStatus, workflow_id
 from models.settings import WorkerSettings

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from temporalio.common import RetryPolicy
 
-import activities.payments
+from activities.payments import intents
 from models.order import OrderStatus, workflow_id
 from models.payment import PaymentStatus
 from tests.workflows import ledgers
@@ -57,7 +57,7 @@ async def test_a_failure_that_the_key_remembers_is_searched_for(
     shelf: Shelf, trouble: Trouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The provider reserved the money, said 500, and says 500 again to every repeat: then we search what it did."""
-    monkeypatch.setattr(activities.payments, "SEARCHABLE_AFTER", timedelta(seconds=1))
+    monkeypatch.setattr(intents, "SEARCHABLE_AFTER", timedelta(seconds=1))
     await shelf.flow.stripe.fault("error_after", method="POST", path=CREATE)
 
     handle, answer = await shelf.buy()
@@ -73,7 +73,7 @@ async def test_a_slow_provider_is_waited_for_outside_the_buyers_first_task(
     shelf: Shelf, trouble: Trouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Past the quick budget the patient try takes over, finds the first one still under way, and charges once."""
-    monkeypatch.setattr(activities.payments, "QUICK_ANSWER", 0.2)
+    monkeypatch.setattr(intents, "QUICK_ANSWER", 0.2)
     await shelf.flow.stripe.fault("latency", seconds=0.8, method="POST", path=CREATE)
 
     handle, answer = await shelf.buy()

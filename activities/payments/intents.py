@@ -1,4 +1,4 @@
-"""Speaks to Stripe, and translates its answers once: what it says of a payment, not how it says it.
+"""The money of one order at Stripe; its answers translated once: what it says of a payment, not how it says it.
 
 A payment intent is created once under a key of ours and afterwards acted on by its id; before anything is tried again
 it is read, because the provider forgets keys after a day and an answer may have been lost on the way.
@@ -14,14 +14,13 @@ import stripe
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.payments.connection import Connection, is_about_the_method, rejected
 from models import clock
 from models.errors import Unavailable
 from models.ids import OrderNumber, PaymentId
 from models.money import Money
 from models.payment import ProviderPayment, Standing
 
-CALL_TIMEOUT = 12.0
-"""Seconds for one call; longer than any answer of the provider that is still worth having."""
 SEARCHABLE_AFTER = timedelta(minutes=2)
 """Stripe finds by search what it did a minute ago. From then on we search before we create again: a key may remember
 a failure of Stripe's own that happened after the effect, and after 24 hours it remembers nothing."""
@@ -70,22 +69,16 @@ class ReadPayment(msgspec.Struct, frozen=True):
 
 
 class PaymentActivities:
-    """Needs Stripe alone: the one place that holds its secret key."""
+    """Needs Stripe alone."""
 
     def __init__(self, secret_key: str, base: str | None = None) -> None:
-        addresses: Any = {"api": base} if base else None
-        self._http = stripe.HTTPXClient(timeout=CALL_TIMEOUT)
-        self._stripe = stripe.StripeClient(
-            secret_key,
-            base_addresses=addresses,
-            max_network_retries=0,  # Temporal is the one who retries
-            http_client=self._http,
-        )
+        self.connection = Connection(secret_key, base)
+        self._stripe = self.connection.v1
         self._quick_calls = 0
 
     async def close(self) -> None:
         """Hand the connections back."""
-        await self._http.close_async()  # type: ignore[no-untyped-call]
+        await self.connection.close()
 
     @activity.defn
     async def authorize_payment_now(self, request: AuthorizePayment) -> ProviderPayment:
@@ -142,7 +135,7 @@ class PaymentActivities:
             seen = await self._read(request.reference)
             if seen.standing is Standing.CAPTURED:
                 return seen
-        call = self._stripe.v1.payment_intents.capture_async(
+        call = self._stripe.payment_intents.capture_async(
             request.reference,
             {"amount_to_capture": request.amount.amount},
             {"idempotency_key": f"{request.payment_id}:capture"},
@@ -167,7 +160,7 @@ class PaymentActivities:
         """
         references = [request.reference] if request.reference else await self._search(request.payment_id)
         for reference in references:
-            call = self._stripe.v1.payment_intents.cancel_async(
+            call = self._stripe.payment_intents.cancel_async(
                 reference,
                 {"cancellation_reason": "abandoned"},
                 # The intent is part of the key: there may be two, and a key is good for one.
@@ -204,7 +197,7 @@ class PaymentActivities:
             params |= {"payment_method": request.method, "confirm": True}
         if request.save:
             params["setup_future_usage"] = "off_session"
-        call = self._stripe.v1.payment_intents.create_async(
+        call = self._stripe.payment_intents.create_async(
             # A card that was refused before there was an intent leaves its key behind.
             params,
             {"idempotency_key": f"{request.payment_id}:create:{request.attempt}"},
@@ -217,7 +210,7 @@ class PaymentActivities:
             settled = seen.standing in (Standing.AUTHORIZED, Standing.CAPTURED, Standing.CANCELED)
             if settled or request.method is None:
                 return seen
-        call = self._stripe.v1.payment_intents.confirm_async(
+        call = self._stripe.payment_intents.confirm_async(
             reference,
             {"payment_method": request.method or ""},
             {"idempotency_key": f"{request.payment_id}:confirm:{request.attempt}"},
@@ -225,20 +218,18 @@ class PaymentActivities:
         return await self._ask(call, reference)
 
     async def _read(self, reference: str) -> ProviderPayment:
-        return await self._ask(self._stripe.v1.payment_intents.retrieve_async(reference), reference)
+        return await self._ask(self._stripe.payment_intents.retrieve_async(reference), reference)
 
     async def _search(self, payment: PaymentId) -> list[str]:
         """Intents that carry our id. The provider's search may lag a minute behind its writes."""
-        try:
-            found = await self._stripe.v1.payment_intents.search_async({"query": f"metadata['payment']:'{payment}'"})
-        except stripe.StripeError as error:
-            raise _unavailable(error) from error
+        query = f"metadata['payment']:'{payment}'"
+        found = await self.connection.ask(self._stripe.payment_intents.search_async({"query": query}))
         return [intent.id for intent in found.data]
 
     async def _ask(self, call: Awaitable[stripe.PaymentIntent], reference: str | None) -> ProviderPayment:
         """One call. Raises: Unavailable to be retried; ApplicationError `provider_rejected` for a mistake of ours."""
         try:
-            return _seen(await call)
+            return _seen(await self.connection.ask(call))
         except stripe.CardError as declined:
             intent = declined.error.payment_intent if declined.error else None
             return ProviderPayment(
@@ -251,33 +242,11 @@ class PaymentActivities:
         except stripe.InvalidRequestError as refused:
             if refused.code == "payment_intent_unexpected_state" and reference:
                 return await self._read(reference)
-            if refused.param == "payment_method":
+            if is_about_the_method(refused):
                 return ProviderPayment(
                     Standing.DECLINED, reference, code="payment_method_invalid", detail=refused.user_message
                 )
-            raise ApplicationError(
-                f"the provider rejected our request: {refused.user_message}",
-                {"code": refused.code, "param": refused.param, "provider_request": refused.request_id},
-                type="provider_rejected",
-                non_retryable=True,
-            ) from refused
-        except stripe.AuthenticationError as denied:
-            raise ApplicationError(
-                "the provider does not accept our key: check STRIPE_SECRET_KEY", type="provider_denied",
-                next_retry_delay=timedelta(seconds=30),
-            ) from denied  # fmt: skip
-        except stripe.StripeError as error:
-            raise _unavailable(error) from error
-
-
-def _unavailable(error: stripe.StripeError) -> Exception:
-    """Worth another try; when the provider says how long to wait, that long."""
-    wait = (error.headers or {}).get("retry-after", "")
-    if wait.isdigit():
-        return ApplicationError(
-            f"stripe asks us to wait {wait} s", type="Unavailable", next_retry_delay=timedelta(seconds=int(wait))
-        )
-    return Unavailable("stripe", f"{type(error).__name__}: {error.user_message or error}")
+            raise rejected(refused) from refused
 
 
 _STANDINGS = {
