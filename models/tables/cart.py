@@ -24,6 +24,8 @@ carts = sa.Table(
     now_column(),
     moment("updated_at", server_default=sa.func.now(), comment="of its content: lines, coupons, gift cards"),
     moment("reminded_at", nullable=True, comment="when its owner was last reminded of it"),
+    # Of ranges of pages, not of rows: a cart that changes stays where it is and no index has to follow.
+    sa.Index("ix_carts_updated_at", "updated_at", postgresql_using="brin"),
 )  # fmt: skip
 
 cart_items = sa.Table(
@@ -171,20 +173,36 @@ async def set_quantity(writer: Writer, cart: CartId, item: CartItemId, quantity:
     if line is None:
         raise Refusal("cart_item_not_found", "This cart has no such item.")
     _check_quantity(quantity)
-    await writer.execute(
-        sa.update(cart_items).where(cart_items.c.id == item)
-        .values(quantity=quantity, seen_price=line.unit_price.amount)
-    )  # fmt: skip
+    await writer.exec_driver_sql(_SET_QUANTITY, (cart, item, quantity, line.unit_price.amount))
+
+
+_SET_QUANTITY = """
+WITH line AS (UPDATE cart_items SET quantity = $3, seen_price = $4 WHERE id = $2 AND cart_id = $1)
+UPDATE carts SET updated_at = now() WHERE id = $1
+"""
 
 
 async def remove(writer: Writer, cart: CartId, item: CartItemId) -> None:
     """Take a line out; again: changes nothing."""
+    await writer.exec_driver_sql(
+        f"{_TOUCH} AND EXISTS (SELECT FROM cart_items WHERE id = $2 AND cart_id = $1)", (cart, item)
+    )
     await writer.execute(sa.delete(cart_items).where(cart_items.c.id == item, cart_items.c.cart_id == cart))
 
 
 async def clear(writer: Writer, cart: CartId) -> None:
     """Take every line out; again: changes nothing."""
+    await writer.exec_driver_sql(f"{_TOUCH} AND EXISTS (SELECT FROM cart_items WHERE cart_id = $1)", (cart,))
     await writer.execute(sa.delete(cart_items).where(cart_items.c.cart_id == cart))
+
+
+async def touch(writer: Writer, cart: CartId) -> None:
+    """Note, before it is done, that the content changes: a cart that nobody touches is reminded of, and removed."""
+    await writer.exec_driver_sql(_TOUCH, (cart,))
+
+
+_TOUCH = "UPDATE carts SET updated_at = now() WHERE id = $1"
+"""Comes before the change of a line, so that the cart's row is locked first here as everywhere."""
 
 
 async def open_next_attempt(writer: Writer, cart: CartId, attempt: int) -> None:
@@ -194,13 +212,14 @@ async def open_next_attempt(writer: Writer, cart: CartId, attempt: int) -> None:
 
 async def take_out_bought(writer: Writer, cart: CartId, attempt: int, order: OrderId) -> None:
     """Take out what an order bought; what was added meanwhile stays. Again: changes nothing."""
-    moved = await writer.exec_driver_sql(_NEXT_ATTEMPT, (cart, attempt))
+    moved = await writer.exec_driver_sql(_BOUGHT, (cart, attempt))
     if moved.rowcount == 1:
         # Not in the same statement: one that had to wait for the cart would see its lines as they were before.
         await writer.exec_driver_sql(_TAKE_OUT, (cart, order))
 
 
 _NEXT_ATTEMPT = "UPDATE carts SET attempt = attempt + 1 WHERE id = $1 AND attempt = $2"
+_BOUGHT = "UPDATE carts SET attempt = attempt + 1, updated_at = now() WHERE id = $1 AND attempt = $2"
 _TAKE_OUT = """
 WITH bought AS (SELECT variant_id, sum(quantity) AS quantity FROM order_lines WHERE order_id = $2 GROUP BY 1),
 gone AS (

@@ -244,6 +244,7 @@ def upgrade() -> None:
                comment='of its content: lines, coupons, gift cards',
                existing_nullable=False,
                existing_server_default=sa.text('now()'))
+    op.create_index('ix_carts_updated_at', 'carts', ['updated_at'], unique=False, postgresql_using='brin')
     op.create_unique_constraint(op.f('uq_carts_user_id'), 'carts', ['user_id'])
     op.create_foreign_key(op.f('fk_carts_user_id_users'), 'carts', 'users', ['user_id'], ['id'])
     op.add_column('order_lines', sa.Column('discount', sa.BigInteger(), server_default='0', nullable=False))
@@ -296,6 +297,7 @@ def downgrade() -> None:
                existing_nullable=False)
     op.drop_column('order_lines', 'discount')
     op.drop_constraint(op.f('fk_carts_user_id_users'), 'carts', type_='foreignkey')
+    op.drop_index('ix_carts_updated_at', table_name='carts', postgresql_using='brin')
     op.drop_constraint(op.f('uq_carts_user_id'), 'carts', type_='unique')
     op.alter_column('carts', 'updated_at',
                existing_type=postgresql.TIMESTAMP(timezone=True),

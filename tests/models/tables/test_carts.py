@@ -1,6 +1,7 @@
 """Carts on real rows: sums, currencies, limits, two tabs at once, and what checkout takes out."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 import sqlalchemy as sa
@@ -207,6 +208,37 @@ async def until_someone_waits(shelf: Shelf) -> None:
         "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     ):
         await asyncio.sleep(0.005)
+
+
+async def test_a_cart_knows_when_its_content_last_changed(shelf: Shelf, cart: CartId) -> None:
+    """Given a cart, when lines come, change, go or are bought, then each counts; what changes nothing does not."""
+
+    async def touched() -> bool:
+        [(fresh,)] = await shelf.ask("SELECT updated_at > now() - interval '1 hour' FROM carts WHERE id = $1", cart)
+        await shelf.tell("UPDATE carts SET updated_at = now() - interval '2 hours'")
+        return bool(fresh)
+
+    async def change(what: Callable[..., Awaitable[None]], *arguments: object) -> bool:
+        async with shelf.database.writing() as writer:
+            await what(writer, cart, *arguments)
+        return await touched()
+
+    await shelf.put(cart, "MUG", 2)
+    await shelf.put(cart, "CUP", 2)
+    assert await touched()
+    await shelf.put(cart, "MUG")
+    assert await touched()
+    mug, cup = (line.id for line in (await shelf.cart(cart)).lines)
+    order, _ = await shelf.order({shelf.mug: 1})
+
+    assert await change(carts.set_quantity, mug, 2)
+    assert [await change(carts.remove, cup), await change(carts.remove, cup)] == [True, False]
+    assert not await change(carts.open_next_attempt, 1)
+    assert [await change(carts.take_out_bought, 2, order), await change(carts.take_out_bought, 2, order)] == [
+        True, False,
+    ]  # fmt: skip
+    assert [await change(carts.clear), await change(carts.clear)] == [True, False]
+    assert await change(carts.touch)
 
 
 async def test_a_cart_moves_to_its_next_attempt_once(shelf: Shelf, cart: CartId) -> None:
