@@ -10,6 +10,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
+from api.limits import Limit
 from models import logs
 from models.errors import Refusal
 from models.roles import Scope, may
@@ -34,18 +35,25 @@ OPTIONAL_BEARER = [{}, *HTTP_BEARER]
 
 
 async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Let a request pass, or refuse. Raises: Refusal `unauthorized`, `token_expired`, `forbidden`."""
-    access = handler.opt["access"]
+    """Let a request pass, or refuse.
+
+    Raises: Refusal `unauthorized`, `token_expired`, `forbidden`, `too_many_requests`.
+    """
+    access, house = handler.opt["access"], connection.app.state.house
+    claims = None
+    try:
+        if access is not Access.PUBLIC:
+            claims = _claims(connection, house.settings.secret_key)
+    finally:  # also for a token that is no good
+        if handler.opt.get("limited") is not Limit.UNCOUNTED:
+            await house.limits.pass_by(connection.scope, claims.session if claims else None)
     if access is Access.PUBLIC:
         return
     connection.state.account = None
-    token = _bearer(connection.headers.get("authorization"))
-    if token is None:
+    if claims is None:
         if isinstance(access, Scope):
             raise Refusal("unauthorized", "Sign in first, and send `Authorization: Bearer <access_token>`.")
         return
-    house = connection.app.state.house
-    claims = read_access_token(house.settings.secret_key, token)
     logs.bind(user_id=claims.user)
     if access is Access.PROVEN_BY_QUERY:
         connection.state.account = claims
@@ -77,11 +85,12 @@ def guarded(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
     return found
 
 
-def _bearer(header: str | None) -> str | None:
-    """The token of an Authorization header; None without one. Raises: Refusal when it is no bearer token."""
+def _claims(connection: ASGIConnection[Any, Any, Any, Any], key: bytes) -> Claims | None:
+    """What the request's token says; None without one. Raises: Refusal when it is none of ours."""
+    header = connection.headers.get("authorization")
     if header is None:
         return None
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Refusal("unauthorized", "Send `Authorization: Bearer <access_token>`.")
-    return token.strip()
+    return read_access_token(key, token.strip())

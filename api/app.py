@@ -18,6 +18,7 @@ from api import access, cart, categories, checkout, context, docs, health, order
 from api.admin import audit, tax_rates
 from api.context import Premises, StrictRequest
 from api.door import Door
+from api.limits import Limits
 from api.metrics import Meter
 from api.shelf import Shelf
 from models import logs, wire
@@ -61,13 +62,15 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
             lazy=True,
             retry_config=TEMPORAL_PATIENCE,
         )
-        app.state.house = Premises(settings, database, redis, temporal, shelf)
+        limits = Limits(redis, settings)
+        app.state.house = Premises(settings, database, redis, temporal, shelf, limits)
         if alone:
             _settle_down()
         try:
             yield
         finally:
             await database.close()
+            await limits.close()
             await redis.aclose()
 
     app = Litestar(

@@ -12,6 +12,7 @@ from litestar.params import HeaderParameter
 from redis.asyncio import Redis
 from temporalio.client import Client
 
+from api.limits import Limits
 from api.problems import FieldError, Invalid
 from api.shelf import Shelf
 from models import tokens
@@ -33,6 +34,8 @@ class Premises(msgspec.Struct, frozen=True):
     temporal: Client
     shelf: Shelf
     """Catalogue answers kept ready."""
+    limits: Limits
+    """How often somebody may ask."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -121,8 +124,12 @@ class StrictRequest(Request[Any, Any, Any]):
         if decoder is None:
             decoder = _decoders[wanted] = msgspec.json.Decoder(wanted)
         try:
-            return decoder.decode(await self.body())
+            decoded = decoder.decode(await self.body())
         except msgspec.ValidationError as error:
             raise Invalid.body(error) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Refusal("malformed", f"The body is not JSON: {error}.") from error
+        limit = self.route_handler.opt.get("limited")
+        if limit is not None:  # not before the body says whose account is tried
+            await self.app.state.house.limits.attempt(self.scope, limit, decoded)
+        return decoded

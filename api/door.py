@@ -15,6 +15,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
+from api.limits import HEADERS_IN_SCOPE
 from api.metrics import Meter
 from api.shelf import Shelf
 
@@ -39,7 +40,11 @@ _PICTURE: Header = (
 """An SVG may style itself; opened as a page it may run nothing."""
 _ANY_ORIGIN: list[Header] = [
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"ETag, Location, Retry-After, X-Request-Id"),
+    (
+        b"access-control-expose-headers",
+        b"ETag, Location, RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining, RateLimit-Reset, Retry-After, "
+        b"X-Request-Id",
+    ),
     (b"cross-origin-resource-policy", b"cross-origin"),
 ]
 """A storefront usually lives on another origin. Any may call: what a caller may do follows from tokens in headers,
@@ -137,7 +142,13 @@ class Door:
                 status = message["status"]
                 if status >= 400 and not ended:
                     await _drain(listen)
-                headers: MutableSequence[Header] = [*message["headers"], *guards, (b"x-request-id", request_id)]
+                limits = scope.get(HEADERS_IN_SCOPE, ())
+                headers: MutableSequence[Header] = [
+                    *message["headers"],
+                    *guards,
+                    *limits,
+                    (b"x-request-id", request_id),
+                ]
                 if personal and not any(name.lower() == b"cache-control" for name, _ in message["headers"]):
                     headers.append(_NO_STORE)
                 message["headers"] = headers

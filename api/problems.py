@@ -146,7 +146,9 @@ def on_temporal_error(request: Request[Any, Any, Any], error: TemporalError) -> 
     refusal = refusal_of(error)
     if refusal is not None:
         log.info("refused", code=refusal.code)  # without its facts: they may hold tokens
-        headers = {"WWW-Authenticate": "Bearer"} if STATUSES.get(refusal.code) == 401 else None
+        headers = {"WWW-Authenticate": "Bearer"} if STATUSES.get(refusal.code) == 401 else {}
+        if "retry_after" in refusal.facts:
+            headers["Retry-After"] = str(refusal.facts["retry_after"])
         return answer(refusal.code, refusal.detail, refusal.facts, headers=headers)
     if isinstance(error, RPCError) and error.status in _AWAY:
         return on_unavailable(request, Unavailable("temporal", str(error)))

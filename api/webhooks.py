@@ -9,6 +9,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.access import Access
 from api.context import House
+from api.limits import Limit
 from api.problems import refuses
 from models import logs
 from models.errors import Refusal, Unavailable
@@ -68,7 +69,7 @@ class Received(msgspec.Struct):
 
 
 @post(
-    "/webhooks/stripe", operation_id="receiveStripeEvent", access=Access.PUBLIC,
+    "/webhooks/stripe", operation_id="receiveStripeEvent", access=Access.PUBLIC, limited=Limit.UNCOUNTED,
     tags=["Payment providers"], summary="Events from Stripe",
     status_code=200, responses=refuses("signature_invalid", "unavailable"),
 )  # fmt: skip

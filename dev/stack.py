@@ -36,6 +36,11 @@ from models.settings import KNOWN
 
 ROOT = Path(__file__).resolve().parent.parent
 START_LIMIT = 60.0  # seconds for a part to become ready
+LIMITS_FAR_AWAY = {
+    "RATE_LIMIT_GENERAL": "100000000/minute",
+    **{f"RATE_LIMIT_{door}": "10000/second" for door in ("REGISTER", "LOGIN", "FORGOT", "OTP", "REFRESH")},
+}
+"""Rate limits that count and never refuse: for tests and measurements, which do in a second what people do in a day."""
 _POLL = 0.05  # seconds between two looks
 _LINGER = 3.0  # seconds a port may stay taken by a process that is just ending
 
@@ -252,12 +257,14 @@ def embedded(
 
     given: the variables of parts that run elsewhere. template: also migrate the database that `fresh_database`
     copies; `holdfast` itself is made and migrated when API or worker are among the parts and no DATABASE_URL is given.
-    durable: write to disk as `make up` does, for measurements.
+    durable: write to disk as `make up` does, for measurements. Rate limits are far away.
     """
     folder = home or Path(tempfile.mkdtemp(prefix="holdfast-"))
     # Postgres runs as its own user when we are root, and must be able to walk in.
     folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
-    stack = Stack(Site(folder, Ports.free(), given=given, durable=durable, namespaces=namespaces))
+    stack = Stack(
+        Site(folder, Ports.free(), given={**LIMITS_FAR_AWAY, **(given or {})}, durable=durable, namespaces=namespaces)
+    )
     try:
         stack.start(*(name for name in FOUNDATIONS if name in parts))
         if template:

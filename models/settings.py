@@ -1,6 +1,7 @@
 """The environment, read once per process into a frozen struct and passed down; no other file reads it."""
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -37,6 +38,25 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     """`json` for machines, `console` for people."""
 
 
+class Rate(msgspec.Struct, frozen=True):
+    """So many in so long."""
+
+    amount: int
+    seconds: int
+
+
+class RateLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How often somebody may ask; None: as often as they like."""
+
+    general: Rate | None
+    """Everything together, by sign-in or by address."""
+    register: Rate | None
+    login: Rate | None
+    forgot: Rate | None
+    otp: Rate | None
+    refresh: Rate | None
+
+
 class ApiSettings(Shared, frozen=True, kw_only=True):
     """What the API needs. It holds no key that could charge anybody."""
 
@@ -46,6 +66,9 @@ class ApiSettings(Shared, frozen=True, kw_only=True):
     answer_budget: timedelta
     """How long a checkout waits for its outcome before it answers 202."""
     default_currency: str
+    rate_limits: RateLimits
+    forwarded_hops: int
+    """How many proxies stand before the API, each of which adds whom it heard to X-Forwarded-For."""
 
 
 class WorkerSettings(Shared, frozen=True, kw_only=True):
@@ -68,7 +91,8 @@ KNOWN = frozenset(
         "DATABASE_URL REDIS_URL TEMPORAL_ADDRESS TEMPORAL_NAMESPACE TEMPORAL_UI_URL STRIPE_SECRET_KEY "
         "STRIPE_API_BASE STRIPE_WEBHOOK_SECRET MEILISEARCH_URL MEILISEARCH_API_KEY SMTP_URL MAIL_FROM "
         "PUBLIC_URL SECRET_KEY MEDIA_DIR PAYMENT_WINDOW CHECKOUT_ANSWER_BUDGET DEFAULT_CURRENCY LOG_LEVEL "
-        "LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT"
+        "LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT RATE_LIMIT_GENERAL RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
+        "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH FORWARDED_HOPS"
     ).split()
 )
 """Every variable that means something to us; a test holds compose.yaml and the docs against it."""
@@ -84,6 +108,15 @@ def api_settings(environment: Mapping[str, str] | None = None) -> ApiSettings:
         media_dir=Path(read.text("MEDIA_DIR", "media")),
         answer_budget=read.seconds("CHECKOUT_ANSWER_BUDGET", "5"),
         default_currency=read.one_of("DEFAULT_CURRENCY", EXPONENTS, "usd"),
+        rate_limits=RateLimits(
+            general=read.rate("RATE_LIMIT_GENERAL", "600/minute"),
+            register=read.rate("RATE_LIMIT_REGISTER", "5/minute"),
+            login=read.rate("RATE_LIMIT_LOGIN", "10/minute"),
+            forgot=read.rate("RATE_LIMIT_FORGOT", "3/minute"),
+            otp=read.rate("RATE_LIMIT_OTP", "10/minute"),
+            refresh=read.rate("RATE_LIMIT_REFRESH", "60/minute"),
+        ),
+        forwarded_hops=read.count("FORWARDED_HOPS", "0"),
     )
 
 
@@ -125,6 +158,10 @@ def _shared(read: "_Reader") -> dict[str, Any]:
     }
 
 
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_RATE = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(_SECONDS)})")
+
+
 class _Reader:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -153,6 +190,19 @@ class _Reader:
         if not value.isdecimal() or not 0 < int(value) < 65536:
             raise Invalid(f"{name} must be a port number, not {value!r}")
         return int(value)
+
+    def count(self, name: str, default: str) -> int:
+        value = self.text(name, default)
+        if not value.isdecimal() or int(value) > 100:
+            raise Invalid(f"{name} must be a number from 0 to 100, not {value!r}")
+        return int(value)
+
+    def rate(self, name: str, default: str) -> Rate | None:
+        value = self.text(name, default)
+        found = _RATE.fullmatch(value)
+        if value != "off" and not found:
+            raise Invalid(f"{name} must look like 10/minute (second, minute, hour, day), or be off, not {value!r}")
+        return Rate(int(found[1]), _SECONDS[found[2]]) if found else None
 
     def smtp(self, name: str) -> str:
         value = self.text(name)

@@ -12,6 +12,7 @@ from litestar import Litestar
 from redis.asyncio import Redis
 
 from api.app import create_app
+from dev.stack import LIMITS_FAR_AWAY
 from models.database import Database
 from models.ids import UserId
 from models.roles import Role
@@ -83,7 +84,7 @@ def api_environment(parts: dict[str, str], database_url: str, redis_url: str, tm
     return {
         "DATABASE_URL": database_url, "REDIS_URL": redis_url, "TEMPORAL_ADDRESS": NOBODY,
         "SECRET_KEY": "0123456789abcdef0123456789abcdef", "STRIPE_WEBHOOK_SECRET": "whsec_test",
-        "MEDIA_DIR": str(tmp_path),
+        "MEDIA_DIR": str(tmp_path), **LIMITS_FAR_AWAY,
     }  # fmt: skip
 
 

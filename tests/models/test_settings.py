@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from models import settings
-from models.settings import KNOWN, ApiSettings, Invalid, WorkerSettings, api_settings, worker_settings
+from models.settings import KNOWN, ApiSettings, Invalid, Rate, WorkerSettings, api_settings, worker_settings
 
 COMPLETE = {
     "DATABASE_URL": "postgresql://u:p@db/shop", "REDIS_URL": "redis://cache:6379", "TEMPORAL_ADDRESS": "temporal:7233",
@@ -71,6 +71,8 @@ def test_defaults() -> None:
     assert (api.public_url, api.temporal_ui_url) == ("http://127.0.0.1:8000", "http://127.0.0.1:8233")
     assert (api.answer_budget, api.default_currency, str(api.media_dir)) == (timedelta(seconds=5), "usd", "media")
     assert (api.meilisearch_url, api.meilisearch_api_key) == (None, None)
+    assert (api.rate_limits.general, api.rate_limits.login) == (Rate(600, 60), Rate(10, 60))
+    assert api.forwarded_hops == 0
     assert (worker.payment_window, worker.stripe_api_base, worker.metrics_port) == (timedelta(minutes=30), None, None)
     assert worker.mail_from == "Holdfast <orders@holdfast.example>"
 
@@ -80,13 +82,16 @@ def test_values_are_read_as_what_they_mean() -> None:
     given = {
         **COMPLETE, "PAYMENT_WINDOW": "90", "CHECKOUT_ANSWER_BUDGET": "0.5", "PUBLIC_URL": "https://shop.example/",
         "WORKER_METRICS_PORT": "9000", "STRIPE_API_BASE": " http://127.0.0.1:1 ", "LOG_LEVEL": "DEBUG",
+        "RATE_LIMIT_LOGIN": "3/second", "RATE_LIMIT_OTP": "off", "RATE_LIMIT_FORGOT": "7/day", "FORWARDED_HOPS": "2",
     }  # fmt: skip
     api, worker = api_settings(given), worker_settings(given)
     assert (api.answer_budget, worker.payment_window) == (timedelta(milliseconds=500), timedelta(seconds=90))
     assert (api.public_url, worker.metrics_port, worker.stripe_api_base) == (
         "https://shop.example", 9000, "http://127.0.0.1:1",
     )  # fmt: skip
-    assert api.log_level == "debug"
+    assert (api.log_level, api.forwarded_hops) == ("debug", 2)
+    limits = api.rate_limits
+    assert (limits.login, limits.otp, limits.forgot) == (Rate(3, 1), None, Rate(7, 86400))
 
 
 @pytest.mark.parametrize(
@@ -106,8 +111,13 @@ def test_what_the_worker_cannot_read_is_named(name: str, value: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("CHECKOUT_ANSWER_BUDGET", "never"), ("DEFAULT_CURRENCY", "USD"), ("DEFAULT_CURRENCY", "bitcoin")],
-)
+    [
+        ("CHECKOUT_ANSWER_BUDGET", "never"), ("DEFAULT_CURRENCY", "USD"), ("DEFAULT_CURRENCY", "bitcoin"),
+        ("RATE_LIMIT_LOGIN", "10"), ("RATE_LIMIT_LOGIN", "0/minute"), ("RATE_LIMIT_LOGIN", "10/week"),
+        ("RATE_LIMIT_OTP", "-1/minute"), ("RATE_LIMIT_GENERAL", "none"), ("FORWARDED_HOPS", "-1"),
+        ("FORWARDED_HOPS", "one"), ("FORWARDED_HOPS", "101"),
+    ],
+)  # fmt: skip
 def test_what_the_api_cannot_read_is_named(name: str, value: str) -> None:
     """Given a value that makes no sense, then the process does not start and says which variable it is."""
     with pytest.raises(Invalid, match=f"^{name} "):
