@@ -14,7 +14,21 @@ from redis.backoff import NoBackoff
 from temporalio.client import Client
 from temporalio.service import RetryConfig
 
-from api import access, cart, categories, checkout, context, docs, health, orders, problems, products, quote, webhooks
+from api import (
+    access,
+    cart,
+    categories,
+    checkout,
+    context,
+    docs,
+    gift_cards,
+    health,
+    orders,
+    problems,
+    products,
+    quote,
+    webhooks,
+)
 from api.admin import audit, tax_rates
 from api.context import Premises, StrictRequest
 from api.door import Door
@@ -36,7 +50,7 @@ REDIS_PATIENCE = 0.25
 GARBAGE = (20_000, 20, 20)
 """Thresholds of Python's cycle collector. Its own, made for small programs, spend a fifth of a busy API's time."""
 
-ROOMS = (products, categories, cart, quote, checkout, orders, webhooks, audit, tax_rates)
+ROOMS = (products, categories, cart, gift_cards, quote, checkout, orders, webhooks, audit, tax_rates)
 """Everything under the base path; each module lists its own `handlers`."""
 
 

@@ -13,8 +13,9 @@ from api.problems import refuses
 from api.repeats import once, scope_of
 from models import logs, tokens
 from models.cart import MOST_A_LINE, MOST_SHOWN, Cart, CartLine
+from models.credit import Bill, spend
 from models.database import Fetch, fetching
-from models.ids import CartId, CartItemId, new_id
+from models.ids import CartId, CartItemId, CreditAccountId, new_id
 from models.money import Money, total
 from models.pricing import Totals
 from models.session import Claims
@@ -62,6 +63,19 @@ class CartWarning(msgspec.Struct, frozen=True):
     """`price_changed`: `was`, `now`; `not_enough_stock`: `quantity`, `available`."""
 
 
+class CartGiftCard(msgspec.Struct, frozen=True):
+    """A gift card that pays for the cart, before those added after it."""
+
+    id: CreditAccountId
+    """Takes it out again: `DELETE /cart/gift-cards/{id}`."""
+    last4: str
+    """Of its code."""
+    balance: Money
+    applied: Money
+    """What it pays of `totals.total`: nothing once it has expired, or when it is of another currency."""
+    expired: bool
+
+
 class CartReply(msgspec.Struct, frozen=True):
     """A cart. Shipping and tax are zero here: `POST /checkout/quote` knows them for an address."""
 
@@ -71,7 +85,8 @@ class CartReply(msgspec.Struct, frozen=True):
     currency: str
     items: list[CartItem]
     coupon: str | None
-    totals: Totals
+    gift_cards: list[CartGiftCard]
+    totals: Bill
     warnings: list[CartWarning]
 
 
@@ -162,6 +177,7 @@ def reply(house: House, caller: Caller, cart: Cart | None) -> CartReply:
     logs.bind(cart_id=cart.id)
     currency = cart.currency or house.settings.default_currency
     subtotal, nothing = total([line.unit_price * line.quantity for line in cart.lines], currency), Money.zero(currency)
+    parts = spend(subtotal, [card.worth(currency) for card in cart.gift_cards])
     return CartReply(
         id=cart.id, currency=currency,
         cart_token=None if caller.user else tokens.cart_token(house.settings.secret_key, cart.id),
@@ -170,7 +186,12 @@ def reply(house: House, caller: Caller, cart: Cart | None) -> CartReply:
                      min(line.available, MOST_SHOWN) if line.on_sale else 0)
             for line in cart.lines
         ],
-        coupon=None, totals=Totals(subtotal, nothing, nothing, nothing, subtotal),
+        coupon=None,
+        gift_cards=[
+            CartGiftCard(card.id, card.last4, card.balance, part, card.expired)
+            for card, part in zip(cart.gift_cards, parts, strict=True)
+        ],
+        totals=Bill.of(Totals(subtotal, nothing, nothing, nothing, subtotal), total(parts, currency)),
         warnings=[warning for line in cart.lines for warning in _warnings(line)],
     )  # fmt: skip
 

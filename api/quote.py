@@ -13,9 +13,11 @@ from api.problems import refuses
 from models import logs
 from models.address import Address
 from models.cart import Cart
+from models.credit import Bill, spend
 from models.errors import Refusal
 from models.ids import AddressId
-from models.pricing import ShippingQuote, Totals, quote
+from models.money import total
+from models.pricing import ShippingQuote, quote
 from models.tables import cart as carts
 from models.tables import pricing as price_tables
 
@@ -34,8 +36,8 @@ class QuoteReply(msgspec.Struct, frozen=True):
     """What can carry the cart there, cheapest first, and the sums with the chosen method."""
 
     shipping_methods: list[ShippingQuote]
-    totals: Totals
-    """Give `totals.total` to the checkout as `expected_total`."""
+    totals: Bill
+    """Give `totals.total` to the checkout as `expected_total`, and `totals.due` as `expected_due`."""
 
 
 @post(
@@ -60,7 +62,9 @@ async def _quoted(house: House, cart: Cart, currency: str, to: Address, method: 
         methods = await price_tables.shipping_methods_for(reader, to.country, currency)
         rates = await price_tables.tax_rates_for(reader, to.country)
     quoted = quote(cart.items, methods, rates, to.country, to.region, method)
-    return QuoteReply(list(quoted.methods), quoted.priced.totals)
+    totals = quoted.priced.totals
+    parts = spend(totals.total, [card.worth(currency) for card in cart.gift_cards])
+    return QuoteReply(list(quoted.methods), Bill.of(totals, total(parts, currency)))
 
 
 handlers = [quote_checkout]

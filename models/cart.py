@@ -2,6 +2,7 @@
 
 import msgspec
 
+from models.credit import GiftCard
 from models.ids import CartId, CartItemId, VariantId
 from models.money import Money
 from models.pricing import Item
@@ -42,6 +43,8 @@ class Cart(msgspec.Struct, frozen=True):
     attempt: int
     """Number of the next or running checkout: rises when an order of this cart ends unpaid or is paid."""
     lines: tuple[CartLine, ...] = ()
+    gift_cards: tuple[GiftCard, ...] = ()
+    """In the order they were added, which is the order they are spent in."""
 
     @property
     def items(self) -> list[Item]:

@@ -1,7 +1,7 @@
 """Bearer tokens of people without an account: signed, so that they need no row and cannot be guessed.
 
 Cart-Token names a cart, Order-Token an order. The order number itself is derived the same way from the workflow's id:
-whoever places the same order computes the same number, and nobody can guess the next one.
+whoever places the same order computes the same number, and nobody can guess the next one. So is a gift card's code.
 """
 
 import base64
@@ -9,7 +9,7 @@ import hmac
 from hashlib import sha256
 from uuid import UUID
 
-from models.ids import CartId, OrderNumber
+from models.ids import CartId, CreditAccountId, OrderNumber
 
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """32 letters and digits that are not mistaken for each other when read aloud."""
@@ -44,6 +44,19 @@ def order_number(key: bytes, workflow_id: str) -> OrderNumber:
     bits = int.from_bytes(hmac.digest(key, b"number:" + workflow_id.encode(), sha256)[:8], "big")
     letters = "".join(_ALPHABET[bits >> shift & 31] for shift in range(0, 50, 5))
     return OrderNumber(f"HF-{letters[:5]}-{letters[5:]}")
+
+
+def gift_card_code(key: bytes, card: CreditAccountId) -> str:
+    """What opens a gift card, `XXXX-XXXX-XXXX-XXXX`: 80 bits that follow from its id and the key, and stand nowhere."""
+    bits = int.from_bytes(_sign(key, b"gift card", card.bytes)[:10], "big")
+    letters = "".join(_ALPHABET[bits >> shift & 31] for shift in range(0, 80, 5))
+    return "-".join(letters[start : start + 4] for start in range(0, 16, 4))
+
+
+def gift_card_key(key: bytes, code: str) -> str:
+    """What is stored of a code, however it is written: enough to find its card by it, not to read it back."""
+    plain = "".join(code.split()).replace("-", "").upper()
+    return hmac.new(key, b"gift card code:" + plain.encode(), sha256).hexdigest()
 
 
 def _sign(key: bytes, kind: bytes, data: bytes) -> bytes:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 
 from models.cart import MOST_A_LINE, MOST_LINES, Cart, CartLine
+from models.credit import GiftCard
 from models.database import Database, Fetch, Writer
 from models.errors import Refusal
 from models.ids import CartId, CartItemId, OrderId, SessionId, UserId, VariantId, new_id
@@ -43,7 +45,12 @@ cart_items = sa.Table(
 _READ = """
 SELECT c.currency, c.attempt, i.id, i.variant_id, i.quantity, i.seen_price, v.sku, v.weight, v.attributes,
        p.name, p.tax_category, p.archived_at IS NULL AS on_sale, r.amount,
-       coalesce(s.on_hand - s.held, 0) AS available
+       coalesce(s.on_hand - s.held, 0) AS available,
+       (SELECT json_agg(json_build_object(
+            'id', a.id, 'last4', a.last4, 'balance', json_build_object('amount', a.balance, 'currency', a.currency),
+            'expired', coalesce(a.expires_at <= now(), false)) ORDER BY g.added_at, a.id)::text
+        FROM cart_gift_cards g JOIN credit_accounts a ON a.id = g.account_id
+        WHERE g.cart_id = $1 AND a.archived_at IS NULL) AS gift_cards
 FROM carts c
 LEFT JOIN cart_items i ON i.cart_id = c.id
 LEFT JOIN variants v ON v.id = i.variant_id
@@ -81,6 +88,9 @@ async def _read_locked(writer: Writer, cart: CartId) -> Cart | None:
     return _cart(cart, rows) if rows else None
 
 
+_gift_cards = msgspec.json.Decoder(tuple[GiftCard, ...]).decode
+
+
 def _cart(cart: CartId, rows: Sequence[Any]) -> Cart:
     kind = rows[0]["currency"]
     lines = tuple(
@@ -95,7 +105,8 @@ def _cart(cart: CartId, rows: Sequence[Any]) -> Cart:
         for row in rows
         if row["id"] is not None
     )  # fmt: skip
-    return Cart(cart, kind, rows[0]["attempt"], lines)
+    cards = rows[0]["gift_cards"]
+    return Cart(cart, kind, rows[0]["attempt"], lines, _gift_cards(cards) if cards else ())
 
 
 def _uuid(value: UUID) -> UUID:

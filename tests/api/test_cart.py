@@ -69,7 +69,7 @@ async def test_add_sums_up(api: Api) -> None:
     }  # fmt: skip
     assert cart["totals"] == {
         "subtotal": money(4450), "discount": money(0), "shipping": money(0), "tax": money(0), "total": money(4450),
-        "tax_included": False,
+        "tax_included": False, "credit": money(0), "due": money(4450),
     }  # fmt: skip
     assert cart["cart_token"] == headers["Cart-Token"]
     assert cart["warnings"] == []

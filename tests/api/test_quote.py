@@ -42,6 +42,7 @@ async def test_totals(
     ]
     assert amounts(answer.json()["totals"]) == {
         "subtotal": 1000, "discount": 0, "shipping": 500, "tax": tax, "total": total, "tax_included": included,
+        "credit": 0, "due": total,
     }  # fmt: skip
     named = await api.post(QUOTE, json={"shipping_address": address, "shipping_method": "standard"}, headers=buyer)
     assert named.json() == answer.json()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import tokens
-from models.ids import CartId, OrderNumber
+from models.ids import CartId, CreditAccountId, OrderNumber
 
 KEY, OTHER_KEY = b"k" * 32, b"x" * 32
 CART = CartId(UUID("0190a0a0-0000-7000-8000-000000000001"))
@@ -94,3 +94,22 @@ def test_order_numbers_can_be_read_aloud_and_not_be_guessed() -> None:
     assert len(set(numbers)) == 5000
     for place in (*range(3, 8), *range(9, 14)):
         assert len({number[place] for number in numbers}) == 32
+
+
+@given(st.uuids())
+def test_a_gift_card_s_code_is_found_however_it_is_written(card: UUID) -> None:
+    """Given a card, then its code can be read aloud, and capitals, dashes and blanks do not matter."""
+    code = tokens.gift_card_code(KEY, CreditAccountId(card))
+    assert re.fullmatch(r"([2-9A-HJ-NP-Z]{4}-){3}[2-9A-HJ-NP-Z]{4}", code)
+    kept = tokens.gift_card_key(KEY, code)
+    for spelling in (code.lower(), code.replace("-", ""), code.replace("-", " "), f" {code} "):
+        assert tokens.gift_card_key(KEY, spelling) == kept
+
+
+def test_a_gift_card_s_code_follows_from_the_key_and_is_not_kept() -> None:
+    """Given another key, then another code, and another hash of the same code; the hash does not hold the code."""
+    card = CreditAccountId(CART)
+    code = tokens.gift_card_code(KEY, card)
+    assert tokens.gift_card_code(OTHER_KEY, card) != code
+    assert tokens.gift_card_key(OTHER_KEY, code) != tokens.gift_card_key(KEY, code)
+    assert code.replace("-", "").lower() not in tokens.gift_card_key(KEY, code)
