@@ -16,6 +16,7 @@ from temporalio.service import RetryConfig
 
 from api import (
     access,
+    addresses,
     cart,
     categories,
     checkout,
@@ -50,7 +51,7 @@ REDIS_PATIENCE = 0.25
 GARBAGE = (20_000, 20, 20)
 """Thresholds of Python's cycle collector. Its own, made for small programs, spend a fifth of a busy API's time."""
 
-ROOMS = (products, categories, cart, gift_cards, quote, checkout, orders, webhooks, audit, tax_rates)
+ROOMS = (products, categories, cart, gift_cards, quote, checkout, orders, webhooks, audit, tax_rates, addresses)
 """Everything under the base path; each module lists its own `handlers`."""
 
 

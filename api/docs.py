@@ -67,6 +67,7 @@ def config() -> OpenAPIConfig:
         tags=[
             Tag("Catalogue", "What can be bought."), Tag("Cart", "What somebody wants to buy."),
             Tag("Checkout", "From a cart to an order."), Tag("Orders", "What was bought, and what became of it."),
+            Tag("Accounts", "Who somebody is, and what they keep with us."),
             Tag("Staff", "What those who work for the shop see and change."),
             Tag("Payment providers", "Their events."), Tag("Operations", "For machines that watch the house."),
         ],

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from models.database import Writer
+from models.ids import UserId
 from models.roles import Role
 from models.tables.base import key, metadata, moment, now_column
 
@@ -29,3 +31,10 @@ users = sa.Table(
     sa.CheckConstraint(f"roles <@ ARRAY[{_ROLES}]::text[]", name="roles_known"),
     sa.Index("uq_users_email", sa.text("lower(email)"), unique=True),
 )  # fmt: skip
+
+_LOCK = "SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE"
+
+
+async def lock(writer: Writer, user: UserId) -> None:
+    """Hold an account to the end of the transaction: what counts or compares its things happens one after the other."""
+    await writer.exec_driver_sql(_LOCK, (user,))
