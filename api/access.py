@@ -87,10 +87,15 @@ def guarded(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
 
 def _claims(connection: ASGIConnection[Any, Any, Any, Any], key: bytes) -> Claims | None:
     """What the request's token says; None without one. Raises: Refusal when it is none of ours."""
-    header = connection.headers.get("authorization")
+    token = bearer(connection.headers.get("authorization"))
+    return None if token is None else read_access_token(key, token)
+
+
+def bearer(header: str | None) -> str | None:
+    """The token of an Authorization header; None without one. Raises: Refusal when it is no bearer token."""
     if header is None:
         return None
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Refusal("unauthorized", "Send `Authorization: Bearer <access_token>`.")
-    return read_access_token(key, token.strip())
+    return token.strip()

@@ -16,7 +16,7 @@ from temporalio.service import RetryConfig
 
 from api import (
     access,
-    addresses,
+    auth,
     cart,
     categories,
     checkout,
@@ -27,6 +27,7 @@ from api import (
     orders,
     problems,
     products,
+    profile,
     quote,
     webhooks,
 )
@@ -38,6 +39,7 @@ from api.metrics import Meter
 from api.shelf import Shelf
 from models import logs, wire
 from models.database import Database
+from models.password import Passwords
 from models.settings import ApiSettings, api_settings
 
 BASE = "/api/v1"
@@ -51,7 +53,9 @@ REDIS_PATIENCE = 0.25
 GARBAGE = (20_000, 20, 20)
 """Thresholds of Python's cycle collector. Its own, made for small programs, spend a fifth of a busy API's time."""
 
-ROOMS = (products, categories, cart, gift_cards, quote, checkout, orders, webhooks, audit, tax_rates, addresses)
+ROOMS = (
+    auth, profile, products, categories, cart, gift_cards, quote, checkout, orders, webhooks, audit, tax_rates,
+)  # fmt: skip
 """Everything under the base path; each module lists its own `handlers`."""
 
 
@@ -77,8 +81,8 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
             lazy=True,
             retry_config=TEMPORAL_PATIENCE,
         )
-        limits = Limits(redis, settings)
-        app.state.house = Premises(settings, database, redis, temporal, shelf, limits)
+        limits, passwords = Limits(redis, settings), Passwords()
+        app.state.house = Premises(settings, database, redis, temporal, shelf, limits, passwords)
         if alone:
             _settle_down()
         try:
@@ -87,6 +91,7 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
             await database.close()
             await limits.close()
             await redis.aclose()
+            passwords.close()
 
     app = Litestar(
         route_handlers=[

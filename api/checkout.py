@@ -18,9 +18,8 @@ from temporalio.exceptions import TemporalError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.access import Access
-from api.addresses import AddressBody
+from api.addresses import AddressBody, billing_of, resolved, shipping_of
 from api.context import Caller, House, IdempotencyKey, Identity, digest, idempotency_key
-from api.destinations import billing_of, resolved, shipping_of
 from api.problems import FieldError, Invalid, refuses
 from api.replies import CheckoutReply, reply_to
 from models import clock, logs, tokens
@@ -36,14 +35,11 @@ from models.tables import cart as carts
 from models.tables import checkout as checkouts
 from models.tables import order as orders
 from models.tables.checkout import PastCheckout
+from models.user import Email
 from workflows import visibility
 from workflows.order import AwaitCheckout, Order, OrderState
 from workflows.patience import ORDERS
 
-_ATOM = r"[^@\s\x00-\x1f\x7f,;:<>()\[\]\\\"]+"
-"""What needs no quotes in a mail's address line, where a comma would name a second recipient."""
-_LABEL = _ATOM.replace("@", "@.")
-Email = Annotated[str, msgspec.Meta(pattern=rf"^{_ATOM}@{_LABEL}(\.{_LABEL})+$(?!\n)", max_length=254)]
 PaymentMethod = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_]{3,255}$(?!\n)")]
 
 

@@ -1,6 +1,7 @@
 """What a request brings and finds: the process's connections, who is calling, and a body read strictly."""
 
 import hashlib
+import hmac
 from typing import Annotated, Any
 
 import msgspec
@@ -19,6 +20,7 @@ from models import tokens
 from models.database import Database
 from models.errors import Refusal
 from models.ids import CartId, SessionId, UserId
+from models.password import Passwords
 from models.roles import Role
 from models.session import Claims
 from models.settings import ApiSettings
@@ -36,6 +38,7 @@ class Premises(msgspec.Struct, frozen=True):
     """Catalogue answers kept ready."""
     limits: Limits
     """How often somebody may ask."""
+    passwords: Passwords
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -106,6 +109,11 @@ def idempotency_key(given: str | None) -> str | None:
 def digest(request: object) -> str:
     """What makes two requests the same: a hash of the meaning of their bodies, not of their blanks."""
     return hashlib.sha256(msgspec.json.encode(request, order="deterministic")).hexdigest()
+
+
+def sealed(house: Premises, request: object) -> str:
+    """The same of a request with a password or a token in it: without our key nobody can guess it from this."""
+    return hmac.digest(house.settings.secret_key, b"request:" + digest(request).encode(), hashlib.sha256).hex()
 
 
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}

@@ -50,3 +50,11 @@ class Cart(msgspec.Struct, frozen=True):
     def items(self) -> list[Item]:
         """The lines as pricing sees them."""
         return [Item(line.quantity, line.unit_price, line.weight, line.tax_category) for line in self.lines]
+
+
+def merged(own: int, coming: int, available: int) -> int:
+    """Units of one variant when `coming` more join `own` in another cart: the sum, as far as stock and bounds go.
+
+    Never fewer than `own`, and never none: that something is sold out is told by its line, not by its absence.
+    """
+    return max(own, min(own + coming, available, MOST_A_LINE), 1)

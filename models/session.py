@@ -6,7 +6,7 @@ back was copied, and ends the session.
 
 import base64
 import hmac
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
@@ -42,11 +42,21 @@ class Ended(StrEnum):
     ERASED = "erased"
 
 
+class Grant(msgspec.Struct, frozen=True):
+    """What one sign-in or refresh gave: both tokens follow from it, so that it is kept for a repeat, and they never."""
+
+    user: UserId
+    session: SessionId
+    generation: int
+    issued_at: datetime
+
+
 class Claims(msgspec.Struct, frozen=True):
     """What a genuine access token says. Whether its session still lives is Postgres' to say."""
 
     user: UserId
     session: SessionId
+    expires_at: datetime | None = None
 
 
 class RefreshClaims(msgspec.Struct, frozen=True):
@@ -73,17 +83,22 @@ def read_access_token(key: bytes, token: str) -> Claims:
             token, _key(key, b"access token"), algorithms=[_ALGORITHM], issuer=_ISSUER,
             options={"require": ["iss", "sub", "sid", "iat", "exp"], "verify_iat": False},
         )  # fmt: skip
-        return Claims(UserId(UUID(hex=claims["sub"])), SessionId(UUID(hex=claims["sid"])))
+        until = datetime.fromtimestamp(claims["exp"], UTC)
+        found = Claims(UserId(UUID(hex=claims["sub"])), SessionId(UUID(hex=claims["sid"])), until)
     except jwt.ExpiredSignatureError as old:
         raise Refusal("token_expired", "This access token has expired: refresh it.") from old
-    except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as forged:
+    except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError, RecursionError) as forged:
         raise Refusal("unauthorized", "This access token was not given out by this shop.") from forged
+    signature = token.rpartition(".")[2]
+    if _encode(base64.urlsafe_b64decode(signature + "=")) != signature:
+        raise Refusal("unauthorized", "This access token was not given out by this shop.")
+    return found
 
 
 def refresh_token(key: bytes, session: SessionId, generation: int) -> str:
     """The refresh token of one generation of a session."""
     raw = session.bytes + generation.to_bytes(4, "big")
-    return base64.urlsafe_b64encode(raw + _tag(key, raw)).rstrip(b"=").decode()
+    return _encode(raw + _tag(key, raw))
 
 
 def read_refresh_token(key: bytes, token: str) -> RefreshClaims:
@@ -92,9 +107,15 @@ def read_refresh_token(key: bytes, token: str) -> RefreshClaims:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except ValueError:
         raw = b""
-    if len(raw) != _REFRESH_LENGTH or not hmac.compare_digest(raw[-_TAG:], _tag(key, raw[:-_TAG])):
+    genuine = len(raw) == _REFRESH_LENGTH and hmac.compare_digest(raw[-_TAG:], _tag(key, raw[:-_TAG]))
+    if not genuine or _encode(raw) != token:
         raise Refusal("unauthorized", "This refresh token was not given out by this shop.")
     return RefreshClaims(SessionId(UUID(bytes=raw[:16])), int.from_bytes(raw[16:20], "big"))
+
+
+def _encode(raw: bytes) -> str:
+    """The one text of these bytes: decoders also take others, and one token is to be one text."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 @cache

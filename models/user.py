@@ -1,11 +1,33 @@
 """Somebody with an account: a buyer, a vendor or one of the staff."""
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
 from models.ids import SessionId, UserId
 from models.roles import Role
+
+_ATOM = r"[^@\s\x00-\x1f\x7f,;:<>()\[\]\\\"]+"
+"""What needs no quotes in a mail's address line, where a comma would name a second recipient."""
+_LABEL = _ATOM.replace("@", "@.")
+Email = Annotated[
+    str, msgspec.Meta(pattern=rf"^{_ATOM}@{_LABEL}(\.{_LABEL})+$(?!\n)", max_length=254, examples=["ada@example.com"])
+]
+"""An address that a mail can go to."""
+
+_SUBTAGS = (
+    "[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*"
+    "(-[A-WY-Za-wy-z0-9](-[A-Za-z0-9]{2,8})+)*(-[Xx](-[A-Za-z0-9]{1,8})+)?"
+)
+Locale = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=rf"^{_SUBTAGS}$(?!\n)", max_length=35, examples=["de-AT"],
+        description="BCP 47: language, and where it matters script and region",
+    ),
+]  # fmt: skip
+"""A language tag as RFC 5646 spells it; whether anybody speaks it is not looked up."""
 
 
 class User(msgspec.Struct, frozen=True):
@@ -20,7 +42,10 @@ class User(msgspec.Struct, frozen=True):
     locale: str
     """BCP 47: `en`, `de-AT`."""
     marketing_consent: bool
+    marketing_consent_at: datetime | None
+    """When it was last given or taken back; None: never asked."""
     created_at: datetime
+    last_login_at: datetime | None
     archived_at: datetime | None = None
     """Set: staff closed it, or its owner erased it; nobody can sign in."""
 
@@ -32,3 +57,16 @@ class SignedIn(msgspec.Struct, frozen=True):
     session: SessionId
     email: str
     roles: frozenset[Role]
+
+
+def spelled(locale: str) -> str:
+    """A language tag as RFC 5646 recommends to write it: `de-at` → `de-AT`, `zh-hant` → `zh-Hant`."""
+    language, *rest = locale.split("-")
+    written, extended = [language.lower()], False
+    for part in rest:
+        extended = extended or len(part) == 1
+        written.append(
+            part.lower() if extended or len(part) not in (2, 4) or part[0].isdigit()
+            else part.upper() if len(part) == 2 else part.title()
+        )  # fmt: skip
+    return "-".join(written)

@@ -1,15 +1,16 @@
 """Sign-ins. A session is one: a family of refresh tokens, each good for one use."""
 
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 
 from models.database import Database, Writer
-from models.ids import SessionId, UserId
+from models.ids import SessionId, UserId, new_id
 from models.roles import Role
-from models.session import Ended
-from models.tables.base import key, metadata, moment, now_column, one_of, reference
+from models.session import REFRESH_LIFE, Ended, Grant, RefreshClaims
+from models.tables.base import key, metadata, moment, now_column, one_of, plain_uuid, reference
 from models.user import SignedIn
 
 sessions = sa.Table(
@@ -27,6 +28,22 @@ sessions = sa.Table(
 )  # fmt: skip
 
 
+MOST_AT_ONCE = 20
+"""Sign-ins of one account that live side by side."""
+
+
+class Living(msgspec.Struct, frozen=True):
+    """A place where an account is signed in."""
+
+    id: SessionId
+    created_at: datetime
+    last_used_at: datetime
+    """When its tokens were last refreshed."""
+    expires_at: datetime
+    """Moves on with each refresh."""
+    user_agent: str | None
+
+
 ALIVE = """
 SELECT u.id, u.email, u.roles FROM sessions s JOIN users u ON u.id = s.user_id
 WHERE s.id = {session} AND s.revoked_at IS NULL AND s.expires_at > now() AND u.archived_at IS NULL
@@ -34,6 +51,31 @@ WHERE s.id = {session} AND s.revoked_at IS NULL AND s.expires_at > now() AND u.a
 """Who a session belongs to, while it is good: the one definition of being signed in."""
 _SIGNED_IN = ALIVE.format(session="$1")
 
+_BEGIN = """
+INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, user_agent) VALUES ($1, $2, $3, $3, $4, $5)
+"""
+_CROWD_OUT = """
+UPDATE sessions SET revoked_at = now(), revoked_for = 'crowded_out' WHERE id IN (
+    SELECT id FROM sessions WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now()
+    ORDER BY last_used_at DESC, id DESC OFFSET $2
+)
+"""
+_FORGET = "DELETE FROM sessions WHERE user_id = $1 AND expires_at < now() - interval '30 days'"
+_ROTATE = """
+UPDATE sessions s SET generation = s.generation + 1, last_used_at = $3, expires_at = $4 FROM users u
+WHERE s.id = $1 AND s.generation = $2 AND s.revoked_at IS NULL AND s.expires_at > now()
+  AND u.id = s.user_id AND u.archived_at IS NULL
+RETURNING s.user_id, s.generation
+"""
+_IS_USED = "SELECT generation > $2 FROM sessions WHERE id = $1"
+_REVOKE = """
+UPDATE sessions SET revoked_at = now(), revoked_for = $2
+WHERE id = $1 AND user_id = coalesce($3, user_id) AND revoked_at IS NULL AND expires_at > now()
+"""
+_LIVING = """
+SELECT id, created_at, last_used_at, expires_at, user_agent FROM sessions
+WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now() ORDER BY last_used_at DESC, id DESC
+"""
 _LOCK_ACCOUNT = "SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE"
 _REVOKE_ALL = """
 UPDATE sessions SET revoked_at = now(), revoked_for = $2
@@ -47,6 +89,43 @@ async def signed_in(database: Database, session: SessionId) -> SignedIn | None:
     return _signed_in(rows[0], session) if rows else None
 
 
+async def begin(writer: Writer, user: UserId, now: datetime, user_agent: str | None) -> Grant:
+    """A new sign-in of an account whose row this transaction has locked. The one that rests longest makes room."""
+    grant = Grant(user, SessionId(new_id()), 1, now)
+    await writer.exec_driver_sql(_BEGIN, (grant.session, user, now, now + REFRESH_LIFE, user_agent))
+    await writer.exec_driver_sql(_CROWD_OUT, (user, MOST_AT_ONCE))
+    await writer.exec_driver_sql(_FORGET, (user,))
+    return grant
+
+
+async def rotate(writer: Writer, given: RefreshClaims, now: datetime) -> Grant | Ended | None:
+    """Use a refresh token up and open the next generation.
+
+    `Ended.REUSED`: it had been used before, and the whole session is ended now. None: the session had ended.
+    """
+    turned = (
+        await writer.exec_driver_sql(_ROTATE, (given.session, given.generation, now, now + REFRESH_LIFE))
+    ).one_or_none()
+    if turned is not None:
+        return Grant(UserId(plain_uuid(turned.user_id)), given.session, turned.generation, now)
+    used = (await writer.exec_driver_sql(_IS_USED, (given.session, given.generation))).scalar()
+    if not used:
+        return None
+    await revoke(writer, given.session, Ended.REUSED)
+    return Ended.REUSED
+
+
+async def revoke(writer: Writer, session: SessionId, why: Ended, user: UserId | None = None) -> bool:
+    """End a session, of `user` where that is said. False: there is none such, or it had ended; nothing changed."""
+    return (await writer.exec_driver_sql(_REVOKE, (session, why, user))).rowcount == 1
+
+
+async def living(database: Database, user: UserId) -> list[Living]:
+    """Where an account is signed in, last used first; at most `MOST_AT_ONCE`."""
+    rows = await database.fetch(_LIVING, user)
+    return [Living(**{**row, "id": SessionId(plain_uuid(row["id"]))}) for row in rows]
+
+
 async def revoke_all(writer: Writer, user: UserId, why: Ended, except_session: SessionId | None = None) -> int:
     """End every living session of an account but one; their access tokens die with them. Returns how many ended.
 
@@ -58,9 +137,6 @@ async def revoke_all(writer: Writer, user: UserId, why: Ended, except_session: S
 
 
 def _signed_in(row: Any, session: SessionId) -> SignedIn:
-    return SignedIn(UserId(_uuid(row["id"])), session, row["email"], frozenset(Role(role) for role in row["roles"]))
-
-
-def _uuid(value: UUID) -> UUID:
-    """A plain UUID: the driver's own subclass is not one that every encoder knows."""
-    return value if type(value) is UUID else UUID(int=value.int)
+    return SignedIn(
+        UserId(plain_uuid(row["id"])), session, row["email"], frozenset(Role(role) for role in row["roles"])
+    )

@@ -1,12 +1,17 @@
 """Accounts: who has one, and the roles that decide what they may do. Their sign-ins are rows of `session.py`."""
 
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from models.database import Writer
+from models.database import Database, Writer
 from models.ids import UserId
 from models.roles import Role
-from models.tables.base import key, metadata, moment, now_column
+from models.tables.base import key, metadata, moment, now_column, plain_uuid
+from models.user import User
 
 _ROLES = ", ".join(f"'{role.value}'" for role in Role)
 
@@ -32,9 +37,85 @@ users = sa.Table(
     sa.Index("uq_users_email", sa.text("lower(email)"), unique=True),
 )  # fmt: skip
 
-_LOCK = "SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE"
+
+class Kept(msgspec.Struct, frozen=True):
+    """What an account's owner is known by. Never leaves the sign-in."""
+
+    user: UserId
+    password_hash: str | None
 
 
-async def lock(writer: Writer, user: UserId) -> None:
-    """Hold an account to the end of the transaction: what counts or compares its things happens one after the other."""
-    await writer.exec_driver_sql(_LOCK, (user,))
+_COLUMNS = ", ".join(User.__struct_fields__)
+_FIND = f"SELECT {_COLUMNS} FROM users WHERE id = $1"  # noqa: S608
+_KEPT = "SELECT id, password_hash FROM users WHERE lower(email) = lower($1) AND archived_at IS NULL"
+_KEPT_OF = "SELECT id, password_hash FROM users WHERE id = $1 AND archived_at IS NULL"
+_INSERT = """
+INSERT INTO users (id, email, password_hash, first_name, last_name, phone, locale, marketing_consent,
+                   marketing_consent_at, roles)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8::boolean, CASE WHEN $8 THEN now() END, $9)
+ON CONFLICT (lower(email)) DO NOTHING
+"""
+_SIGN_IN = """
+UPDATE users SET last_login_at = now(), password_hash = coalesce($3, password_hash)
+WHERE id = $1 AND password_hash = $2 AND archived_at IS NULL
+"""
+_RELOCK = """
+UPDATE users SET password_hash = $2, updated_at = now()
+WHERE id = $1 AND password_hash IS NOT DISTINCT FROM coalesce($3, password_hash) AND archived_at IS NULL
+"""
+
+
+async def find(database: Database, user: UserId) -> User | None:
+    """An account as its owner may see it."""
+    rows = await database.fetch(_FIND, user)
+    return _user(rows[0]) if rows else None
+
+
+async def kept_of(database: Database, who: str | UserId) -> Kept | None:
+    """What proves its owner, by address or id; None: no such account, or a closed one."""
+    rows = await database.fetch(_KEPT if isinstance(who, str) else _KEPT_OF, who)
+    return Kept(UserId(plain_uuid(rows[0]["id"])), rows[0]["password_hash"]) if rows else None
+
+
+async def insert(
+    writer: Writer, user: UserId, email: str, password_hash: str, *,
+    first_name: str | None = None, last_name: str | None = None, phone: str | None = None, locale: str = "en",
+    marketing_consent: bool = False, roles: Collection[Role] = (Role.CUSTOMER,),
+) -> bool:  # fmt: skip
+    """Write a new account; False when somebody has the address already: of two at once, one waits for the other."""
+    values = (user, email, password_hash, first_name, last_name, phone, locale, marketing_consent, list(roles))
+    return (await writer.exec_driver_sql(_INSERT, values)).rowcount == 1
+
+
+async def sign_in(writer: Writer, user: UserId, proven: str, rehashed: str | None = None) -> bool:
+    """Note a sign-in, its account's row locked; `rehashed` takes the place of `proven`, the hash that was compared.
+
+    False: that is not kept any more, or the account was closed.
+    """
+    return (await writer.exec_driver_sql(_SIGN_IN, (user, proven, rehashed))).rowcount == 1
+
+
+async def set_password(writer: Writer, user: UserId, password_hash: str, proven: str | None = None) -> bool:
+    """Another password from now on; whoever sets it ends the account's sessions too, after this, in one transaction.
+
+    False: the account is closed, or `proven`, the hash that was compared, is not kept any more.
+    """
+    return (await writer.exec_driver_sql(_RELOCK, (user, password_hash, proven))).rowcount == 1
+
+
+async def update(writer: Writer, user: UserId, changes: Mapping[str, Any]) -> User:
+    """Change fields of a profile. Consent carries the time of its last change, not of its last repetition."""
+    values = {**changes, "updated_at": sa.func.now()}
+    if "marketing_consent" in changes:
+        same = users.c.marketing_consent == changes["marketing_consent"]
+        values["marketing_consent_at"] = sa.case((same, users.c.marketing_consent_at), else_=sa.func.now())
+    changed = sa.update(users).where(users.c.id == user).values(values).returning(*_PROFILE)
+    return _user((await writer.execute(changed)).mappings().one())
+
+
+def _user(row: Any) -> User:
+    found = {**row, "id": plain_uuid(row["id"]), "roles": tuple(Role(role) for role in row["roles"])}
+    return User(**found)
+
+
+_PROFILE = [users.c[name] for name in User.__struct_fields__]
