@@ -21,6 +21,7 @@ from api import (
     categories,
     checkout,
     context,
+    coupons,
     docs,
     gift_cards,
     health,
@@ -54,7 +55,7 @@ GARBAGE = (20_000, 20, 20)
 """Thresholds of Python's cycle collector. Its own, made for small programs, spend a fifth of a busy API's time."""
 
 ROOMS = (
-    auth, profile, products, categories, cart, gift_cards, quote, checkout, orders, webhooks, audit, tax_rates,
+    auth, profile, products, categories, cart, coupons, gift_cards, quote, checkout, orders, webhooks, audit, tax_rates,
 )  # fmt: skip
 """Everything under the base path; each module lists its own `handlers`."""
 

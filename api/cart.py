@@ -11,10 +11,12 @@ from api.access import Access, prove
 from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
 from api.problems import refuses
 from api.repeats import once, scope_of
-from models import logs, tokens
+from models import clock, logs, tokens
 from models.cart import MOST_A_LINE, MOST_SHOWN, Cart, CartLine
+from models.coupon import NO_DISCOUNTS
 from models.credit import Bill, spend
 from models.database import Fetch, fetching
+from models.errors import Refusal
 from models.ids import CartId, CartItemId, CreditAccountId, new_id
 from models.money import Money, total
 from models.pricing import Totals
@@ -54,13 +56,27 @@ class CartItem(msgspec.Struct, frozen=True):
 
 
 class CartWarning(msgspec.Struct, frozen=True):
-    """Something the buyer should see before paying. `code`: `price_changed`, `not_enough_stock`, `not_on_sale`."""
+    """Something the buyer should see before paying.
+
+    `code`: `price_changed`, `not_enough_stock`, `not_on_sale`, `coupon_not_applied`.
+    """
 
     code: str
-    sku: str
+    sku: str | None
+    """Null where it is about no single item."""
     detail: str
     facts: dict[str, Any] = {}
-    """`price_changed`: `was`, `now`; `not_enough_stock`: `quantity`, `available`."""
+    """`price_changed`: `was`, `now`; `not_enough_stock`: `quantity`, `available`; `coupon_not_applied`: `coupon`,
+    `reason` (the code with which `POST /cart/coupon` would refuse it) and that reason's own facts."""
+
+
+class CartCoupon(msgspec.Struct, frozen=True):
+    """A coupon on the cart."""
+
+    code: str
+    description: str
+    discount: Money
+    """What it takes off: nothing while a warning tells why."""
 
 
 class CartGiftCard(msgspec.Struct, frozen=True):
@@ -85,6 +101,9 @@ class CartReply(msgspec.Struct, frozen=True):
     currency: str
     items: list[CartItem]
     coupon: str | None
+    """`code` of the first of `coupons`."""
+    coupons: list[CartCoupon]
+    """In the order in which they were added."""
     gift_cards: list[CartGiftCard]
     totals: Bill
     warnings: list[CartWarning]
@@ -177,7 +196,9 @@ def reply(house: House, caller: Caller, cart: Cart | None) -> CartReply:
     logs.bind(cart_id=cart.id)
     currency = cart.currency or house.settings.default_currency
     subtotal, nothing = total([line.unit_price * line.quantity for line in cart.lines], currency), Money.zero(currency)
-    parts = spend(subtotal, [card.worth(currency) for card in cart.gift_cards])
+    found = cart.discounts(clock.now()) if cart.coupons else NO_DISCOUNTS
+    discount = total([each.discount for each in found.coupons], currency)
+    parts = spend(subtotal - discount, [card.worth(currency) for card in cart.gift_cards])
     return CartReply(
         id=cart.id, currency=currency,
         cart_token=None if caller.user else tokens.cart_token(house.settings.secret_key, cart.id),
@@ -186,13 +207,17 @@ def reply(house: House, caller: Caller, cart: Cart | None) -> CartReply:
                      min(line.available, MOST_SHOWN) if line.on_sale else 0)
             for line in cart.lines
         ],
-        coupon=None,
+        coupon=cart.coupons[0].code if cart.coupons else None,
+        coupons=[CartCoupon(each.coupon.code, each.coupon.description, each.discount) for each in found.coupons],
         gift_cards=[
             CartGiftCard(card.id, card.last4, card.balance, part, card.expired)
             for card, part in zip(cart.gift_cards, parts, strict=True)
         ],
-        totals=Bill.of(Totals(subtotal, nothing, nothing, nothing, subtotal), total(parts, currency)),
-        warnings=[warning for line in cart.lines for warning in _warnings(line)],
+        totals=Bill.of(Totals(subtotal, discount, nothing, nothing, subtotal - discount), total(parts, currency)),
+        warnings=[
+            *(warning for line in cart.lines for warning in _warnings(line)),
+            *(_not_applied(each.refusal) for each in found.coupons if each.refusal is not None),
+        ],
     )  # fmt: skip
 
 
@@ -209,6 +234,10 @@ def _warnings(line: CartLine) -> list[CartWarning]:
         facts = {"quantity": line.quantity, "available": left}
         found.append(CartWarning("not_enough_stock", line.sku, detail, facts))
     return found
+
+
+def _not_applied(why: Refusal) -> CartWarning:
+    return CartWarning("coupon_not_applied", None, why.detail, {"reason": why.code, **why.facts})
 
 
 handlers = [read_cart, clear_cart, add_item, change_item, remove_item]

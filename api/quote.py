@@ -10,7 +10,7 @@ from api.access import Access
 from api.addresses import AddressBody, resolved, shipping_of
 from api.context import Caller, House
 from api.problems import refuses
-from models import logs
+from models import clock, logs
 from models.address import Address
 from models.cart import Cart
 from models.credit import Bill, spend
@@ -61,7 +61,7 @@ async def _quoted(house: House, cart: Cart, currency: str, to: Address, method: 
     async with house.database.reading() as reader:
         methods = await price_tables.shipping_methods_for(reader, to.country, currency)
         rates = await price_tables.tax_rates_for(reader, to.country)
-    quoted = quote(cart.items, methods, rates, to.country, to.region, method)
+    quoted = quote(cart.items, methods, rates, to.country, to.region, method, cart.discounts(clock.now()).lines)
     totals = quoted.priced.totals
     parts = spend(totals.total, [card.worth(currency) for card in cart.gift_cards])
     return QuoteReply(list(quoted.methods), Bill.of(totals, total(parts, currency)))

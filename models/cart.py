@@ -1,7 +1,10 @@
 """What is in a cart, priced as of now. Nothing here is promised: checkout freezes prices and holds stock."""
 
+from datetime import datetime
+
 import msgspec
 
+from models.coupon import NO_DISCOUNTS, Coupon, Discounts, Goods, discounts
 from models.credit import GiftCard
 from models.ids import CartId, CartItemId, VariantId
 from models.money import Money
@@ -45,11 +48,20 @@ class Cart(msgspec.Struct, frozen=True):
     lines: tuple[CartLine, ...] = ()
     gift_cards: tuple[GiftCard, ...] = ()
     """In the order they were added, which is the order they are spent in."""
+    coupons: tuple[Coupon, ...] = ()
+    """In the order in which they were added."""
 
     @property
     def items(self) -> list[Item]:
         """The lines as pricing sees them."""
         return [Item(line.quantity, line.unit_price, line.weight, line.tax_category) for line in self.lines]
+
+    def discounts(self, now: datetime) -> Discounts:
+        """What its coupons take off, or why they do not."""
+        if not self.coupons or self.currency is None:
+            return NO_DISCOUNTS
+        goods = [Goods(line.variant_id, line.unit_price * line.quantity) for line in self.lines]
+        return discounts(self.coupons, goods, self.currency, now)
 
 
 def merged(own: int, coming: int, available: int) -> int:

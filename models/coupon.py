@@ -98,6 +98,10 @@ class Discounts(msgspec.Struct, frozen=True):
         return next(each for each in self.coupons if each.coupon.id == coupon)
 
 
+NO_DISCOUNTS = Discounts()
+"""Of a cart without coupons."""
+
+
 def code_of(typed: str) -> str | None:
     """The code that somebody means, in upper case and without blanks around it; None: no coupon is called so."""
     code = typed.strip().upper()

@@ -13,6 +13,7 @@ from models.database import Database, Fetch, Writer
 from models.errors import Refusal
 from models.ids import CartId, CartItemId, OrderId, SessionId, UserId, VariantId, new_id
 from models.money import Money
+from models.tables import coupon as coupons
 from models.tables.base import currency, key, metadata, minor_units, moment, now_column, reference
 from models.tables.session import ALIVE
 
@@ -50,7 +51,8 @@ SELECT c.currency, c.attempt, i.id, i.variant_id, i.quantity, i.seen_price, v.sk
             'id', a.id, 'last4', a.last4, 'balance', json_build_object('amount', a.balance, 'currency', a.currency),
             'expired', coalesce(a.expires_at <= now(), false)) ORDER BY g.added_at, a.id)::text
         FROM cart_gift_cards g JOIN credit_accounts a ON a.id = g.account_id
-        WHERE g.cart_id = $1 AND a.archived_at IS NULL) AS gift_cards
+        WHERE g.cart_id = $1 AND a.archived_at IS NULL) AS gift_cards,
+       (SELECT coupons_of_cart(x.cart_id) FROM cart_coupons x WHERE x.cart_id = $1 LIMIT 1)::text AS coupons
 FROM carts c
 LEFT JOIN cart_items i ON i.cart_id = c.id
 LEFT JOIN variants v ON v.id = i.variant_id
@@ -105,8 +107,11 @@ def _cart(cart: CartId, rows: Sequence[Any]) -> Cart:
         for row in rows
         if row["id"] is not None
     )  # fmt: skip
-    cards = rows[0]["gift_cards"]
-    return Cart(cart, kind, rows[0]["attempt"], lines, _gift_cards(cards) if cards else ())
+    cards, held = rows[0]["gift_cards"], rows[0]["coupons"]
+    return Cart(
+        cart, kind, rows[0]["attempt"], lines,
+        _gift_cards(cards) if cards else (), coupons.in_cart(held) if held else (),
+    )  # fmt: skip
 
 
 def _uuid(value: UUID) -> UUID:
@@ -202,9 +207,18 @@ async def remove(writer: Writer, cart: CartId, item: CartItemId) -> None:
 
 
 async def clear(writer: Writer, cart: CartId) -> None:
-    """Take every line out; again: changes nothing."""
-    await writer.exec_driver_sql(f"{_TOUCH} AND EXISTS (SELECT FROM cart_items WHERE cart_id = $1)", (cart,))
-    await writer.execute(sa.delete(cart_items).where(cart_items.c.cart_id == cart))
+    """Take every line and every coupon out; again: changes nothing."""
+    await writer.exec_driver_sql(_TOUCH_FULL, (cart,))
+    await writer.exec_driver_sql(_CLEAR, (cart,))
+
+
+_TOUCH_FULL = """
+UPDATE carts SET updated_at = now() WHERE id = $1
+AND (EXISTS (SELECT FROM cart_items WHERE cart_id = $1) OR EXISTS (SELECT FROM cart_coupons WHERE cart_id = $1))
+"""
+_CLEAR = """
+WITH gone AS (DELETE FROM cart_coupons WHERE cart_id = $1) DELETE FROM cart_items WHERE cart_id = $1
+"""
 
 
 async def touch(writer: Writer, cart: CartId) -> None:

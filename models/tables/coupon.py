@@ -1,8 +1,10 @@
 """Coupons, who has put them into a cart, and which orders used them up."""
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from models.coupon import Coupon
 from models.inventory import HoldStatus
 from models.tables.base import Json, currency, key, metadata, minor_units, moment, now_column, one_of
 
@@ -44,8 +46,8 @@ cart_coupons = sa.Table(
 
 coupon_redemptions = sa.Table(
     "coupon_redemptions", metadata,
-    sa.Column("coupon_id", pg.UUID(as_uuid=True), sa.ForeignKey("coupons.id"), primary_key=True),
     sa.Column("order_id", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("coupon_id", pg.UUID(as_uuid=True), sa.ForeignKey("coupons.id"), primary_key=True),
     *one_of("status", HoldStatus),
     sa.Column("user_id", pg.UUID(as_uuid=True), index=True),
     sa.Column("email", sa.Text, comment="lower case; null once its owner was forgotten"),
@@ -54,3 +56,50 @@ coupon_redemptions = sa.Table(
     now_column(),
     sa.Index("ix_coupon_redemptions_email", "coupon_id", "email"),
 )  # fmt: skip
+
+OF_CART = """
+BEGIN
+    RETURN (
+        SELECT jsonb_agg(
+            jsonb_build_object(
+                'id', k.id, 'code', k.code, 'description', k.description, 'ppm', k.ppm, 'amounts', k.amounts,
+                'min_subtotals', k.min_subtotals, 'starts_at', k.starts_at, 'ends_at', k.ends_at,
+                'max_redemptions', k.max_redemptions, 'redeemed', k.redeemed, 'max_per_buyer', k.max_per_buyer,
+                'first_order_only', k.first_order_only, 'stackable', k.stackable,
+                'archived', k.archived_at IS NOT NULL,
+                'goods', CASE WHEN cardinality(k.product_ids) + cardinality(k.category_ids) > 0 THEN (
+                    SELECT coalesce(jsonb_agg(i.variant_id), '[]')
+                    FROM cart_items i
+                    JOIN variants v ON v.id = i.variant_id
+                    JOIN products p ON p.id = v.product_id
+                    WHERE i.cart_id = $1 AND (p.id = ANY (k.product_ids) OR p.category_id IN (
+                        WITH RECURSIVE below AS (
+                            SELECT unnest(k.category_ids) AS id
+                            UNION
+                            SELECT child.id FROM categories child JOIN below ON child.parent_id = below.id
+                        ) SELECT id FROM below
+                    ))
+                ) END,
+                'used_by_buyer', CASE WHEN k.max_per_buyer IS NULL OR u.id IS NULL THEN 0 ELSE (
+                    SELECT count(*) FROM coupon_redemptions r
+                    WHERE r.coupon_id = k.id AND r.status <> 'released'
+                      AND (r.user_id = u.id OR r.email = lower(u.email))
+                ) END,
+                'ordered_before', k.first_order_only AND u.id IS NOT NULL AND EXISTS (
+                    SELECT FROM orders o
+                    WHERE o.status <> 'cancelled' AND (o.customer_id = u.id OR lower(o.email) = lower(u.email))
+                )
+            ) ORDER BY x.added_at, x.coupon_id
+        )
+        FROM cart_coupons x
+        JOIN carts c ON c.id = x.cart_id
+        JOIN coupons k ON k.id = x.coupon_id
+        LEFT JOIN users u ON u.id = c.user_id
+        WHERE x.cart_id = $1
+    );
+END
+"""
+"""Body of the function `coupons_of_cart(uuid)`: a cart's coupons as JSON for `in_cart`. It is a function because it is
+asked inside the cart's one statement, where its dozen tables would cost every cart that has no coupon its time."""
+
+in_cart = msgspec.json.Decoder(tuple[Coupon, ...]).decode

@@ -59,6 +59,7 @@ orders = sa.Table(
         "total = subtotal - discount + shipping + CASE WHEN tax_included THEN 0 ELSE tax END", name="total_adds_up"
     ),
     sa.CheckConstraint("credit BETWEEN 0 AND total", name="credit_within_total"),
+    sa.Index("ix_orders_email", sa.text("lower(email)")),
     sa.Index("ix_orders_customer", "customer_id", sa.text("placed_at DESC"), sa.text("id DESC"),
              postgresql_where=sa.text("customer_id IS NOT NULL")),
 )  # fmt: skip

@@ -11,6 +11,49 @@ depends_on = None
 
 LEDGERS = ("credit_entries", "audit_log")
 
+COUPONS_OF_CART = """
+BEGIN
+    RETURN (
+        SELECT jsonb_agg(
+            jsonb_build_object(
+                'id', k.id, 'code', k.code, 'description', k.description, 'ppm', k.ppm, 'amounts', k.amounts,
+                'min_subtotals', k.min_subtotals, 'starts_at', k.starts_at, 'ends_at', k.ends_at,
+                'max_redemptions', k.max_redemptions, 'redeemed', k.redeemed, 'max_per_buyer', k.max_per_buyer,
+                'first_order_only', k.first_order_only, 'stackable', k.stackable,
+                'archived', k.archived_at IS NOT NULL,
+                'goods', CASE WHEN cardinality(k.product_ids) + cardinality(k.category_ids) > 0 THEN (
+                    SELECT coalesce(jsonb_agg(i.variant_id), '[]')
+                    FROM cart_items i
+                    JOIN variants v ON v.id = i.variant_id
+                    JOIN products p ON p.id = v.product_id
+                    WHERE i.cart_id = $1 AND (p.id = ANY (k.product_ids) OR p.category_id IN (
+                        WITH RECURSIVE below AS (
+                            SELECT unnest(k.category_ids) AS id
+                            UNION
+                            SELECT child.id FROM categories child JOIN below ON child.parent_id = below.id
+                        ) SELECT id FROM below
+                    ))
+                ) END,
+                'used_by_buyer', CASE WHEN k.max_per_buyer IS NULL OR u.id IS NULL THEN 0 ELSE (
+                    SELECT count(*) FROM coupon_redemptions r
+                    WHERE r.coupon_id = k.id AND r.status <> 'released'
+                      AND (r.user_id = u.id OR r.email = lower(u.email))
+                ) END,
+                'ordered_before', k.first_order_only AND u.id IS NOT NULL AND EXISTS (
+                    SELECT FROM orders o
+                    WHERE o.status <> 'cancelled' AND (o.customer_id = u.id OR lower(o.email) = lower(u.email))
+                )
+            ) ORDER BY x.added_at, x.coupon_id
+        )
+        FROM cart_coupons x
+        JOIN carts c ON c.id = x.cart_id
+        JOIN coupons k ON k.id = x.coupon_id
+        LEFT JOIN users u ON u.id = c.user_id
+        WHERE x.cart_id = $1
+    );
+END
+"""
+
 
 def upgrade() -> None:
     op.create_table('audit_log',
@@ -96,8 +139,8 @@ def upgrade() -> None:
     op.create_index(op.f('ix_addresses_user_id'), 'addresses', ['user_id'], unique=False)
     op.create_index('uq_addresses_default', 'addresses', ['user_id', 'kind'], unique=True, postgresql_where=sa.text('is_default'))
     op.create_table('coupon_redemptions',
-    sa.Column('coupon_id', sa.UUID(), nullable=False),
     sa.Column('order_id', sa.UUID(), nullable=False),
+    sa.Column('coupon_id', sa.UUID(), nullable=False),
     sa.Column('status', sa.Text(), nullable=False),
     sa.Column('user_id', sa.UUID(), nullable=True),
     sa.Column('email', sa.Text(), nullable=True, comment='lower case; null once its owner was forgotten'),
@@ -106,7 +149,7 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.CheckConstraint("status IN ('held', 'committed', 'released')", name=op.f('ck_coupon_redemptions_status_known')),
     sa.ForeignKeyConstraint(['coupon_id'], ['coupons.id'], name=op.f('fk_coupon_redemptions_coupon_id_coupons')),
-    sa.PrimaryKeyConstraint('coupon_id', 'order_id', name=op.f('pk_coupon_redemptions'))
+    sa.PrimaryKeyConstraint('order_id', 'coupon_id', name=op.f('pk_coupon_redemptions'))
     )
     op.create_index('ix_coupon_redemptions_email', 'coupon_redemptions', ['coupon_id', 'email'], unique=False)
     op.create_index(op.f('ix_coupon_redemptions_user_id'), 'coupon_redemptions', ['user_id'], unique=False)
@@ -258,6 +301,7 @@ def upgrade() -> None:
                existing_type=sa.UUID(),
                comment='the account that bought; null: a guest',
                existing_nullable=True)
+    op.create_index('ix_orders_email', 'orders', [sa.literal_column('lower(email)')], unique=False)
     op.create_index('ix_orders_customer', 'orders', ['customer_id', sa.literal_column('placed_at DESC'), sa.literal_column('id DESC')], unique=False, postgresql_where=sa.text('customer_id IS NOT NULL'))
     op.add_column('outbox', sa.Column('user_id', sa.UUID(), nullable=True, comment='a letter to an account; null: about an order'))
     for tariff in ('shipping_methods', 'shipping_zones', 'tax_rates'):
@@ -267,6 +311,9 @@ def upgrade() -> None:
     op.create_index('uq_tax_rates_applies', 'tax_rates', ['country', 'region', 'category'], unique=True, postgresql_nulls_not_distinct=True, postgresql_where=sa.text('archived_at IS NULL'))
     op.create_check_constraint(op.f('ck_order_lines_discount_within_line'), 'order_lines', 'discount BETWEEN 0 AND line_total')
     op.create_check_constraint(op.f('ck_orders_credit_within_total'), 'orders', 'credit BETWEEN 0 AND total')
+    op.execute(
+        f"CREATE FUNCTION coupons_of_cart(uuid) RETURNS jsonb STABLE LANGUAGE plpgsql AS $${COUPONS_OF_CART}$$"
+    )
     for ledger in LEDGERS:
         op.execute(
             f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON {ledger} "
@@ -276,12 +323,14 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP FUNCTION coupons_of_cart(uuid)")
     op.drop_index('uq_tax_rates_applies', table_name='tax_rates', postgresql_nulls_not_distinct=True, postgresql_where=sa.text('archived_at IS NULL'))
     op.create_unique_constraint(op.f('uq_tax_rates_country_region_category'), 'tax_rates', ['country', 'region', 'category'], postgresql_nulls_not_distinct=True)
     op.drop_column('tax_rates', 'archived_at')
     for tariff in ('shipping_methods', 'shipping_zones', 'tax_rates'):
         op.drop_column(tariff, 'created_at')
     op.drop_column('outbox', 'user_id')
+    op.drop_index('ix_orders_email', table_name='orders')
     op.drop_index('ix_orders_customer', table_name='orders', postgresql_where=sa.text('customer_id IS NOT NULL'))
     op.alter_column('orders', 'customer_id',
                existing_type=sa.UUID(),
