@@ -3,7 +3,7 @@
 from dev.stripe.call import DAY, Call, new_id, visible
 from dev.stripe.cards import BY_TOKEN, TRY_AGAIN, TestCard, decline_error, needs_authentication
 from dev.stripe.errors import Obj, StripeError, invalid
-from dev.stripe.payment_methods import attached, require_reusable
+from dev.stripe.payment_methods import attached, require_owner, require_reusable
 
 AUTHORIZATION_DAYS = 7
 PAYABLE = ("requires_confirmation", "requires_action", "requires_payment_method")
@@ -25,8 +25,7 @@ def attempt(call: Call, intent: Obj, method: Obj, *, off_session: bool = False, 
             code="payment_intent_incompatible_payment_method",
         )
     require_reusable(method, intent["id"])
-    if intent["customer"] and method["customer"] not in (None, intent["customer"]):
-        raise invalid("The provided PaymentMethod belongs to another Customer.", param="payment_method")
+    require_owner(call, intent, method)
     intent |= {"payment_method": method["id"], "last_payment_error": None, "next_action": None}
     card = card_of(method)
     if card is None:

@@ -127,11 +127,13 @@ def boolean(value: Any, param: str) -> bool:
     return bool(value == "true")
 
 
-def one_of(*choices: str) -> Check:
-    """One of a fixed set of words."""
+def one_of(*choices: str, unset: bool = False) -> Check:
+    """One of a fixed set of words; with `unset`, an empty string clears the field (read as None)."""
 
-    def check(value: Any, param: str) -> str:
+    def check(value: Any, param: str) -> str | None:
         if value == "":
+            if unset:
+                return None
             raise empty(param)
         if value not in choices:
             last = f", or {choices[-1]}" if len(choices) > 2 else f" or {choices[-1]}"

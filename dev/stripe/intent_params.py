@@ -25,7 +25,7 @@ CARD_OPTIONS = {
 PLAIN: dict[str, Check] = {
     "description": string(unset=True),
     "receipt_email": string(unset=True),
-    "setup_future_usage": one_of("off_session", "on_session"),
+    "setup_future_usage": one_of("off_session", "on_session", unset=True),
     "shipping": SHIPPING,
     "statement_descriptor": string(longest=22, unset=True),
     "statement_descriptor_suffix": string(longest=22, unset=True),

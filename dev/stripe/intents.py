@@ -8,7 +8,7 @@ from dev.stripe.currencies import amount_error, require_chargeable, shown
 from dev.stripe.errors import Obj, invalid, unexpected_state
 from dev.stripe.form import PAGE, Schema, merged_metadata, string
 from dev.stripe.intent_params import CANCEL, CAPTURE, CONFIRM, CREATE, PLAIN, SHARED, UPDATE
-from dev.stripe.payment_methods import from_data, resolve
+from dev.stripe.payment_methods import from_data, require_owner, resolve
 from dev.stripe.search import SEARCH, search
 
 CANCELABLE = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action", "processing")
@@ -108,6 +108,7 @@ def create(call: Call, params: Obj) -> Obj:
 def choose_method(call: Call, intent: Obj, params: Obj) -> None:
     method = chosen_method(call, params)
     if method is not None:
+        require_owner(call, intent, method)
         intent |= {"payment_method": method["id"], "status": "requires_confirmation"}
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dev.stripe.answers import listed
-from dev.stripe.call import Call, Route, new_id
+from dev.stripe.call import Call, Route, new_id, visible
 from dev.stripe.cards import BY_NUMBER, BY_TOKEN, TestCard, card_facts, decline_error, luhn_valid
 from dev.stripe.errors import Obj, StripeError, invalid, missing
 from dev.stripe.form import (
@@ -198,6 +198,30 @@ def require_reusable(method: Obj, intent: str | None) -> None:
             "used again. To use a PaymentMethod multiple times, you must attach it to a Customer first.",
             param="payment_method",
         )
+
+
+def require_owner(call: Call, intent: Obj, method: Obj) -> None:
+    """A card kept for a customer is good with that customer alone; the parameter that Stripe names is as odd there."""
+    if method["customer"] in (None, intent["customer"]):
+        return
+    setup = intent["object"] == "setup_intent"
+    code, param = None, "payment_method"
+    if intent["customer"]:
+        message = (
+            f"The PaymentMethod {method['id']} does not belong to the Customer you supplied {intent['customer']}. "
+            "Please use this PaymentMethod with the Customer that it belongs to instead."
+        )
+    else:
+        supplied = f"The payment method supplied ({method['id']})"
+        if not setup:
+            code, param = "parameter_missing", "source"
+            supplied = f"The `payment_method` parameter supplied {method['id']}"
+        message = (
+            f"{supplied} belongs to the Customer {method['customer']}. Please include the Customer in the `customer` "
+            f"parameter on the {'SetupIntent' if setup else 'PaymentIntent'}."
+        )
+    known = call.find(intent["object"], intent["id"])
+    raise StripeError(400, message, code=code, param=param, facts={intent["object"]: visible(known)} if known else None)
 
 
 def detach(call: Call, params: Obj, id: str) -> Obj:

@@ -4,7 +4,7 @@ from dev.stripe.answers import listed, retrieved
 from dev.stripe.call import Call, Route, new_id, visible
 from dev.stripe.cards import decline_error, needs_authentication
 from dev.stripe.charging import PAYABLE, card_of, require_action
-from dev.stripe.errors import Obj, StripeError, unexpected_state
+from dev.stripe.errors import Obj, StripeError, invalid, unexpected_state
 from dev.stripe.form import (
     PAGE,
     Check,
@@ -19,7 +19,7 @@ from dev.stripe.form import (
 )  # fmt: skip
 from dev.stripe.intent_params import CONFIRMING, TYPES
 from dev.stripe.intents import chosen_method, require_return_url
-from dev.stripe.payment_methods import attached
+from dev.stripe.payment_methods import attached, require_owner, require_reusable
 
 SHARED: dict[str, Check] = {"metadata": metadata, "expand": list_of(string())}
 CONFIRM = {name: CONFIRMING[name] for name in CONFIRMING if name not in ("off_session", "error_on_requires_action")}
@@ -87,6 +87,14 @@ def create(call: Call, params: Obj) -> Obj:
 def choose_method(call: Call, intent: Obj, params: Obj) -> None:
     method = chosen_method(call, params)
     if method is not None:
+        if method["type"] not in intent["payment_method_types"]:
+            raise invalid(
+                f"The payment method type {method['type']} is not allowed for this SetupIntent.",
+                param="payment_method",
+                code="setup_intent_incompatible_payment_method",
+            )
+        require_owner(call, intent, method)
+        require_reusable(method, None)
         intent |= {"payment_method": method["id"], "status": "requires_confirmation"}
 
 

@@ -212,6 +212,72 @@ async def test_setup_then_pay_off_session(client: stripe.StripeClient, control: 
     assert paid.status == "requires_capture"
 
 
+async def test_a_kept_card_is_good_with_its_customer_alone(client: stripe.StripeClient) -> None:
+    """Used as a guest or by another customer it is refused, at create and at confirm, with Stripe's odd parameters."""
+    ada = await client.v1.customers.create_async({})
+    bob = await client.v1.customers.create_async({})
+    card = await client.v1.payment_methods.attach_async("pm_card_visa", {"customer": ada.id})
+
+    async def refused(call: Any) -> stripe.InvalidRequestError:
+        with pytest.raises(stripe.InvalidRequestError) as refusal:
+            await call
+        return refusal.value
+
+    guest = await client.v1.payment_intents.create_async(CARD | {"amount": 500, "currency": "usd"})
+    bobs = await client.v1.payment_intents.create_async(CARD | {"amount": 500, "currency": "usd", "customer": bob.id})
+    for call in (
+        client.v1.payment_intents.create_async(HELD | {"payment_method": card.id}),
+        client.v1.payment_intents.confirm_async(guest.id, {"payment_method": card.id}),
+    ):
+        no = await refused(call)
+        assert (no.code, no.param) == ("parameter_missing", "source")
+        assert f"{card.id} belongs to the Customer {ada.id}" in str(no)
+    for call in (
+        client.v1.payment_intents.create_async(HELD | {"payment_method": card.id, "customer": bob.id}),
+        client.v1.payment_intents.confirm_async(bobs.id, {"payment_method": card.id}),
+        client.v1.setup_intents.create_async(CARD | {"payment_method": card.id, "customer": bob.id}),
+    ):
+        no = await refused(call)
+        assert (no.code, no.param) == (None, "payment_method")
+        assert f"does not belong to the Customer you supplied {bob.id}" in str(no)
+    no = await refused(client.v1.setup_intents.create_async(CARD | {"payment_method": card.id, "confirm": True}))
+    assert (no.code, no.param) == (None, "payment_method")
+    assert (await client.v1.payment_intents.retrieve_async(guest.id)).status == "requires_payment_method"
+    assert (await client.v1.payment_intents.update_async(guest.id, {"customer": ada.id})).customer == ada.id
+    paid = await client.v1.payment_intents.confirm_async(guest.id, {"payment_method": card.id})
+    assert paid.status == "succeeded"
+
+
+async def test_a_setup_takes_no_bank_debit_and_no_spent_card(client: stripe.StripeClient) -> None:
+    """What the intent does not list, and what was used up without a customer, is refused."""
+    ada = await client.v1.customers.create_async({})
+    setup: Any = CARD | {"customer": ada.id, "confirm": True}
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        await client.v1.setup_intents.create_async(setup | {"payment_method": "pm_usBankAccount_success"})
+    assert refusal.value.param == "payment_method"
+    spent = await client.v1.payment_methods.create_async({"type": "card", "card": {"token": "tok_visa"}})
+    await client.v1.payment_intents.create_async(HELD | {"payment_method": spent.id})
+    with pytest.raises(stripe.InvalidRequestError, match="may not be used again"):
+        await client.v1.setup_intents.create_async(setup | {"payment_method": spent.id})
+
+
+async def test_a_card_is_kept_only_by_who_asks_at_the_end(client: stripe.StripeClient) -> None:
+    """`setup_future_usage` keeps the card that pays; taken back at the confirm, it keeps none."""
+    ada = await client.v1.customers.create_async({})
+    keeping = HELD | {"customer": ada.id, "setup_future_usage": "off_session"}
+    kept = await client.v1.payment_intents.create_async(keeping | {"expand": ["payment_method"]})
+    assert isinstance(kept.payment_method, stripe.PaymentMethod) and kept.payment_method.customer == ada.id
+    with pytest.raises(stripe.CardError) as decline:
+        await client.v1.payment_intents.create_async(keeping | {"payment_method": "pm_card_chargeDeclined"})
+    assert decline.value.error is not None and decline.value.error.payment_intent is not None
+    unkept = await client.v1.payment_intents.confirm_async(
+        decline.value.error.payment_intent.id,
+        {"payment_method": "pm_card_visa", "setup_future_usage": "", "expand": ["payment_method"]},
+    )
+    assert (unkept.status, unkept.setup_future_usage) == ("requires_capture", None)
+    assert isinstance(unkept.payment_method, stripe.PaymentMethod) and unkept.payment_method.customer is None
+
+
 async def test_setup_refused_and_canceled(client: stripe.StripeClient, control: SimulatorControl) -> None:
     """A declined card, a failed 3-D Secure and a canceled setup."""
     setup = await client.v1.setup_intents.create_async(CARD)
