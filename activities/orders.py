@@ -4,7 +4,7 @@ import msgspec
 from temporalio import activity
 
 from models.database import Database
-from models.ids import CartId, OrderId, PaymentId
+from models.ids import CartId, OrderId, PaymentId, UserId
 from models.inventory import HoldStatus
 from models.money import Money
 from models.order import FulfilmentStatus, OrderStatus
@@ -13,6 +13,7 @@ from models.tables import cart as carts
 from models.tables import inventory, outbox
 from models.tables import order as orders
 from models.tables import payment as payments
+from models.tables import payment_method as wallets
 
 
 class RecordAttempt(msgspec.Struct, frozen=True):
@@ -32,6 +33,8 @@ class SecureOrder(msgspec.Struct, frozen=True):
     cart_id: CartId
     attempt: int
     payment: ProviderPayment
+    buyer: UserId | None = None
+    """Whose card is kept, when the payment says that one is."""
 
 
 class ConfirmOrder(msgspec.Struct, frozen=True):
@@ -105,12 +108,14 @@ class OrderActivities:
     async def secure_order(self, request: SecureOrder) -> None:
         """Write down that the money is authorized, and take what was bought out of the cart.
 
-        Changes: payment, cart, timeline.
-        Again: the move is made once, the cart has moved on to its next attempt.
+        Changes: payment, cart, timeline; the buyer's kept cards, when they wanted this one kept.
+        Again: the move is made once, the cart has moved on to its next attempt, a kept card is kept once.
         Undo: none, this is the point of no return.
         """
         seen = request.payment
         async with self._database.writing() as writer:
+            if seen.kept is not None and request.buyer is not None:
+                await wallets.keep(writer, request.buyer, seen.kept)
             await carts.take_out_bought(writer, request.cart_id, request.attempt, request.order_id)
             await payments.move(
                 writer, request.payment_id, PaymentStatus.AUTHORIZED,

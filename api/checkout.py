@@ -50,6 +50,7 @@ class PaymentBody(msgspec.Struct, forbid_unknown_fields=True):
     payment_method: PaymentMethod | None = None
     """The provider's id of a payment method, as Stripe.js gives it; never a card number."""
     save: bool = False
+    """Keep the method for later purchases; for buyers who are signed in."""
 
 
 class CheckoutBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -91,6 +92,8 @@ async def check_out(
     cart_id, key, email = caller.cart, idempotency_key(idempotency), data.email or caller.email
     if email is None:
         raise Invalid(FieldError("A guest has to give one", pointer="/email"))
+    if data.payment.save and caller.user is None:
+        raise no_wallet()
     if cart_id is None:
         raise Refusal("cart_empty", "There is nothing in this cart.")
     shipping, billing, meant = await _resolved(house, caller, cart_id, key, data)
@@ -102,7 +105,9 @@ async def check_out(
             number=number, cart_id=cart_id, attempt=attempt, email=email,
             shipping_address=shipping, billing_address=billing,
             shipping_method=data.shipping_method, expected_total=data.expected_total,
-            payment=PaymentChoice(data.payment.provider, data.payment.payment_method, data.payment.save),
+            payment=PaymentChoice(
+                data.payment.provider, data.payment.payment_method, data.payment.save, caller.customer
+            ),
             digest=meant, key=key or f"body:{meant}", customer_id=caller.user,
         )  # fmt: skip
         answer = await _ask_owner(house, purchase, cart)
@@ -111,6 +116,11 @@ async def check_out(
                 await _must_be_meant(house, purchase)
             return reply_to(house, number, answer)
     raise Unavailable("checkout", "this cart is being checked out by someone else; try again")
+
+
+def no_wallet() -> Invalid:
+    """A card is kept for an account, and nobody is signed in, or not its buyer."""
+    return Invalid(FieldError("Only a buyer who is signed in can keep a payment method", pointer="/payment/save"))
 
 
 async def _resolved(

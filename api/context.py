@@ -53,6 +53,8 @@ class Identity(msgspec.Struct, frozen=True):
     email: str | None = None
     """The account's; None also where the operation's own query is still to prove the session."""
     roles: frozenset[Role] = frozenset()
+    customer: str | None = None
+    """The payment provider's id of the account."""
 
     @property
     def account(self) -> UserId:
@@ -93,7 +95,9 @@ def provide_caller(request: Request[Any, Any, Any], house: House, cart_token: Ca
     """Made of the request's tokens, of which `api/access.py` has read the account's."""
     account = request.state.get("account")
     if isinstance(account, SignedIn):
-        return Identity(CartId(account.user), account.user, account.session, account.email, account.roles)
+        return Identity(
+            CartId(account.user), account.user, account.session, account.email, account.roles, account.customer
+        )
     if isinstance(account, Claims):
         return Identity(CartId(account.user), account.user, account.session)
     return Identity(cart=tokens.read_cart_token(house.settings.secret_key, cart_token) if cart_token else None)

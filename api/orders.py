@@ -13,7 +13,7 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.access import Access
-from api.checkout import PaymentMethod
+from api.checkout import PaymentMethod, no_wallet
 from api.context import Caller, House, IdempotencyKey, Identity, OrderToken, digest, idempotency_key
 from api.problems import refuses
 from api.products import Limit, Place
@@ -43,6 +43,7 @@ class AnotherMethod(msgspec.Struct, forbid_unknown_fields=True):
     payment_method: PaymentMethod
     provider: Annotated[str, msgspec.Meta(pattern="^stripe$")] = "stripe"
     save: bool = False
+    """Keep the method for later purchases; for the buyer, signed in."""
 
 
 class PayBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -131,7 +132,11 @@ async def pay_order(
     """For an order that waits for its payment: answers as checkout does."""
     key = idempotency_key(idempotency)
     order = await _find(house, caller, number, order_token)
-    wish = PayOrder(digest(data), data.payment.payment_method, data.payment.save)
+    is_buyer = caller.user is not None and order.customer_id == caller.user
+    if data.payment.save and not is_buyer:
+        raise no_wallet()
+    customer = caller.customer if is_buyer else None
+    wish = PayOrder(digest(data), data.payment.payment_method, data.payment.save, customer)
     answer = await _command(house, order, Order.pay, wish, f"pay:{key or new_id()}")
     if answer is None:
         answer = OrderState(order.number, wish.digest, *visibility.BEGINNING, order.totals.total)

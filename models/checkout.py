@@ -15,6 +15,8 @@ class PaymentChoice(msgspec.Struct, frozen=True):
     """The provider's id of a payment method (`pm_…`), never a card number."""
     save: bool = False
     """Keep the method for later purchases."""
+    customer: str | None = None
+    """The provider's id of the signed-in buyer, with whom their kept methods are good; None: they keep none."""
 
 
 class Purchase(msgspec.Struct, frozen=True):

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from models.payment_method import KeptCard
+
 
 class PaymentStatus(StrEnum):
     """Where the money stands. `paid` means captured, nothing less."""
@@ -69,3 +71,5 @@ class ProviderPayment(msgspec.Struct, frozen=True):
     """The provider's decline code."""
     detail: str | None = None
     """The provider's words for the buyer."""
+    kept: KeptCard | None = None
+    """The card that paid, when its owner wanted it kept and the provider keeps it."""

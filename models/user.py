@@ -57,6 +57,8 @@ class SignedIn(msgspec.Struct, frozen=True):
     session: SessionId
     email: str
     roles: frozenset[Role]
+    customer: str | None = None
+    """The payment provider's id of them, with whom their kept cards are good; None: they keep none."""
 
 
 def spelled(locale: str) -> str:

@@ -55,6 +55,8 @@ class Collecting:
         self._attention = attention
         self._wishes = [Wish(purchase.payment)]
         self._attempts = 0
+        self._saves = False
+        """Whether the card tried last shall be kept."""
         self._noted: tuple[int, ProviderPayment] | None = None
         self._events: set[str] = set()
         self._unread_news = False
@@ -139,6 +141,7 @@ class Collecting:
     async def _authorize(self, placed: OrderPlaced, wish: Wish) -> ProviderPayment:
         """One try to reserve the money: the first one at once, while the buyer waits; then with patience."""
         wish.tried = True
+        self._saves = wish.choice.save
         self._attempts += 1
         self._look = patience.FIRST_LOOK
         self._unread_news = False
@@ -146,7 +149,8 @@ class Collecting:
         asked_at = placed.placed_at if self._attempts == 1 else workflow.now()
         request = AuthorizePayment(
             placed.payment_id, self._purchase.number, workflow.info().workflow_id, placed.total, self._attempts,
-            asked_at, wish.choice.method, self._reference(), wish.choice.save,
+            asked_at, wish.choice.method, self._reference(), wish.choice.save, wish.choice.customer,
+            self._purchase.customer_id,
         )  # fmt: skip
         self._board.tell("Authorizing the payment", "the payment provider", placed.pay_until)
         try:
@@ -200,7 +204,7 @@ class Collecting:
             try:
                 seen = await workflow.execute_activity_method(
                     PaymentActivities.read_payment,
-                    ReadPayment(placed.payment_id, reference),
+                    ReadPayment(placed.payment_id, reference, self._saves),
                     summary="Ask the provider how the payment stands",
                     **patience.provider(),
                 )

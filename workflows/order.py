@@ -38,6 +38,8 @@ class PayOrder(msgspec.Struct, frozen=True):
     digest: str
     method: str
     save: bool = False
+    customer: str | None = None
+    """The provider's id of who pays, when they are signed in and have one."""
 
 
 class CancelCheckout(msgspec.Struct, frozen=True):
@@ -161,7 +163,7 @@ class Order:
             OrderActivities.secure_order,
             SecureOrder(
                 placed.order_id, placed.payment_id, self._purchase.cart_id, self._purchase.attempt,
-                self._collecting.payment,
+                self._collecting.payment, self._purchase.customer_id,
             ),
             summary="Write down that the money is authorized",
             **patience.DATABASE,
@@ -240,7 +242,8 @@ class Order:
 
     @workflow.update(description="Buyer: pay with another method, while the order waits for payment.")
     async def pay(self, request: PayOrder) -> OrderState:
-        wish = self._collecting.wish(PaymentChoice(method=request.method, save=request.save))
+        choice = PaymentChoice(method=request.method, save=request.save, customer=request.customer)
+        wish = self._collecting.wish(choice)
         await workflow.wait_condition(lambda: wish.answered or self._is_cancelled or self._is_paid)
         if not wish.answered:
             raise Refusal(

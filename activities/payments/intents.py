@@ -14,10 +14,12 @@ import stripe
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.payments import customers
 from activities.payments.connection import Connection, is_about_the_method, rejected
+from activities.payments.standings import EXPANDED, decline_of, seen_of
 from models import clock
 from models.errors import Unavailable
-from models.ids import OrderNumber, PaymentId
+from models.ids import OrderNumber, PaymentId, UserId
 from models.money import Money
 from models.payment import ProviderPayment, Standing
 
@@ -44,6 +46,10 @@ class AuthorizePayment(msgspec.Struct, frozen=True):
     method: str | None = None
     reference: str | None = None
     save: bool = False
+    """Keep the method for `buyer`."""
+    customer: str | None = None
+    """The provider's id of the buyer, when they have one."""
+    buyer: UserId | None = None
 
 
 class CapturePayment(msgspec.Struct, frozen=True):
@@ -66,6 +72,8 @@ class ReadPayment(msgspec.Struct, frozen=True):
 
     payment_id: PaymentId
     reference: str
+    save: bool = False
+    """Say which card is kept."""
 
 
 class PaymentActivities:
@@ -93,7 +101,7 @@ class PaymentActivities:
         self._quick_calls += 1
         try:
             async with asyncio.timeout(QUICK_ANSWER):
-                return await self._authorize(request, again=False)
+                return await self._authorize(request)
         except (TimeoutError, Unavailable) as slow:
             return ProviderPayment(Standing.UNKNOWN, detail=str(slow) or "no answer in time")
         except ApplicationError as told:
@@ -107,11 +115,12 @@ class PaymentActivities:
     async def authorize_payment(self, request: AuthorizePayment) -> ProviderPayment:
         """Reserve the money on the buyer's card.
 
-        Changes: at Stripe, one payment intent an order, and one confirmation an attempt.
+        Changes: at Stripe, one payment intent an order, and one confirmation an attempt; the buyer's customer, when a
+        card is to be kept and they have none yet.
         Again: the same keys answer the same; an intent that is authorized already is read, not confirmed again.
         Undo: `void_payment`.
         """
-        return await self._authorize(request, again=True)
+        return await self._authorize(request)
 
     @activity.defn
     async def read_payment(self, request: ReadPayment) -> ProviderPayment:
@@ -121,7 +130,7 @@ class PaymentActivities:
         Again: harmless.
         Undo: nothing.
         """
-        return await self._read(request.reference)
+        return await self._read(request.reference, request.save)
 
     @activity.defn
     async def capture_payment(self, request: CapturePayment) -> ProviderPayment:
@@ -175,12 +184,21 @@ class PaymentActivities:
                     non_retryable=True,
                 )
 
-    async def _authorize(self, request: AuthorizePayment, *, again: bool) -> ProviderPayment:
+    async def _authorize(self, request: AuthorizePayment) -> ProviderPayment:
         if request.reference is not None:
-            return await self._confirm(request, request.reference, again=again)
+            return await self._confirm(request, request.reference)
         if clock.now() - request.asked_at > SEARCHABLE_AFTER:
             for reference in await self._search(request.payment_id):
-                return await self._confirm(request, reference, again=True)
+                return await self._confirm(request, reference)
+        customer = await self._customer(request)
+        try:
+            return await self._create(request, customer)
+        except ApplicationError as rejection:
+            if not customers.is_gone(rejection):
+                raise
+            return await self._create(request, None)  # nobody's order fails because their kept cards are gone
+
+    async def _create(self, request: AuthorizePayment, customer: str | None) -> ProviderPayment:
         params: Any = {
             "amount": request.amount.amount,
             "currency": request.amount.currency,
@@ -195,30 +213,61 @@ class PaymentActivities:
         }
         if request.method:
             params |= {"payment_method": request.method, "confirm": True}
-        if request.save:
-            params["setup_future_usage"] = "off_session"
-        call = self._stripe.payment_intents.create_async(
-            # A card that was refused before there was an intent leaves its key behind.
-            params,
-            {"idempotency_key": f"{request.payment_id}:create:{request.attempt}"},
-        )
-        return await self._ask(call, None)
+        if customer is not None:
+            params["customer"] = customer
+            if request.save:
+                params |= {"setup_future_usage": "off_session", **EXPANDED}
+        # A card that was refused before there was an intent leaves its key behind.
+        key = f"{request.payment_id}:create:{request.attempt}" + (":customer" if customer else "")
+        call = self._stripe.payment_intents.create_async(params, {"idempotency_key": key})
+        return await self._ask(call, None, request.save)
 
-    async def _confirm(self, request: AuthorizePayment, reference: str, *, again: bool) -> ProviderPayment:
-        if again or request.method is None:
-            seen = await self._read(reference)
-            settled = seen.standing in (Standing.AUTHORIZED, Standing.CAPTURED, Standing.CANCELED)
-            if settled or request.method is None:
-                return seen
-        call = self._stripe.payment_intents.confirm_async(
-            reference,
-            {"payment_method": request.method or ""},
-            {"idempotency_key": f"{request.payment_id}:confirm:{request.attempt}"},
-        )
-        return await self._ask(call, reference)
+    async def _confirm(self, request: AuthorizePayment, reference: str) -> ProviderPayment:
+        """Try a card on the intent that there is, unless that is settled."""
+        known = await self._known(reference, request.save)
+        seen = seen_of(known, request.save)
+        settled = seen.standing in (Standing.AUTHORIZED, Standing.CAPTURED, Standing.CANCELED)
+        if settled or request.method is None:
+            return seen
+        customer = None if known.customer else await self._customer(request)
+        if customer is not None:
+            await self._introduce(request, reference, customer)
+        params: Any = {
+            "payment_method": request.method,
+            # Said each time: whoever wanted the card before this one kept need not want it of this one.
+            "setup_future_usage": "off_session" if request.save else "",
+            **(EXPANDED if request.save else {}),
+        }
+        key = f"{request.payment_id}:confirm:{request.attempt}"
+        call = self._stripe.payment_intents.confirm_async(reference, params, {"idempotency_key": key})
+        return await self._ask(call, reference, request.save)
 
-    async def _read(self, reference: str) -> ProviderPayment:
-        return await self._ask(self._stripe.payment_intents.retrieve_async(reference), reference)
+    async def _introduce(self, request: AuthorizePayment, reference: str, customer: str) -> None:
+        """Say whose the intent is: they were nobody to the provider when it was made."""
+        key = f"{request.payment_id}:customer:{customer}"
+        change = self._stripe.payment_intents.update_async(reference, {"customer": customer}, {"idempotency_key": key})
+        try:
+            await self._ask(change, reference)
+        except ApplicationError as rejection:
+            if not customers.is_gone(rejection):
+                raise
+
+    async def _customer(self, request: AuthorizePayment) -> str | None:
+        """The provider's id of the buyer; made when a card is to be kept and they have none."""
+        if request.customer is None and request.save and request.buyer is not None:
+            return await customers.find_or_make(self.connection, request.buyer)
+        return request.customer
+
+    async def _read(self, reference: str, save: bool = False) -> ProviderPayment:
+        return seen_of(await self._known(reference, save), save)
+
+    async def _known(self, reference: str, save: bool) -> stripe.PaymentIntent:
+        """The intent as it is now."""
+        shown: Any = EXPANDED if save else {}
+        try:
+            return await self.connection.ask(self._stripe.payment_intents.retrieve_async(reference, shown))
+        except stripe.InvalidRequestError as refused:
+            raise rejected(refused) from refused
 
     async def _search(self, payment: PaymentId) -> list[str]:
         """Intents that carry our id. The provider's search may lag a minute behind its writes."""
@@ -226,49 +275,19 @@ class PaymentActivities:
         found = await self.connection.ask(self._stripe.payment_intents.search_async({"query": query}))
         return [intent.id for intent in found.data]
 
-    async def _ask(self, call: Awaitable[stripe.PaymentIntent], reference: str | None) -> ProviderPayment:
+    async def _ask(
+        self, call: Awaitable[stripe.PaymentIntent], reference: str | None, save: bool = False
+    ) -> ProviderPayment:
         """One call. Raises: Unavailable to be retried; ApplicationError `provider_rejected` for a mistake of ours."""
         try:
-            return _seen(await self.connection.ask(call))
+            return seen_of(await self.connection.ask(call), save)
         except stripe.CardError as declined:
-            intent = declined.error.payment_intent if declined.error else None
-            return ProviderPayment(
-                Standing.DECLINED,
-                reference=intent.id if intent else reference,
-                client_secret=intent.client_secret if intent else None,
-                code=(declined.error.decline_code if declined.error else None) or declined.code,
-                detail=declined.user_message,
-            )
+            return decline_of(declined, reference)
         except stripe.InvalidRequestError as refused:
             if refused.code == "payment_intent_unexpected_state" and reference:
-                return await self._read(reference)
+                return await self._read(reference, save)
             if is_about_the_method(refused):
                 return ProviderPayment(
                     Standing.DECLINED, reference, code="payment_method_invalid", detail=refused.user_message
                 )
             raise rejected(refused) from refused
-
-
-_STANDINGS = {
-    "requires_capture": Standing.AUTHORIZED,
-    "succeeded": Standing.CAPTURED,
-    "requires_action": Standing.ACTION_REQUIRED,
-    "requires_confirmation": Standing.METHOD_REQUIRED,
-    "processing": Standing.PROCESSING,
-    "canceled": Standing.CANCELED,
-}
-
-
-def _seen(intent: stripe.PaymentIntent) -> ProviderPayment:
-    error = intent.last_payment_error
-    standing = _STANDINGS.get(intent.status, Standing.DECLINED if error else Standing.METHOD_REQUIRED)
-    # Only the step that the bank asks for is there: most cards are asked for by the provider's own script instead.
-    redirect = getattr(intent.next_action, "redirect_to_url", None)
-    return ProviderPayment(
-        standing,
-        reference=intent.id,
-        client_secret=intent.client_secret,
-        redirect_url=redirect.url if redirect else None,
-        code=(getattr(error, "decline_code", None) or error.code) if error else None,
-        detail=error.message if error else None,
-    )

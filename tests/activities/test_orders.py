@@ -3,16 +3,19 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from activities.orders import CancelOrder, ConfirmOrder, FlagOrder, RecordAttempt, RecordProgress, SecureOrder
-from models.ids import CartId, OrderId, PaymentId, new_id
+from models.ids import CartId, OrderId, PaymentId, UserId, new_id
 from models.money import Money
 from models.order import FulfilmentStatus, OrderStatus
 from models.payment import ProviderPayment, Standing
+from models.payment_method import KeptCard
 from models.tables import cart as carts
 from models.tables import inventory
-from tests import shop
+from models.tables import payment_method as wallets
+from tests import people, shop
 from tests.activities.till import Till
 
 AUTHORIZED = ProviderPayment(Standing.AUTHORIZED, "pi_1", "pi_1_secret")
@@ -92,6 +95,29 @@ async def test_secured_after_a_decline_the_decline_is_forgotten(placed: Placed) 
     await placed.attempt(1, DECLINED)
     await placed.secure()
     assert await placed.till.ask("SELECT status, error FROM payments") == [("authorized", None)]
+
+
+async def test_secured_the_card_is_kept_for_a_buyer_who_wanted_it(placed: Placed) -> None:
+    """Given a payment that says which card is kept, then it is the buyer's, and so is the customer it belongs to."""
+    async with placed.till.database.writing() as writer:
+        buyer = await people.account(writer)
+    card = KeptCard("pm_1", "cus_1", "visa", "4242", 12, 2034)
+    seen = msgspec.structs.replace(AUTHORIZED, kept=card)
+    secure = SecureOrder(placed.order, placed.payment, placed.cart, 1, seen, buyer)
+    await placed.till.twice(placed.till.orders.secure_order, secure)
+    assert await placed.statuses() == ("pending", "authorized", "unfulfilled")
+    [kept] = await wallets.saved(placed.till.database, buyer)
+    assert (kept.reference, kept.brand, kept.last4, kept.is_default) == ("pm_1", "visa", "4242", True)
+    assert await placed.till.ask("SELECT provider_customer FROM users") == [("cus_1",)]
+
+
+async def test_an_account_closed_meanwhile_keeps_no_card_and_loses_no_order(placed: Placed) -> None:
+    """Given an account that is gone when the money is sure, then the order goes on, and no card is kept."""
+    seen = msgspec.structs.replace(AUTHORIZED, kept=KeptCard("pm_1", "cus_1", "visa", "4242", 12, 2034))
+    secure = SecureOrder(placed.order, placed.payment, placed.cart, 1, seen, UserId(new_id()))
+    await placed.till.twice(placed.till.orders.secure_order, secure)
+    assert await placed.statuses() == ("pending", "authorized", "unfulfilled")
+    assert await placed.till.ask("SELECT count(*) FROM payment_methods") == [(0,)]
 
 
 async def test_confirmed_stock_is_sold_and_money_booked_once(placed: Placed) -> None:

@@ -57,9 +57,9 @@ class Bank:
         seen: ProviderPayment = await self.attempt().run(self.payments.authorize_payment_now, request)
         return seen
 
-    async def read(self, reference: str) -> ProviderPayment:
+    async def read(self, reference: str, save: bool = False) -> ProviderPayment:
         """How it stands."""
-        request = ReadPayment(self.payment, reference)
+        request = ReadPayment(self.payment, reference, save)
         seen: ProviderPayment = await self.attempt().run(self.payments.read_payment, request)
         return seen
 

@@ -232,12 +232,13 @@ async def test_a_kept_card_is_good_with_its_customer_alone(client: stripe.Stripe
         no = await refused(call)
         assert (no.code, no.param) == ("parameter_missing", "source")
         assert f"{card.id} belongs to the Customer {ada.id}" in str(no)
-    for call in (
+    strangers: list[Any] = [
         client.v1.payment_intents.create_async(HELD | {"payment_method": card.id, "customer": bob.id}),
         client.v1.payment_intents.confirm_async(bobs.id, {"payment_method": card.id}),
         client.v1.setup_intents.create_async(CARD | {"payment_method": card.id, "customer": bob.id}),
-    ):
-        no = await refused(call)
+    ]
+    for stranger in strangers:
+        no = await refused(stranger)
         assert (no.code, no.param) == (None, "payment_method")
         assert f"does not belong to the Customer you supplied {bob.id}" in str(no)
     no = await refused(client.v1.setup_intents.create_async(CARD | {"payment_method": card.id, "confirm": True}))
