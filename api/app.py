@@ -16,6 +16,7 @@ from temporalio.service import RetryConfig
 
 from api import (
     access,
+    addresses,
     auth,
     cart,
     categories,
@@ -55,7 +56,8 @@ GARBAGE = (20_000, 20, 20)
 """Thresholds of Python's cycle collector. Its own, made for small programs, spend a fifth of a busy API's time."""
 
 ROOMS = (
-    auth, profile, products, categories, cart, coupons, gift_cards, quote, checkout, orders, webhooks, audit, tax_rates,
+    auth, profile, addresses, products, categories, cart, coupons, gift_cards, quote, checkout, orders, webhooks,
+    audit, tax_rates,
 )  # fmt: skip
 """Everything under the base path; each module lists its own `handlers`."""
 

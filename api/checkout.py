@@ -18,8 +18,9 @@ from temporalio.exceptions import TemporalError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.access import Access
-from api.addresses import AddressBody, billing_of, resolved, shipping_of
+from api.addresses import AddressBody
 from api.context import Caller, House, IdempotencyKey, Identity, digest, idempotency_key
+from api.destinations import billing_of, resolved, shipping_of
 from api.problems import FieldError, Invalid, refuses
 from api.replies import CheckoutReply, reply_to
 from models import clock, logs, tokens

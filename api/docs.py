@@ -65,9 +65,9 @@ def config() -> OpenAPIConfig:
             security_schemes={"accessToken": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
         ),
         tags=[
-            Tag("Accounts", "Who somebody is, and that they are signed in."), Tag("Catalogue", "What can be bought."),
-            Tag("Cart", "What somebody wants to buy."),
+            Tag("Catalogue", "What can be bought."), Tag("Cart", "What somebody wants to buy."),
             Tag("Checkout", "From a cart to an order."), Tag("Orders", "What was bought, and what became of it."),
+            Tag("Accounts", "Who somebody is, and what they keep with us."),
             Tag("Staff", "What those who work for the shop see and change."),
             Tag("Payment providers", "Their events."), Tag("Operations", "For machines that watch the house."),
         ],

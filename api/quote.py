@@ -7,8 +7,9 @@ from litestar import post
 from litestar.params import JSONBody
 
 from api.access import Access
-from api.addresses import AddressBody, resolved, shipping_of
+from api.addresses import AddressBody
 from api.context import Caller, House
+from api.destinations import resolved, shipping_of
 from api.problems import refuses
 from models import clock, logs
 from models.address import Address

@@ -26,25 +26,43 @@ _PRINTED = r"^[^\x00-\x1f\x7f]+$(?!\n)"
 """No control characters; `$` alone would let one line break pass at the end."""
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_PRINTED)]
 """One printed line: no control characters, at most 200 characters."""
-Phone = Annotated[str, msgspec.Meta(max_length=30, pattern=r"^\+?[0-9 ()./-]+$(?!\n)")]
+
+
+FullName = Annotated[Text, msgspec.Meta(examples=["Ada Lovelace"])]
+Line = Annotated[Text, msgspec.Meta(examples=["1 Main St"])]
+City = Annotated[Text, msgspec.Meta(examples=["New York"])]
+Region = Annotated[Text, msgspec.Meta(examples=["NY"])]
+PostalCode = Annotated[str, msgspec.Meta(min_length=1, max_length=20, pattern=_PRINTED, examples=["10001"])]
+Country = Annotated[
+    str, msgspec.Meta(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2, upper case", examples=["US"])
+]
+Phone = Annotated[str, msgspec.Meta(max_length=30, pattern=r"^\+?[0-9 ()./-]+$(?!\n)", examples=["+1 212 555 0100"])]
+
+MOST_SAVED = 50
+"""Most addresses in one account's book."""
 
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):
     """A postal address. `country` decides shipping zone and tax; `region` refines the tax where rates differ in it."""
 
-    full_name: Text
-    line1: Text
-    city: Text
-    postal_code: Annotated[str, msgspec.Meta(min_length=1, max_length=20, pattern=_PRINTED)]
-    country: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2, upper case")]
+    full_name: FullName
+    line1: Line
+    city: City
+    postal_code: PostalCode
+    country: Country
     line2: Text | None = None
-    region: Text | None = None
+    region: Region | None = None
     """State or province, as its ISO 3166-2 suffix where one exists: `NY`, `BY`."""
     phone: Phone | None = None
 
     def __post_init__(self) -> None:
-        if self.country not in COUNTRIES:
-            raise ValueError(f"unknown country {self.country!r}: use an ISO 3166-1 alpha-2 code")
+        must_exist(self.country)
+
+
+def must_exist(country: str) -> None:
+    """Raises: ValueError for a country that is none."""
+    if country not in COUNTRIES:
+        raise ValueError(f"unknown country {country!r}: use an ISO 3166-1 alpha-2 code")
 
 
 class AddressKind(StrEnum):

@@ -1,7 +1,6 @@
 """The orders of one account, as its owner leafs through them."""
 
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
@@ -10,6 +9,7 @@ from models.database import Database
 from models.ids import OrderId, OrderNumber, UserId
 from models.money import Money
 from models.order import FulfilmentStatus, OrderCard, OrderLineName, OrderStatus
+from models.tables.base import plain_uuid
 
 MOST_LINES = 3
 """Lines that a list shows of an order."""
@@ -41,7 +41,7 @@ async def page(
     rows = await database.fetch(_PAGE, customer, limit, MOST_LINES, status, *place)
     return [
         OrderCard(
-            OrderId(UUID(int=row["id"].int)), OrderNumber(row["number"]), OrderStatus(row["status"]),
+            OrderId(plain_uuid(row["id"])), OrderNumber(row["number"]), OrderStatus(row["status"]),
             row["payment_status"], FulfilmentStatus(row["fulfilment_status"]), Money(row["total"], row["currency"]),
             row["placed_at"], row["units"], _names(row["first"]),
         )

@@ -119,3 +119,11 @@ def _user(row: Any) -> User:
 
 
 _PROFILE = [users.c[name] for name in User.__struct_fields__]
+
+
+_LOCK = "SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE"
+
+
+async def lock(writer: Writer, user: UserId) -> None:
+    """Hold an account to the end of the transaction: what counts or compares its things happens one after the other."""
+    await writer.exec_driver_sql(_LOCK, (user,))
