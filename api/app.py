@@ -33,7 +33,7 @@ from api import (
     quote,
     webhooks,
 )
-from api.admin import audit, tax_rates
+from api.admin import audit, shipping_methods, shipping_zones, tax_rates
 from api.context import Premises, StrictRequest
 from api.door import Door
 from api.limits import Limits
@@ -57,7 +57,7 @@ GARBAGE = (20_000, 20, 20)
 
 ROOMS = (
     auth, profile, addresses, products, categories, cart, coupons, gift_cards, quote, checkout, orders, webhooks,
-    audit, tax_rates,
+    audit, shipping_methods, shipping_zones, tax_rates,
 )  # fmt: skip
 """Everything under the base path; each module lists its own `handlers`."""
 

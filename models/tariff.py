@@ -3,12 +3,17 @@
 These are the rows as people keep them; `models/pricing.py` has the sums.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 
-from models.money import Money
+from models.money import LARGEST, Money
+
+Weight = Annotated[int, msgspec.Meta(ge=0, le=2 * 10**9)]
+Subtotal = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 
 
 class TaxTariff(msgspec.Struct, frozen=True):
@@ -44,14 +49,19 @@ class ShippingPrice(msgspec.Struct, frozen=True):
     """What parcels of one weight and one worth cost. Lower bounds count in, upper ones do not; null: no bound."""
 
     price: Money
-    min_weight: int = 0
+    min_weight: Weight = 0
     """Grams."""
-    max_weight: int | None = None
+    max_weight: Weight | None = None
     """Grams."""
-    min_subtotal: int = 0
+    min_subtotal: Subtotal = 0
     """Minor units of the price's currency, before any discount."""
-    max_subtotal: int | None = None
+    max_subtotal: Subtotal | None = None
     """Minor units of the price's currency, before any discount."""
+
+    @property
+    def parcels(self) -> tuple[str, int, int | None, int, int | None]:
+        """Which parcels it is for."""
+        return self.price.currency, self.min_weight, self.max_weight, self.min_subtotal, self.max_subtotal
 
 
 class ZonePrices(msgspec.Struct, frozen=True):
@@ -59,7 +69,22 @@ class ZonePrices(msgspec.Struct, frozen=True):
 
     zone: str
     """`code` of a shipping zone."""
-    prices: list[ShippingPrice]
+    prices: tuple[ShippingPrice, ...]
+
+
+def in_order(zones: Sequence[ZonePrices]) -> tuple[ZonePrices, ...]:
+    """Zones by code, prices from light and cheap to heavy: as they are kept and read, however they were sent."""
+
+    def place(price: ShippingPrice) -> tuple[str, int, int, int]:
+        return price.price.currency, price.min_weight, price.min_subtotal, price.price.amount
+
+    def plain(price: ShippingPrice) -> ShippingPrice:
+        return ShippingPrice(price.price, price.min_weight, price.max_weight, price.min_subtotal, price.max_subtotal)
+
+    return tuple(
+        ZonePrices(zone.zone, tuple(plain(price) for price in sorted(zone.prices, key=place)))
+        for zone in sorted(zones, key=lambda zone: zone.zone)
+    )
 
 
 class ShippingTariff(msgspec.Struct, frozen=True):
@@ -69,7 +94,7 @@ class ShippingTariff(msgspec.Struct, frozen=True):
     name: str
     min_days: int
     max_days: int
-    zones: list[ZonePrices]
+    zones: tuple[ZonePrices, ...]
     """Countries in none of them are not served."""
     created_at: datetime
     archived_at: datetime | None

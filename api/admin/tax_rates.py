@@ -159,7 +159,10 @@ async def archive_tax_rate(
             raise _unknown()
         gone = await tax.archive(writer, rate_id)
         if gone is not None:
-            await write_down(writer, caller, "tax_rate.archive", _subject(gone), before=gone, reason=reason)
+            moved = {"archived_at": None}, {"archived_at": gone.archived_at}
+            await write_down(
+                writer, caller, "tax_rate.archive", _subject(gone), before=moved[0], after=moved[1], reason=reason
+            )
     return Response(None, status_code=204)
 
 

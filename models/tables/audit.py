@@ -10,7 +10,7 @@ from models.audit import Actor, Change
 from models.cursor import Cursor
 from models.database import Database, Writer
 from models.ids import UserId, new_id
-from models.tables.base import Json, as_json, key, metadata, now_column, plain_uuid
+from models.tables.base import Json, as_json, key, metadata, moment, plain_uuid
 
 audit_log = sa.Table(
     "audit_log", metadata,
@@ -22,7 +22,8 @@ audit_log = sa.Table(
     sa.Column("after", Json),
     sa.Column("reason", sa.Text),
     sa.Column("request_id", sa.Text),
-    now_column("at"),
+    moment("at", server_default=sa.func.clock_timestamp(),
+           comment="while the change holds its locks: changes of one thing stand in their order"),
     sa.Index("ix_audit_log_newest", sa.text("at DESC"), sa.text("id DESC")),
     sa.Index("ix_audit_log_subject", "subject"),
 )  # fmt: skip

@@ -73,7 +73,7 @@ async def test_a_rate_is_made_read_changed_and_archived(api: Api, finance: dict[
     ]
     assert written[0][2:5] == (None, rate, "new nexus")
     assert written[1][2:] == ({"ppm": 72_500}, {"ppm": 73_000}, "#1", "the-change")
-    assert written[2][2:5] == (gone, None, "left")
+    assert written[2][2:5] == ({"archived_at": None}, {"archived_at": gone["archived_at"]}, "left")
 
 
 async def test_the_list(api: Api, finance: dict[str, str]) -> None:

@@ -65,7 +65,7 @@ def upgrade() -> None:
     sa.Column('after', postgresql.JSONB(), nullable=True),
     sa.Column('reason', sa.Text(), nullable=True),
     sa.Column('request_id', sa.Text(), nullable=True),
-    sa.Column('at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), server_default=sa.text('clock_timestamp()'), nullable=False, comment='while the change holds its locks: changes of one thing stand in their order'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_audit_log'))
     )
     op.create_index('ix_audit_log_newest', 'audit_log', [sa.literal_column('at DESC'), sa.literal_column('id DESC')], unique=False)
