@@ -10,7 +10,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, UnsetType
 
 from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
-from api.problems import refuses
+from api.problems import SIGNED_IN, refuses
 from api.products import Limit, Place
 from api.repeats import once, scope_of
 from models import cursor
@@ -92,7 +92,7 @@ class AddressList(msgspec.Struct, frozen=True):
 
 @get(
     "/addresses", operation_id="listAddresses", access=Scope.ACCOUNT, tags=["Accounts"], summary="Saved addresses",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "cursor_unknown", "invalid", "unavailable"),
+    responses=refuses(*SIGNED_IN, "cursor_unknown", "invalid"),
 )  # fmt: skip
 async def list_addresses(
     house: House, caller: Caller, kind: OfKind = None, limit: Limit = 20, place: Place = None
@@ -108,8 +108,8 @@ async def list_addresses(
 
 @post(
     "/addresses", operation_id="saveAddress", access=Scope.ACCOUNT, tags=["Accounts"], summary="Save an address",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "address_book_full", "idempotency_key_reused",
-                      "invalid", "unsupported_media_type", "unavailable"),
+    responses=refuses(*SIGNED_IN, "address_book_full", "idempotency_key_reused", "invalid",
+                      "unsupported_media_type"),
 )  # fmt: skip
 async def save_address(
     request: StrictRequest, house: House, caller: Caller, data: JSONBody[NewAddress], idempotency: IdempotencyKey = None
@@ -127,7 +127,7 @@ async def save_address(
 @get(
     "/addresses/{address_id:uuid}", operation_id="readAddress", access=Scope.ACCOUNT, tags=["Accounts"],
     summary="A saved address",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "address_not_found", "unavailable"),
+    responses=refuses(*SIGNED_IN, "address_not_found"),
 )  # fmt: skip
 async def read_address(house: House, caller: Caller, address_id: FromPath[UUID]) -> AddressReply:
     """One of one's own."""
@@ -140,8 +140,8 @@ async def read_address(house: House, caller: Caller, address_id: FromPath[UUID])
 @patch(
     "/addresses/{address_id:uuid}", operation_id="changeAddress", access=Scope.ACCOUNT, tags=["Accounts"],
     summary="Change a saved address",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "address_not_found", "default_address_needed",
-                      "invalid", "unsupported_media_type", "unavailable"),
+    responses=refuses(*SIGNED_IN, "address_not_found", "default_address_needed", "invalid",
+                      "unsupported_media_type"),
 )  # fmt: skip
 async def change_address(
     house: House, caller: Caller, address_id: FromPath[UUID], data: JSONBody[AddressChange]
@@ -158,7 +158,7 @@ async def change_address(
 @delete(
     "/addresses/{address_id:uuid}", operation_id="deleteAddress", access=Scope.ACCOUNT, tags=["Accounts"],
     summary="Forget a saved address", status_code=204,
-    responses=refuses("unauthorized", "token_expired", "forbidden", "address_not_found", "unavailable"),
+    responses=refuses(*SIGNED_IN, "address_not_found"),
 )  # fmt: skip
 async def delete_address(house: House, caller: Caller, address_id: FromPath[UUID]) -> None:
     """Orders keep it. When it was the default, the newest other one of its kind becomes it."""

@@ -32,6 +32,7 @@ from api import (
     profile,
     quote,
     webhooks,
+    wishlist,
 )
 from api.admin import audit, shipping_methods, shipping_zones, tax_rates
 from api.context import Premises, StrictRequest
@@ -56,9 +57,24 @@ GARBAGE = (20_000, 20, 20)
 """Thresholds of Python's cycle collector. Its own, made for small programs, spend a fifth of a busy API's time."""
 
 ROOMS = (
-    auth, profile, addresses, products, categories, cart, coupons, gift_cards, quote, checkout, orders, webhooks,
-    audit, shipping_methods, shipping_zones, tax_rates,
-)  # fmt: skip
+    auth,
+    profile,
+    addresses,
+    products,
+    categories,
+    cart,
+    coupons,
+    gift_cards,
+    quote,
+    checkout,
+    orders,
+    webhooks,
+    audit,
+    shipping_methods,
+    shipping_zones,
+    tax_rates,
+    wishlist,
+)
 """Everything under the base path; each module lists its own `handlers`."""
 
 

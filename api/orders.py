@@ -15,7 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.access import Access
 from api.checkout import PaymentMethod, no_wallet
 from api.context import Caller, House, IdempotencyKey, Identity, OrderToken, digest, idempotency_key
-from api.problems import refuses
+from api.problems import SIGNED_IN, refuses
 from api.products import Limit, Place
 from api.replies import CheckoutReply, OrderList, OrderReply, nothing_yet, order_list_item, order_reply, reply_to
 from models import cursor, logs, tokens
@@ -71,7 +71,7 @@ class EventReply(msgspec.Struct):
 
 @get(
     "/orders", operation_id="listOrders", access=Scope.ACCOUNT, tags=["Orders"], summary="One's own orders",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "cursor_unknown", "invalid", "unavailable"),
+    responses=refuses(*SIGNED_IN, "cursor_unknown", "invalid"),
 )  # fmt: skip
 async def list_orders(
     house: House, caller: Caller, status: InStatus = None, limit: Limit = 20, place: Place = None

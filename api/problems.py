@@ -249,6 +249,10 @@ HANDLERS: dict[int | type[Exception], Any] = {
 """For the app: the nearest class in an error's line of descent decides."""
 
 
+SIGNED_IN = ("unauthorized", "token_expired", "forbidden", "too_many_requests", "unavailable")
+"""What every operation that needs a sign-in can be refused with."""
+
+
 def refuses(*codes: str) -> dict[int, ResponseSpec]:
     """For an operation's documentation: the codes it can refuse with, by status; `malformed` is every operation's."""
     by_status: dict[int, list[str]] = {}

@@ -17,10 +17,10 @@ from models.cursor import Cursor
 from models.errors import Refusal
 from models.tables import catalog
 
-_SLUG = r"^[a-z0-9][a-z0-9-]{0,99}$"
-Slug = Annotated[str, PathParameter(pattern=_SLUG, description="Lower case letters, digits and dashes")]
+SLUG = r"^[a-z0-9][a-z0-9-]{0,99}$"
+Slug = Annotated[str, PathParameter(pattern=SLUG, description="Lower case letters, digits and dashes")]
 InCategory = Annotated[
-    str | None, QueryParameter(pattern=_SLUG, description="`slug` of a category; those below it count in")
+    str | None, QueryParameter(pattern=SLUG, description="`slug` of a category; those below it count in")
 ]
 Currency = Annotated[
     str | None,
