@@ -8,15 +8,18 @@ from temporalio import activity
 from models import clock
 from models.cart import Cart
 from models.checkout import Purchase
+from models.credit import PROVIDER, spend
 from models.database import Database, Writer
 from models.errors import Refusal
 from models.ids import OrderId, PaymentId, new_id
 from models.money import Money
+from models.money import total as sum_of
 from models.order import FulfilmentStatus, Order, OrderLine, OrderStatus, Shipping, workflow_id
 from models.payment import PaymentStatus
 from models.pricing import Priced, quote
 from models.tables import cart as carts
 from models.tables import checkout as checkouts
+from models.tables import credit as credits
 from models.tables import inventory
 from models.tables import order as orders
 from models.tables import payment as payments
@@ -50,6 +53,13 @@ class OrderPlaced(msgspec.Struct, frozen=True):
     units: int
     placed_at: datetime
     pay_until: datetime
+    credit: Money | None = None
+    """Of the total, what gift cards and store credit pay; None: nothing."""
+
+    @property
+    def due(self) -> Money:
+        """What the payment provider takes; nothing: then it is not asked."""
+        return self.total - self.credit if self.credit else self.total
 
 
 class PlacingOutcome(msgspec.Struct, frozen=True):
@@ -70,7 +80,7 @@ class CheckoutActivities:
     async def place_order(self, request: PlaceOrder) -> PlacingOutcome:
         """Price the cart, freeze the order and hold its stock, or refuse.
 
-        Changes: order, lines, payment, holds, stock, timeline; all in one transaction, or none when refused.
+        Changes: order, lines, payment, holds, stock, credit, timeline; all in one transaction, or none when refused.
         Again: the outcome of the first run stands in `checkouts` and is answered again.
         Undo: `cancel_order`.
         """
@@ -110,11 +120,8 @@ class CheckoutActivities:
         shipping, priced = await _priced(writer, cart, purchase)
         if purchase.expected_total.currency != cart.currency:
             raise Refusal("currency_mismatch", f"This cart is in {cart.currency}.", currency=cart.currency)
-        if priced.totals.total != purchase.expected_total:
-            raise Refusal(
-                "price_changed", "The total is no longer what you were shown.",
-                total=priced.totals.total, expected_total=purchase.expected_total,
-            )  # fmt: skip
+        credit = await _paid_by_credit(writer, order_id, cart, purchase, priced.totals.total)
+        due = priced.totals.total - credit if credit else priced.totals.total
         order = Order(
             id=order_id, number=purchase.number, workflow_id=workflow_id(purchase.cart_id, purchase.attempt),
             cart_id=purchase.cart_id, attempt=purchase.attempt, customer_id=purchase.customer_id,
@@ -126,15 +133,18 @@ class CheckoutActivities:
                           line.unit_price * line.quantity, tax, discount)
                 for line, tax, discount in zip(cart.lines, priced.line_taxes, priced.line_discounts, strict=True)
             ),
-            placed_at=now, pay_until=now + self._payment_window,
+            placed_at=now, pay_until=now + self._payment_window, credit=credit,
         )  # fmt: skip
         await orders.insert(writer, order)
-        await payments.open_payment(writer, payment_id, order.id, priced.totals.total, purchase.payment.provider)
-        await orders.tell(writer, order.id, "placed", "order_placed", "buyer", total=priced.totals.total)
+        provider = purchase.payment.provider if due.amount else PROVIDER
+        await payments.open_payment(writer, payment_id, order.id, due, provider)
+        paid = {"credit": credit, "due": due} if credit else {}
+        await orders.tell(writer, order.id, "placed", "order_placed", "buyer", total=priced.totals.total, **paid)
         # Last, because the rows of a hot product stay locked from here to the commit.
         await inventory.hold(writer, order.id, {line.variant_id: line.quantity for line in cart.lines}, order.pay_until)
         units = sum(line.quantity for line in cart.lines)
-        return OrderPlaced(order.id, payment_id, priced.totals.total, units, order.placed_at, order.pay_until)
+        total = priced.totals.total
+        return OrderPlaced(order.id, payment_id, total, units, order.placed_at, order.pay_until, credit)
 
 
 async def _known(writer: Writer, purchase: Purchase) -> PlacingOutcome | None:
@@ -151,3 +161,27 @@ async def _priced(writer: Writer, cart: Cart, purchase: Purchase) -> tuple[Shipp
     rates = await price_tables.tax_rates_for(writer, to.country)
     quoted = quote(cart.items, methods, rates, to.country, to.region, purchase.shipping_method)
     return Shipping(quoted.chosen.code, quoted.chosen.name, quoted.chosen.estimate), quoted.priced
+
+
+async def _paid_by_credit(writer: Writer, order: OrderId, cart: Cart, purchase: Purchase, total: Money) -> Money | None:
+    """What gift cards and store credit pay of `total`, taken from them now; None: nothing.
+
+    Nobody's card is charged more, or less, than they were shown. Raises: Refusal `price_changed`.
+    """
+    cards, user = [card.id for card in cart.gift_cards], purchase.customer_id if purchase.store_credit else None
+    purses = await credits.lock(writer, cards, user, total.currency) if cards or user else []
+    parts = spend(total, [purse.balance for purse in purses])
+    credit = sum_of(parts, total.currency)
+    expected_due = purchase.expected_due or purchase.expected_total
+    if (total, total - credit) != (purchase.expected_total, expected_due):
+        facts = {"credit": credit, "due": total - credit, "expected_due": expected_due}
+        raise Refusal(
+            "price_changed", "The total is no longer what you were shown.",
+            total=total, expected_total=purchase.expected_total, **facts if purses or purchase.expected_due else {},
+        )  # fmt: skip
+    if not credit.amount:
+        return None
+    await credits.hold(
+        writer, order, {purse.id: part for purse, part in zip(purses, parts, strict=True) if part.amount}
+    )
+    return credit

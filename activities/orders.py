@@ -6,10 +6,11 @@ from temporalio import activity
 from models.database import Database
 from models.ids import CartId, OrderId, PaymentId, UserId
 from models.inventory import HoldStatus
-from models.money import Money
+from models.money import Money, total
 from models.order import FulfilmentStatus, OrderStatus
 from models.payment import PaymentStatus, ProviderPayment, Standing
 from models.tables import cart as carts
+from models.tables import credit as credits
 from models.tables import inventory, outbox
 from models.tables import order as orders
 from models.tables import payment as payments
@@ -35,6 +36,8 @@ class SecureOrder(msgspec.Struct, frozen=True):
     payment: ProviderPayment
     buyer: UserId | None = None
     """Whose card is kept, when the payment says that one is."""
+    credit: Money | None = None
+    """What gift cards and store credit pay; None: nothing."""
 
 
 class ConfirmOrder(msgspec.Struct, frozen=True):
@@ -44,6 +47,9 @@ class ConfirmOrder(msgspec.Struct, frozen=True):
     payment_id: PaymentId
     provider: str
     amount: Money
+    """By the provider; nothing: it was not asked."""
+    credit: Money | None = None
+    """Paid by gift cards and store credit besides."""
 
 
 class CancelOrder(msgspec.Struct, frozen=True):
@@ -55,6 +61,8 @@ class CancelOrder(msgspec.Struct, frozen=True):
     attempt: int
     reason: str
     actor: str
+    credit: Money | None = None
+    """What gift cards and store credit would have paid."""
 
 
 class RecordProgress(msgspec.Struct, frozen=True):
@@ -108,7 +116,7 @@ class OrderActivities:
     async def secure_order(self, request: SecureOrder) -> None:
         """Write down that the money is authorized, and take what was bought out of the cart.
 
-        Changes: payment, cart, timeline; the buyer's kept cards, when they wanted this one kept.
+        Changes: payment, cart with its gift cards, timeline; the buyer's kept cards, when they wanted this one kept.
         Again: the move is made once, the cart has moved on to its next attempt, a kept card is kept once.
         Undo: none, this is the point of no return.
         """
@@ -116,33 +124,40 @@ class OrderActivities:
         async with self._database.writing() as writer:
             if seen.kept is not None and request.buyer is not None:
                 await wallets.keep(writer, request.buyer, seen.kept)
-            await carts.take_out_bought(writer, request.cart_id, request.attempt, request.order_id)
+            bought = await carts.take_out_bought(writer, request.cart_id, request.attempt, request.order_id)
+            if bought and request.credit:
+                await credits.take_out_spent(writer, request.cart_id, request.order_id)
             await payments.move(
                 writer, request.payment_id, PaymentStatus.AUTHORIZED,
                 reference=seen.reference, client_secret=seen.client_secret, error=None,
             )  # fmt: skip
-            await orders.tell(writer, request.order_id, "authorized", "payment_authorized", "provider")
+            actor = "provider" if seen.reference else "order"
+            await orders.tell(writer, request.order_id, "authorized", "payment_authorized", actor)
 
     @activity.defn
     async def confirm_order(self, request: ConfirmOrder) -> None:
         """Promise the order to the buyer: stock sold, money booked, letter written.
 
-        Changes: order, payment, stock, both ledgers, timeline, outbox.
+        Changes: order, payment, stock, credit, all ledgers, timeline, outbox.
         Again: each move and each ledger row is made once.
         Undo: none; a refund is a process of its own.
         """
         order, payment, amount = request.order_id, request.payment_id, request.amount
+        paid: dict[str, Money] = {}
+        facts: list[orders.Fact] = []
         async with self._database.writing() as writer:
             await orders.move(writer, order, OrderStatus.CONFIRMED)
             await payments.move(writer, payment, PaymentStatus.PAID)
-            await payments.book(
-                writer, order, f"capture/{payment}", {f"provider:{request.provider}": amount, "sales": -amount}
-            )
-            await orders.tell_all(
-                writer, order,
-                orders.Fact("captured", "payment_captured", "provider", {"amount": amount}),
-                orders.Fact("confirmed", "order_confirmed", "order"),
-            )  # fmt: skip
+            if request.credit:
+                paid |= await credits.commit(writer, order)
+                facts.append(orders.Fact("credit", "credit_spent", "order", {"amount": request.credit}))
+            if amount.amount:
+                paid[f"provider:{request.provider}"] = amount
+                facts.append(orders.Fact("captured", "payment_captured", "provider", {"amount": amount}))
+            if paid:
+                sales = -total(list(paid.values()), amount.currency)
+                await payments.book(writer, order, f"capture/{payment}", {**paid, "sales": sales})
+            await orders.tell_all(writer, order, *facts, orders.Fact("confirmed", "order_confirmed", "order"))
             await outbox.write_letter(writer, "order_confirmed", order)
             await inventory.settle_holds(writer, order, HoldStatus.COMMITTED, "sold")
 
@@ -150,7 +165,7 @@ class OrderActivities:
     async def cancel_order(self, request: CancelOrder) -> None:
         """End an order that was never paid: stock back on the shelf, cart free to be bought again, buyer told.
 
-        Changes: order, payment, stock, ledger, cart, timeline, outbox.
+        Changes: order, payment, stock, credit, their ledgers, cart, timeline, outbox.
         Again: each move is made once; an order that was never placed is left alone.
         Undo: nothing, final.
         """
@@ -162,6 +177,8 @@ class OrderActivities:
             await payments.move(writer, request.payment_id, PaymentStatus.VOIDED, client_secret=None)
             await orders.tell(writer, order, "cancelled", "order_cancelled", request.actor, reason=request.reason)
             await outbox.write_letter(writer, "order_cancelled", order)
+            if request.credit:
+                await credits.release(writer, order, request.reason)
             await inventory.settle_holds(writer, order, HoldStatus.RELEASED, request.reason)
 
     @activity.defn

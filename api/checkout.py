@@ -49,9 +49,11 @@ class PaymentBody(msgspec.Struct, forbid_unknown_fields=True):
 
     provider: Annotated[str, msgspec.Meta(pattern="^stripe$")] = "stripe"
     payment_method: PaymentMethod | None = None
-    """The provider's id of a payment method, as Stripe.js gives it; never a card number."""
+    """The provider's id of a payment method, as Stripe.js gives it; never a card number. Not needed when `due` is 0."""
     save: bool = False
     """Keep the method for later purchases; for buyers who are signed in."""
+    store_credit: bool = False
+    """Spend the account's store credit too, after the cart's gift cards; for buyers who are signed in."""
 
 
 class CheckoutBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -61,6 +63,9 @@ class CheckoutBody(msgspec.Struct, forbid_unknown_fields=True):
     expected_total: Money
     """The total that the buyer was shown; another one answers 409 `price_changed`."""
     payment: PaymentBody
+    expected_due: Money | None = None
+    """What a card is charged, as the quote's `totals.due` says; another sum answers 409 `price_changed`. Required when
+    the cart has gift cards or store credit is to be spent."""
     email: Email | None = None
     """Left out: the account's. A guest has to give one."""
     shipping_address: AddressBody | None = None
@@ -97,9 +102,13 @@ async def check_out(
         raise no_wallet()
     if cart_id is None:
         raise Refusal("cart_empty", "There is nothing in this cart.")
+    if data.payment.store_credit and caller.user is None:
+        raise no_store_credit("/payment/store_credit")
+    if data.payment.store_credit and data.expected_due is None:
+        raise _due_not_told()
     shipping, billing, meant = await _resolved(house, caller, cart_id, key, data)
     for _ in range(ATTEMPTS):
-        cart, attempt = await _attempt(house, cart_id, key, meant)
+        cart, attempt = await _attempt(house, cart_id, key, meant, data.expected_due)
         number = tokens.order_number(house.settings.secret_key, workflow_id(cart_id, attempt))
         logs.bind(order=number)
         purchase = Purchase(
@@ -110,6 +119,7 @@ async def check_out(
                 data.payment.provider, data.payment.payment_method, data.payment.save, caller.customer
             ),
             digest=meant, key=key or f"body:{meant}", customer_id=caller.user,
+            store_credit=data.payment.store_credit, expected_due=data.expected_due,
         )  # fmt: skip
         answer = await _ask_owner(house, purchase, cart)
         if answer is not None:
@@ -117,6 +127,11 @@ async def check_out(
                 await _must_be_meant(house, purchase)
             return reply_to(house, number, answer)
     raise Unavailable("checkout", "this cart is being checked out by someone else; try again")
+
+
+def no_store_credit(pointer: str) -> Invalid:
+    """Store credit is an account's, and nobody is signed in."""
+    return Invalid(FieldError("Only a buyer who is signed in has store credit", pointer=pointer))
 
 
 def no_wallet() -> Invalid:
@@ -150,10 +165,13 @@ async def _resolved(
     return *found, f"{said}.{digest(found)}"
 
 
-async def _attempt(house: House, cart_id: CartId, key: str | None, meant: str) -> tuple[Cart | None, int]:
+async def _attempt(
+    house: House, cart_id: CartId, key: str | None, meant: str, due: Money | None
+) -> tuple[Cart | None, int]:
     """The cart and the number of the checkout that this request means: the one it began before, or the next one.
 
-    Raises: Refusal `idempotency_key_reused`, `cart_empty`, or what an earlier try under the same key was refused for.
+    Raises: Refusal `idempotency_key_reused`, `cart_empty`, or what an earlier try under the same key was refused for;
+    Invalid when a new one does not say what is `due` besides its gift cards.
     """
     cart = await carts.read(house.database, cart_id)
     past = await checkouts.by_key(house.database, cart_id, key) if key else None
@@ -169,7 +187,14 @@ async def _attempt(house: House, cart_id: CartId, key: str | None, meant: str) -
         return cart, past.attempt
     if cart is None or not cart.lines:
         raise Refusal("cart_empty", "There is nothing in this cart.")
+    if cart.gift_cards and due is None:
+        raise _due_not_told()
     return cart, cart.attempt
+
+
+def _due_not_told() -> Invalid:
+    """Without it, a balance that shrank meanwhile would charge a card more than its owner was shown."""
+    return Invalid(FieldError("Required when credit pays: the quote's `totals.due`", pointer="/expected_due"))
 
 
 async def _ask_owner(house: House, purchase: Purchase, cart: Cart | None) -> OrderState | OrderRow | None:

@@ -139,7 +139,7 @@ async def pay_order(
     wish = PayOrder(digest(data), data.payment.payment_method, data.payment.save, customer)
     answer = await _command(house, order, Order.pay, wish, f"pay:{key or new_id()}")
     if answer is None:
-        answer = OrderState(order.number, wish.digest, *visibility.BEGINNING, order.totals.total)
+        answer = OrderState(order.number, wish.digest, *visibility.BEGINNING, order.totals.total, credit=order.credit)
     return reply_to(house, order.number, answer, done=200)
 
 

@@ -8,12 +8,12 @@ from litestar import Response
 from api.context import House
 from models import tokens
 from models.address import Address
+from models.credit import Bill
 from models.errors import Refusal
 from models.ids import OrderNumber
 from models.money import Money
 from models.order import Order, OrderCard, OrderLineName, OrderStatus, Shipping, buyer_actions
 from models.payment import PaymentStatus, ProviderPayment, Standing
-from models.pricing import Totals
 from workflows.order import OrderState
 
 
@@ -27,6 +27,10 @@ class OrderSummary(msgspec.Struct):
     payment_status: PaymentStatus
     total: Money | None
     url: str
+    credit: Money | None = None
+    """Of the total, what gift cards and store credit pay."""
+    due: Money | None = None
+    """Of the total, what the payment provider takes."""
 
 
 class PaymentReply(msgspec.Struct):
@@ -78,7 +82,7 @@ class OrderReply(msgspec.Struct):
     items: list[Item]
     addresses: Addresses | None
     shipping_method: Shipping | None
-    totals: Totals | None
+    totals: Bill | None
     placed_at: datetime | None
     pay_until: datetime | None
     """Until when an unpaid order is kept."""
@@ -125,12 +129,14 @@ def reply_to(house: House, number: OrderNumber, answer: OrderState | Order, done
     url = f"/api/v1/orders/{number}"
     if isinstance(answer, Order):
         summary = OrderSummary(
-            number, token, answer.status, PaymentStatus(answer.payment_status), answer.totals.total, url
-        )
+            number, token, answer.status, PaymentStatus(answer.payment_status), answer.totals.total, url,
+            *_parts(answer.totals.total, answer.credit),
+        )  # fmt: skip
         return Response(CheckoutReply(summary, payment_of(answer)), status_code=done, headers={"Location": url})
     if answer.refusal is not None:
         raise Refusal(answer.refusal.code, answer.refusal.detail, **answer.refusal.facts)
-    summary = OrderSummary(number, token, answer.status, answer.payment_status, answer.total, url)
+    parts = _parts(answer.total, answer.credit) if answer.total else ()
+    summary = OrderSummary(number, token, answer.status, answer.payment_status, answer.total, url, *parts)
     seen = answer.payment or ProviderPayment(Standing.UNKNOWN)
     if seen.standing is Standing.DECLINED:
         raise Refusal(
@@ -144,6 +150,12 @@ def reply_to(house: House, number: OrderNumber, answer: OrderState | Order, done
         status_code=202 if open_still else done,
         headers={"Location": url, **({"Retry-After": "2"} if open_still else {})},
     )
+
+
+def _parts(total: Money, credit: Money | None) -> tuple[Money, Money]:
+    """Of the total, what credit pays and what is due."""
+    credit = credit or Money.zero(total.currency)
+    return credit, total - credit
 
 
 def payment_of(order: Order) -> PaymentReply:
@@ -165,7 +177,7 @@ def order_reply(order: Order) -> OrderReply:
         ],
         addresses=Addresses(order.shipping_address, order.billing_address),
         shipping_method=order.shipping,
-        totals=order.totals,
+        totals=Bill.of(order.totals, order.credit),
         placed_at=order.placed_at,
         pay_until=order.pay_until if order.status is OrderStatus.PENDING else None,
         cancel_reason=order.cancel_reason,

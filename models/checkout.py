@@ -37,6 +37,10 @@ class Purchase(msgspec.Struct, frozen=True):
     key: str
     """The client's Idempotency-Key, or one made of the digest."""
     customer_id: UserId | None = None
+    store_credit: bool = False
+    """Spend the account's store credit too, after the cart's gift cards."""
+    expected_due: Money | None = None
+    """What the buyer saw that a card would be charged; None: all of `expected_total`."""
 
 
 def same_body(digest: str, other: str) -> bool:

@@ -128,6 +128,8 @@ class Order(msgspec.Struct, frozen=True):
     payment_reference: str | None = None
     client_secret: str | None = None
     payment_error: str | None = None
+    credit: Money | None = None
+    """Of the total, what gift cards and store credit pay; None: nothing."""
 
 
 class OrderCard(msgspec.Struct, frozen=True):

@@ -7,24 +7,30 @@ import anyio
 
 from dev.stripe.remote import SimulatorControl
 from models.database import Database
-from models.tables import inventory
+from models.tables import credit, inventory
 from tests.premises import House
 
 _COUNTED = (
     "carts", "cart_items", "checkouts", "orders", "order_lines", "order_events", "payments", "stock_holds",
-    "stock_movements", "money_entries", "outbox", "webhook_events",
+    "stock_movements", "money_entries", "outbox", "webhook_events", "credit_holds", "credit_entries",
 )  # fmt: skip
 _COUNTS = "SELECT " + ", ".join(f"(SELECT count(*) FROM {table})::int AS {table}" for table in _COUNTED) + (
     ", (SELECT coalesce(sum(on_hand), 0) FROM stock)::int AS on_hand"
     ", (SELECT coalesce(sum(held), 0) FROM stock)::int AS held"
     ", (SELECT coalesce(sum(quantity), 0) FROM cart_items)::int AS units_in_carts"
+    ", (SELECT coalesce(sum(balance), 0) FROM credit_accounts)::bigint AS credit"
 )  # fmt: skip
 _RESTLESS = """
 SELECT count(*)::int AS orders FROM orders o JOIN payments p ON p.order_id = o.id
 WHERE o.status = 'pending' AND p.status = 'authorized'
 """
 _ORDERS = """
-SELECT o.id, o.number, o.status, o.total, p.status AS payment_status, p.reference,
+SELECT o.id, o.number, o.status, o.total, o.credit, p.status AS payment_status, p.reference,
+       (SELECT array_agg(DISTINCT h.status) FROM credit_holds h WHERE h.order_id = o.id) AS credit_holds,
+       (SELECT -coalesce(sum(e.amount), 0) FROM credit_entries e WHERE e.order_id = o.id)::int AS credit_taken,
+       (SELECT coalesce(sum(e.amount), 0) FROM money_entries e
+        WHERE e.order_id = o.id AND e.account IN ('gift_card', 'store_credit'))::int AS credit_booked,
+       (SELECT coalesce(sum(e.amount), 0) FROM money_entries e WHERE e.order_id = o.id)::int AS balance,
        (SELECT count(*) FROM stock_holds h WHERE h.order_id = o.id AND h.status = 'held')::int AS open_holds,
        (SELECT count(*) FROM stock_movements m WHERE m.order_id = o.id AND m.kind = 'commit')::int AS sold,
        (SELECT count(*) FROM stock_movements m WHERE m.order_id = o.id AND m.kind = 'release')::int AS released,
@@ -97,6 +103,7 @@ class Books:
         """
         async with self.database.reading() as reader:
             assert await inventory.drift(reader) == []
+            assert await credit.drift(reader) == []
         orders = await self.orders(numbers)
         assert set(orders) == set(numbers)
         journal: dict[str, list[dict[str, Any]]] = {}
@@ -109,9 +116,14 @@ class Books:
             if order["status"] == "cancelled":
                 assert seen == ("cancelled", "voided", 0, 0, (0, 0)), (number, seen, intents)
                 assert (order["sold"], order["released"] > 0) == (0, True), (number, order)
+                assert (order["credit_taken"], order["credit_booked"]) == (0, 0), (number, order)
+                assert order["credit_holds"] == (["released"] if order["credit"] else None), (number, order)
             else:
-                total = order["total"]
-                assert seen == ("confirmed", "paid", 0, total, (total, 0)), (number, seen, intents)
+                due = order["total"] - order["credit"]
+                assert seen == ("confirmed", "paid", 0, due, (due, 0)), (number, seen, intents)
                 assert (order["sold"] > 0, order["released"]) == (True, 0), (number, order)
-                assert len(intents) == 1, (number, intents)
+                assert (order["credit_taken"], order["credit_booked"]) == (order["credit"],) * 2, (number, order)
+                assert order["credit_holds"] == (["committed"] if order["credit"] else None), (number, order)
+                assert len(intents) == (1 if due else 0), (number, intents)
+            assert order["balance"] == 0, (number, order)
         return {number: order["status"] for number, order in orders.items()}

@@ -94,7 +94,7 @@ class Collecting:
 
     async def collect(self, placed: OrderPlaced) -> bool:
         """Whether the money is sure. Goes round once for each card, each news and each look of our own."""
-        seen = ProviderPayment(Standing.UNKNOWN)
+        seen = ProviderPayment(Standing.UNKNOWN) if placed.due.amount else self._covered()
         while seen.standing not in MONEY_IS_SURE and self.ending is None:
             wish = self._next_wish(placed, seen)
             if wish is not None:
@@ -113,6 +113,11 @@ class Collecting:
             seen.standing is Standing.AUTHORIZED and self.ending is None
         )
         return self.is_sure
+
+    def _covered(self) -> ProviderPayment:
+        """Credit pays for everything: the money is sure, and the card that may have been named is not tried."""
+        self._wishes[0].tried = True
+        return ProviderPayment(Standing.AUTHORIZED)
 
     async def void(self, placed: OrderPlaced) -> None:
         """Give the payment up so that it can never take money; an intent that we never heard of is searched for."""
@@ -148,7 +153,7 @@ class Collecting:
         # The first task can be lost and run again, and then its time is a later one.
         asked_at = placed.placed_at if self._attempts == 1 else workflow.now()
         request = AuthorizePayment(
-            placed.payment_id, self._purchase.number, workflow.info().workflow_id, placed.total, self._attempts,
+            placed.payment_id, self._purchase.number, workflow.info().workflow_id, placed.due, self._attempts,
             asked_at, wish.choice.method, self._reference(), wish.choice.save, wish.choice.customer,
             self._purchase.customer_id,
         )  # fmt: skip

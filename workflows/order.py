@@ -91,12 +91,15 @@ class OrderState(msgspec.Struct, frozen=True):
     refusal: Refused | None = None
     """Set when the checkout was refused: then there is no order."""
     attention: str | None = None
+    credit: Money | None = None
+    """Of the total, what gift cards and store credit pay."""
 
 
 @workflow.defn
 class Order:
     """Price, freeze and hold; authorize; from there on only forward: capture, confirm, ship, deliver.
 
+    Where credit pays for everything the provider is not asked: there is nothing to authorize, capture or void.
     Waits: for a payment that works, until the payment window closes (30 minutes unless set otherwise);
     after a step that exhausted its patience, an hour or until somebody says retry;
     for shipment and delivery, without a limit.
@@ -148,7 +151,8 @@ class Order:
         placed = self._placed = outcome.placed
         if placed is not None:
             self._undo.push(lambda: self._cancel_order(placed))
-            self._undo.push(lambda: self._collecting.void(placed))
+            if placed.due.amount:
+                self._undo.push(lambda: self._collecting.void(placed))
         elif outcome.refusal is not None:
             self._refusal = outcome.refusal
             self._collecting.call_off(outcome.refusal.code, "order")
@@ -163,19 +167,24 @@ class Order:
             OrderActivities.secure_order,
             SecureOrder(
                 placed.order_id, placed.payment_id, self._purchase.cart_id, self._purchase.attempt,
-                self._collecting.payment, self._purchase.customer_id,
+                self._collecting.payment, self._purchase.customer_id, placed.credit,
             ),
             summary="Write down that the money is authorized",
             **patience.DATABASE,
         )  # fmt: skip
         self._board.move(None, PaymentStatus.AUTHORIZED)
-        self._board.tell("Taking the authorized money", "the payment provider")
+        if placed.due.amount:
+            self._board.tell("Taking the authorized money", "the payment provider")
+        else:
+            self._board.tell("Paid with credit: confirming", "a moment")
         self._collecting.answer()
 
     async def _capture(self, placed: OrderPlaced) -> None:
+        if not placed.due.amount:
+            return
         authorized = self._collecting.payment
         assert authorized is not None and authorized.reference is not None
-        request = CapturePayment(placed.payment_id, authorized.reference, placed.total)
+        request = CapturePayment(placed.payment_id, authorized.reference, placed.due)
         self._collecting.payment = await self._attention.steadfast(
             placed.order_id,
             "capture the payment",
@@ -190,7 +199,9 @@ class Order:
     async def _confirm(self, placed: OrderPlaced) -> None:
         await workflow.execute_local_activity_method(
             OrderActivities.confirm_order,
-            ConfirmOrder(placed.order_id, placed.payment_id, self._purchase.payment.provider, placed.total),
+            ConfirmOrder(
+                placed.order_id, placed.payment_id, self._purchase.payment.provider, placed.due, placed.credit
+            ),
             summary="Confirm: stock sold, money booked, letter written",
             **patience.DATABASE,
         )
@@ -225,7 +236,7 @@ class Order:
             OrderActivities.cancel_order,
             CancelOrder(
                 placed.order_id, placed.payment_id, self._purchase.cart_id, self._purchase.attempt,
-                why.reason, why.actor,
+                why.reason, why.actor, placed.credit,
             ),
             summary="Cancel: release stock, free the cart, tell the buyer",
             **patience.DATABASE,
@@ -322,7 +333,7 @@ class Order:
         return OrderState(
             self._purchase.number, digest or self._purchase.digest, self._board.status, self._board.payment_status,
             self._placed.total if self._placed else None, self._collecting.payment, self._refusal,
-            self._attention.needed_for,
+            self._attention.needed_for, self._placed.credit if self._placed else None,
         )  # fmt: skip
 
     def _only_at(self, status: OrderStatus, wish: str, first: bool) -> None:

@@ -235,12 +235,13 @@ async def open_next_attempt(writer: Writer, cart: CartId, attempt: int) -> None:
     await writer.exec_driver_sql(_NEXT_ATTEMPT, (cart, attempt))
 
 
-async def take_out_bought(writer: Writer, cart: CartId, attempt: int, order: OrderId) -> None:
-    """Take out what an order bought; what was added meanwhile stays. Again: changes nothing."""
+async def take_out_bought(writer: Writer, cart: CartId, attempt: int, order: OrderId) -> bool:
+    """Take out what an order bought; what was added meanwhile stays. Again: False, and changes nothing."""
     moved = await writer.exec_driver_sql(_BOUGHT, (cart, attempt))
     if moved.rowcount == 1:
         # Not in the same statement: one that had to wait for the cart would see its lines as they were before.
         await writer.exec_driver_sql(_TAKE_OUT, (cart, order))
+    return moved.rowcount == 1
 
 
 _NEXT_ATTEMPT = "UPDATE carts SET attempt = attempt + 1 WHERE id = $1 AND attempt = $2"

@@ -22,10 +22,11 @@ _FIND = """
 SELECT id, balance, currency, coalesce(expires_at <= now(), false) AS expired
 FROM credit_accounts WHERE code_key = $1 AND archived_at IS NULL
 """
-_OPEN = """
-INSERT INTO carts (id, currency, user_id) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET updated_at = now()
+_OPEN = "INSERT INTO carts (id, currency, user_id) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING"
+_PUT = """
+WITH put AS (INSERT INTO cart_gift_cards (cart_id, account_id, added_at) VALUES ($1, $2, clock_timestamp()))
+UPDATE carts SET updated_at = now() WHERE id = $1
 """
-_PUT = "INSERT INTO cart_gift_cards (cart_id, account_id, added_at) VALUES ($1, $2, clock_timestamp())"
 _TAKE_OUT = """
 WITH gone AS (DELETE FROM cart_gift_cards WHERE cart_id = $1 AND account_id = $2 RETURNING cart_id)
 UPDATE carts SET updated_at = now() FROM gone WHERE carts.id = gone.cart_id

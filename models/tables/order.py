@@ -98,9 +98,9 @@ _INSERT = """
 WITH made AS (
     INSERT INTO orders (id, number, workflow_id, cart_id, attempt, customer_id, email, status, fulfilment_status,
                         currency, subtotal, discount, shipping, tax, total, tax_included,
-                        shipping_method, shipping_address, billing_address, placed_at, pay_until)
+                        shipping_method, shipping_address, billing_address, placed_at, pay_until, credit)
     VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::jsonb, $18::jsonb,
-            $19::jsonb, $20, $21)
+            $19::jsonb, $20, $21, $31)
 )
 INSERT INTO order_lines (id, order_id, variant_id, position, sku, name, quantity, unit_price, line_total, tax,
                          discount)
@@ -141,6 +141,7 @@ async def insert(writer: Writer, order: Order) -> None:
             [line.name for line in lines], [line.quantity for line in lines],
             [line.unit_price.amount for line in lines], [line.line_total.amount for line in lines],
             [line.tax.amount for line in lines], [line.discount.amount for line in lines],
+            order.credit.amount if order.credit else 0,
         ),
     )  # fmt: skip
 
@@ -241,5 +242,5 @@ async def _order(database: Database, row: Any) -> Order:
         ),
         placed_at=row["placed_at"], pay_until=row["pay_until"], cancel_reason=row["cancel_reason"],
         attention=row["attention"], payment_reference=row["reference"], client_secret=row["client_secret"],
-        payment_error=row["error"],
+        payment_error=row["error"], credit=Money(row["credit"], kind) if row["credit"] else None,
     )  # fmt: skip

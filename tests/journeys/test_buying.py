@@ -28,7 +28,7 @@ async def test_a_guest_buys(house: House, shopper: Shopper, books: Books) -> Non
         (sku, 2, 2000)
     ]
     assert {name: sum["amount"] for name, sum in order["totals"].items() if name != "tax_included"} == {
-        "subtotal": 2000, "discount": 0, "shipping": 500, "tax": 200, "total": 2700,
+        "subtotal": 2000, "discount": 0, "shipping": 500, "tax": 200, "total": 2700, "credit": 0, "due": 2700,
     }  # fmt: skip
     assert order["addresses"]["shipping"] == order["addresses"]["billing"] == NEW_YORK
     assert await shopper.events(placed) == CONFIRMED
@@ -74,7 +74,7 @@ async def test_every_currency_is_summed_and_charged_in_its_own_units(
     assert answer.status_code == 201, answer.text
     order = await shopper.order_when(answer.json()["order"], "confirmed")
     plain = {name: sum["amount"] if isinstance(sum, dict) else sum for name, sum in order["totals"].items()}
-    assert plain == {"discount": 0, **totals}
+    assert plain == {"discount": 0, "credit": 0, "due": totals["total"], **totals}
     [intent] = await books.intents(order["number"])
     assert (intent["currency"], intent["captured"]) == (currency, totals["total"])
 

@@ -1,11 +1,15 @@
 """The ledgers of a shop at rest: stock, money and the provider must tell one story, whatever befell the orders."""
 
 from models.order import OrderStatus
-from models.tables import inventory
+from models.tables import credit, inventory
 from tests.flow import Flow
 
 _ORDERS = """
-SELECT o.number, o.status, p.status AS payment_status, o.total, o.attention,
+SELECT o.number, o.status, p.status AS payment_status, o.total, o.credit, o.attention,
+       (SELECT coalesce(sum(amount), 0)::int FROM money_entries m
+        WHERE m.order_id = o.id AND m.account IN ('gift_card', 'store_credit')) AS credit_booked,
+       (SELECT -coalesce(sum(amount), 0)::int FROM credit_entries e WHERE e.order_id = o.id) AS credit_taken,
+       (SELECT array_agg(DISTINCT h.status) FROM credit_holds h WHERE h.order_id = o.id) AS credit_holds,
        (SELECT coalesce(sum(amount), 0)::int FROM money_entries m
         WHERE m.order_id = o.id AND m.account LIKE 'provider:%') AS booked,
        (SELECT coalesce(sum(amount), 0)::int FROM money_entries m WHERE m.order_id = o.id) AS balance,
@@ -20,20 +24,25 @@ async def disagreements(flow: Flow) -> list[str]:
     """Where the ledgers differ, in words; none when every order is either wholly sold or wholly undone."""
     async with flow.database.reading() as reader:
         found = [f"stock drifts: {row}" for row in await inventory.drift(reader)]
+        found += [f"credit drifts: {row}" for row in await credit.drift(reader)]
     for row in await flow.database.fetch(_ORDERS):
         intents = await flow.intents(row["number"])
         captured, held = sum(i["captured"] for i in intents), sum(i["held"] for i in intents)
-        sold = row["status"] in _SOLD
+        sold, due = row["status"] in _SOLD, row["total"] - row["credit"]
         wanted = {
             "status": row["status"] if sold else "cancelled",
             "payment_status": "paid" if sold else "voided",
             "holds": ["committed"] if sold else ["released"],
-            "booked": row["total"] if sold else 0,
+            "booked": due if sold else 0,
+            "credit_booked": row["credit"] if sold else 0,
+            "credit_taken": row["credit"] if sold else 0,
+            "credit_holds": ["committed" if sold else "released"] if row["credit"] else None,
             "balance": 0,
             "letters": 1,
             "attention": None,
         }
-        provider = {"captured": row["total"] if sold else 0, "held": 0, "refunded": 0, "captures": int(sold)}
+        charged = sold and due > 0
+        provider = {"captured": due if charged else 0, "held": 0, "refunded": 0, "captures": int(charged)}
         seen = {
             "captured": captured, "held": held, "refunded": sum(i["refunded"] for i in intents),
             "captures": sum(i["captured"] > 0 for i in intents),

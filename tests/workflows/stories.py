@@ -11,9 +11,10 @@ from typing import Any, cast
 from temporalio.api.sdk.v1 import WorkflowMetadata
 
 from models.ids import CartId, OrderNumber, VariantId, new_id
+from models.money import Money
 from models.order import OrderStatus
 from models.payment import PaymentStatus, Standing
-from tests import shop
+from tests import purse, shop
 from tests.flow import Flow, Handle
 from workflows.order import (
     CancelCheckout,
@@ -49,6 +50,11 @@ class Shelf:
         async with flow.database.writing() as writer:
             mug = await shop.stock_product(writer, sku, 5)
         return cls(flow, sku, mug, await flow.cart({sku: 1}))
+
+    async def credit(self, amount: int) -> dict[str, Any]:
+        """A gift card in the cart; what its checkout has to say about it."""
+        await purse.card_in_cart(self.flow.database, self.cart, amount)
+        return {"expected_due": Money(MUG - amount, "usd")}
 
     async def buy(self, method: str | None = "pm_card_visa", **changes: Any) -> tuple[Handle, OrderState]:
         """Check out."""
@@ -196,6 +202,35 @@ async def webhook_lost(shelf: Shelf) -> Handle:
     return handle
 
 
+async def paid_partly_with_credit(shelf: Shelf) -> Handle:
+    """A gift card pays a part, a bank card the rest; the parcel is still to come."""
+    handle, answer = await shelf.buy(**await shelf.credit(600))
+    assert answer.payment_status is PaymentStatus.AUTHORIZED
+    assert (answer.total, answer.credit) == (Money(MUG, "usd"), Money(600, "usd"))
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    return handle
+
+
+async def covered_by_credit(shelf: Shelf) -> Handle:
+    """A gift card pays for everything: the provider is never asked."""
+    handle, answer = await shelf.buy(None, **await shelf.credit(MUG))
+    assert answer.payment is not None
+    assert answer.payment.standing is Standing.AUTHORIZED
+    assert answer.payment_status is PaymentStatus.AUTHORIZED
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    assert await shelf.flow.intents(shelf.number) == []
+    return handle
+
+
+async def credit_given_back(shelf: Shelf) -> Handle:
+    """A gift card pays a part, the bank card is declined, and nobody pays: the gift card has its money again."""
+    handle, answer = await shelf.buy("pm_card_chargeDeclined", **await shelf.credit(600))
+    assert answer.payment_status is PaymentStatus.FAILED
+    await shelf.flow.fast_forward(handle, WINDOW)
+    assert (await handle.result()).status is OrderStatus.CANCELLED
+    return handle
+
+
 async def refused(shelf: Shelf) -> Handle:
     """The price changed since the buyer looked."""
     handle, answer = await shelf.flow.buy(shelf.cart, 7, number=shelf.number)
@@ -218,6 +253,6 @@ async def captured_late(shelf: Shelf) -> Handle:
 Story = Callable[[Shelf], Coroutine[Any, Any, Handle]]
 ALL: tuple[Story, ...] = (
     delivered, paid_with_another_card, window_closed, cancelled_by_buyer, confirmed_at_the_bank, webhook_lost,
-    captured_late, refused,
+    captured_late, paid_partly_with_credit, covered_by_credit, credit_given_back, refused,
 )  # fmt: skip
 """All of them."""

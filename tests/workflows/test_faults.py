@@ -35,6 +35,11 @@ STEPS: dict[stories.Story, tuple[str, ...]] = {
     ),
     stories.confirmed_at_the_bank: ("record_payment_attempt", "read_payment", "secure_order"),
     stories.captured_late: ("flag_order",),
+    stories.paid_partly_with_credit: (
+        "place_order", "authorize_payment_now", "secure_order", "capture_payment", "confirm_order",
+    ),
+    stories.covered_by_credit: ("place_order", "secure_order", "confirm_order"),
+    stories.credit_given_back: ("place_order", "void_payment", "cancel_order"),
 }  # fmt: skip
 """What can fail in each story."""
 LETTERS = {"await_letters", "send_letters", "settle_letters"}

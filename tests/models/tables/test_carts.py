@@ -218,7 +218,7 @@ async def test_a_cart_knows_when_its_content_last_changed(shelf: Shelf, cart: Ca
         await shelf.tell("UPDATE carts SET updated_at = now() - interval '2 hours'")
         return bool(fresh)
 
-    async def change(what: Callable[..., Awaitable[None]], *arguments: object) -> bool:
+    async def change(what: Callable[..., Awaitable[object]], *arguments: object) -> bool:
         async with shelf.database.writing() as writer:
             await what(writer, cart, *arguments)
         return await touched()
