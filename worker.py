@@ -24,6 +24,7 @@ from activities.checkout import CheckoutActivities
 from activities.mail import MailActivities
 from activities.orders import OrderActivities
 from activities.outbox import OutboxActivities
+from activities.passwords import PasswordActivities
 from activities.payments.intents import PaymentActivities
 from models import logs, wire
 from models.database import Database
@@ -32,10 +33,11 @@ from workflows import visibility
 from workflows.notify import NOTIFY_ID, Notify
 from workflows.order import Order
 from workflows.patience import MAIL, ORDERS, PAYMENTS
+from workflows.reset_password import ResetPassword
 
 log = structlog.get_logger()
 
-WORKFLOWS: Sequence[type] = (Order, Notify)
+WORKFLOWS: Sequence[type] = (Order, Notify, ResetPassword)
 STICKY = timedelta(seconds=2)
 """How long an order cached on a dead worker waits for it before another may take over; the default is 10 s."""
 LAST_STEPS = timedelta(seconds=1)
@@ -51,11 +53,13 @@ def activities(
     checkout = CheckoutActivities(database, settings.payment_window)
     orders = OrderActivities(database)
     outbox = OutboxActivities(database)
-    mail = MailActivities(settings.smtp_url, settings.mail_from)
+    mail = MailActivities(settings.smtp_url, settings.mail_from, settings.secret_key)
+    passwords = PasswordActivities(database, settings.secret_key)
     return {
         ORDERS: [
             checkout.place_order, orders.record_payment_attempt, orders.secure_order, orders.confirm_order,
             orders.cancel_order, orders.record_progress, orders.flag_order, outbox.settle_letters,
+            passwords.open_reset, passwords.close_reset,
             payments.authorize_payment_now,
         ],
         PAYMENTS: [

@@ -13,7 +13,9 @@ import msgspec
 import structlog
 from temporalio import activity
 
+from models.ids import ResetId
 from models.letter import Letter
+from models.reset import code
 
 log = structlog.get_logger()
 
@@ -44,14 +46,15 @@ class SendingResult(msgspec.Struct, frozen=True):
 
 
 class MailActivities:
-    """Needs the mail server alone."""
+    """Needs the mail server, and the key that codes follow from: a letter that waits carries none."""
 
-    def __init__(self, smtp_url: str, sender: str) -> None:
+    def __init__(self, smtp_url: str, sender: str, secret_key: bytes) -> None:
         parts = urlsplit(smtp_url)
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
             raise ValueError("SMTP_URL must look like smtp://user:password@host:587 or smtps://…")
         self._server = parts
         self._sender = sender
+        self._key = secret_key
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=False,  # noqa: S701 - these letters are plain text
@@ -115,7 +118,7 @@ class MailActivities:
 
     def _compose(self, letter: Letter) -> EmailMessage:
         template = self._templates.get_template(f"{letter.template}.txt")
-        text = template.render(number=letter.order_number, **letter.facts)
+        text = template.render(number=letter.order_number, **self._secrets_of(letter), **letter.facts)
         subject, _, body = text.partition("\n")
         message = EmailMessage()
         message["Subject"] = subject.removeprefix("Subject: ")
@@ -127,3 +130,8 @@ class MailActivities:
             message["X-Order"] = letter.order_number
         message.set_content(body.lstrip("\n"))
         return message
+
+    def _secrets_of(self, letter: Letter) -> dict[str, str]:
+        """What is derived at the last moment, so that no table and no history has it."""
+        reset = letter.facts.get("reset")
+        return {} if reset is None else {"code": code(self._key, ResetId(UUID(str(reset))))}

@@ -27,6 +27,7 @@ from api import (
     gift_cards,
     health,
     orders,
+    passwords,
     problems,
     products,
     profile,
@@ -58,6 +59,7 @@ GARBAGE = (20_000, 20, 20)
 
 ROOMS = (
     auth,
+    passwords,
     profile,
     addresses,
     products,

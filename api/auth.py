@@ -30,6 +30,7 @@ from models.session import (
     read_refresh_token,
     refresh_token,
 )
+from models.tables import outbox
 from models.tables import session as sessions
 from models.tables import user as users
 from models.tables.merge import merge
@@ -133,6 +134,7 @@ async def register(
         )  # fmt: skip
         if not new:
             raise Refusal("email_taken", "There is an account with this address: sign in, or ask for a new password.")
+        await outbox.write_account_letter(writer, "welcome", user, f"welcome/{user}")
         return await _begin(writer, user, request, caller)
 
     scope = scope_of(request, caller, "POST /auth/register")

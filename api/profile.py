@@ -15,9 +15,11 @@ from api.repeats import once, scope_of
 from models.address import Phone, Text
 from models.database import Writer
 from models.errors import Refusal, Unavailable
+from models.ids import new_id
 from models.password import Password
 from models.roles import Scope
 from models.session import Ended
+from models.tables import outbox
 from models.tables import session as sessions
 from models.tables import user as users
 from models.user import Locale, User, spelled
@@ -98,6 +100,7 @@ async def change_password(
             raise Refusal("password_wrong", "This is not the account's password.")
         if not await users.set_password(writer, proof.user, new, proof.kept):
             raise Outdated
+        await outbox.write_account_letter(writer, "password_changed", proof.user, f"password_changed/{new_id()}")
         return PasswordChanged(await sessions.revoke_all(writer, proof.user, Ended.PASSWORD_CHANGED, caller.session))
 
     scope = scope_of(request, caller, "POST /auth/password/change")

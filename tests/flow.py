@@ -80,8 +80,8 @@ class Flow:
         found: Handle = self.client.get_workflow_handle_for(Order.run, workflow_id(cart, attempt))
         return found
 
-    async def fast_forward(self, handle: Handle, by: timedelta) -> None:
-        """Let this order's time pass: its timers and pauses end, its activities really run."""
+    async def fast_forward(self, handle: WorkflowHandle[Any, Any], by: timedelta) -> None:
+        """Let this workflow's time pass: its timers and pauses end, its activities really run."""
         await self.skipper.fast_forward(handle, by)
 
     async def until(self, handle: Handle, status: OrderStatus, within: float = 20) -> OrderState:

@@ -70,8 +70,13 @@ SELECT x.id, x.payload::text AS payload, x.order_id, u.email AS account, o.email
             jsonb_build_object('name', l.name, 'sku', l.sku, 'quantity', l.quantity, 'amount', l.line_total)
             ORDER BY l.position
         ) FROM order_lines l WHERE l.order_id = o.id) AS lines,
-       CASE WHEN x.order_id IS NULL AND (u.id IS NULL OR u.erased_at IS NOT NULL) THEN 'the account is gone' END
-       AS pointless
+       CASE WHEN x.order_id IS NOT NULL THEN NULL
+            WHEN u.id IS NULL OR u.erased_at IS NOT NULL THEN 'the account is gone'
+            WHEN x.payload ->> 'template' = 'password_reset' AND NOT EXISTS (
+                SELECT FROM password_resets r WHERE r.id = (x.payload ->> 'reset')::uuid AND r.user_id = u.id
+                AND u.archived_at IS NULL AND r.expires_at > now() AND r.used_at IS NULL
+            ) THEN 'another code took its place, or it came too late'
+       END AS pointless
 FROM outbox x
 LEFT JOIN orders o ON o.id = x.order_id LEFT JOIN payments p ON p.order_id = x.order_id
 LEFT JOIN users u ON u.id = x.user_id

@@ -16,10 +16,11 @@ from activities import mail as module
 from activities.mail import MailActivities, Sending, SendingResult, Sent
 from activities.orders import CancelOrder, ConfirmOrder, RecordAttempt
 from dev.stack import Stack
-from models.ids import new_id
+from models.ids import ResetId, new_id
 from models.letter import Letter
 from models.money import Money
 from models.payment import ProviderPayment, Standing
+from models.reset import code
 from models.tables import outbox
 from models.wire import HoldfastConverter
 from tests import shop
@@ -27,6 +28,7 @@ from tests.activities.conftest import Try
 from tests.activities.till import Till
 
 SENDER = "Holdfast <orders@holdfast.example>"
+KEY = b"0123456789abcdef0123456789abcdef"
 
 
 class Postman:
@@ -57,7 +59,7 @@ class Postman:
 async def postman(simulators: Stack, attempt: Try) -> AsyncIterator[Postman]:
     """A server in good weather."""
     async with httpx.AsyncClient(base_url=simulators.urls["mails"]) as sink:
-        opened = Postman(MailActivities(simulators.environment()["SMTP_URL"], SENDER), sink, attempt)
+        opened = Postman(MailActivities(simulators.environment()["SMTP_URL"], SENDER, KEY), sink, attempt)
         await opened.weather("ok")
         yield opened
         await opened.weather("ok")
@@ -144,7 +146,8 @@ async def test_a_cancellation_says_why_and_that_nothing_is_lost(till: Till, post
 
 ACCOUNT_LETTERS: dict[str, tuple[str, dict[str, object], list[str]]] = {
     "welcome": ("Your account is open", {}, ["nobody of ours will ask you for it"]),
-    "password_changed": ("Your password was changed", {}, ["signed out", "If it was not you"]),
+    "password_reset": ("Your code for a new password", {"reset": str(UUID(int=1))}, [code(KEY, ResetId(UUID(int=1)))]),
+    "password_changed": ("Your password was changed", {}, ["elsewhere has been signed out", "If it was not you"]),
 }
 """By template: its subject, the facts it needs, and words that must be in it."""
 
@@ -208,7 +211,7 @@ async def test_a_slow_server_is_a_result_not_an_error(postman: Postman, monkeypa
 
 async def test_nobody_at_the_address_is_a_result_not_an_error(postman: Postman, unused_port: int) -> None:
     """Given no mail server at all, then every letter has a result that may be tried again."""
-    postman.mail = MailActivities(f"smtp://127.0.0.1:{unused_port}", SENDER)
+    postman.mail = MailActivities(f"smtp://127.0.0.1:{unused_port}", SENDER, KEY)
     one = letter()
     [result] = await postman.send(one)
     assert (result.letter, result.final) == (one.id, False)
@@ -262,7 +265,7 @@ async def serving(moody: Moody, *, utf8: bool = True) -> AsyncIterator[MailActiv
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: SMTP(moody, enable_SMTPUTF8=utf8, loop=loop), "127.0.0.1", 0)
     async with server:
-        yield MailActivities(f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}", SENDER)
+        yield MailActivities(f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}", SENDER, KEY)
 
 
 async def test_a_recipient_nobody_knows_is_given_up(postman: Postman) -> None:
@@ -306,11 +309,11 @@ async def test_no_letters_are_no_work(postman: Postman) -> None:
 def test_a_server_s_address_that_is_none_is_named(url: str) -> None:
     """Given an address that no mail server can have, then the worker does not start, and says which setting it is."""
     with pytest.raises(ValueError, match="SMTP_URL"):
-        MailActivities(url, SENDER)
+        MailActivities(url, SENDER, KEY)
 
 
 def test_a_letter_s_id_is_its_message_id() -> None:
     """Given a letter, then nothing but its id and our domain decides its Message-ID."""
-    mail = MailActivities("smtp://localhost", "a@b.example")
+    mail = MailActivities("smtp://localhost", "a@b.example", KEY)
     one = msgspec.structs.replace(letter(), id=UUID(int=1))
     assert [mail._compose(one)["Message-ID"] for _ in range(2)] == [f"<{UUID(int=1)}@b.example>"] * 2

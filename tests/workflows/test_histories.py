@@ -7,6 +7,7 @@ A change that breaks one of these would park every open order of that kind. Eith
 """
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ from tests.workflows import stories
 from workflows.notify import NOTIFY_ID, Notify
 from workflows.order import Order
 from workflows.patience import ORDERS
+from workflows.reset_password import AskForReset, ResetPassword, reset_workflow_id
 
 HISTORIES = Path(__file__).with_name("histories")
-NAMES = (*(story.__name__ for story in stories.ALL), "letters")
+NAMES = (*(story.__name__ for story in stories.ALL), "letters", "reset")
 
 
 def replayer() -> Replayer:
@@ -75,6 +77,13 @@ async def test_record_anew(flow: Flow) -> None:
         pass
     keep("letters", (await letters.fetch_history()).to_json())
     await letters.terminate("recorded")
+    with flow.skipper.with_time_skipping_disabled():
+        reset = await flow.client.start_workflow(
+            ResetPassword.run, AskForReset("ada@example.com"), id=reset_workflow_id("recorded"), task_queue=ORDERS
+        )
+    await flow.fast_forward(reset, timedelta(minutes=71))
+    await reset.result()
+    keep("reset", (await reset.fetch_history()).to_json())
 
 
 def keep(name: str, history: str) -> None:

@@ -191,10 +191,12 @@ def upgrade() -> None:
     sa.Column('email_key', sa.Text(), nullable=False, comment='keyed hash of the address in lower case'),
     sa.Column('user_id', sa.UUID(), nullable=True, comment='null: no such account'),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
-    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False, comment="the code's"),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False, comment="the code's, wherever its letter is"),
     sa.Column('tries', sa.Integer(), server_default='0', nullable=False),
     sa.Column('verified_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('used_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('asked', sa.Integer(), server_default='1', nullable=False, comment='times since `asked_since`'),
+    sa.Column('asked_since', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False, comment='an hour begins with its first asking'),
     sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_password_resets_user_id_users')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_password_resets')),
     sa.UniqueConstraint('email_key', name=op.f('uq_password_resets_email_key'))
