@@ -3,14 +3,16 @@
 Every operation under the base path says in its `access` whom it is for; one that does not say cannot be started.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.utils.helpers import unwrap_partial
 
 from api.limits import Limit
+from api.problems import refuses_also
 from models import logs
 from models.errors import Refusal
 from models.roles import Scope, may
@@ -32,6 +34,8 @@ class Access(Enum):
 
 HTTP_BEARER = [{"accessToken": list[str]()}]
 OPTIONAL_BEARER = [{}, *HTTP_BEARER]
+OURS = {"house", "caller", "request", "return"}
+"""Arguments of a handler that no client sends."""
 
 
 async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -72,7 +76,10 @@ async def prove(house: Any, claims: Claims) -> SignedIn:
 
 
 def guarded(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
-    """The handlers, each with its guard, documented as what it is. Raises: TypeError for one that names no access."""
+    """The handlers, documented as what they are and with what all such refuse.
+
+    Raises: TypeError for one that does not say whom it is for.
+    """
     found = list(handlers)
     for handler in found:
         access = handler.opt.get("access")
@@ -82,7 +89,26 @@ def guarded(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
             handler.security = HTTP_BEARER
         elif access is not Access.PUBLIC:
             handler.security = OPTIONAL_BEARER
+        handler.responses = refuses_also(handler.responses or {}, _refusals_of(handler))
     return found
+
+
+def _refusals_of(handler: HTTPRouteHandler) -> Iterator[str]:
+    """What an operation may answer by what it is, before its own code has run."""
+    access, takes = handler.opt["access"], unwrap_partial(handler.fn).__annotations__.keys() - OURS
+    yield "unavailable"
+    if access is not Access.PUBLIC:
+        yield from ("unauthorized", "token_expired")
+    if isinstance(access, Scope):
+        yield "forbidden"
+    if handler.opt.get("limited") is not Limit.UNCOUNTED:
+        yield "too_many_requests"
+    if "data" in takes:
+        yield from ("body_too_large", "unsupported_media_type")
+    if any("{" in path for path in handler.paths):
+        yield "not_found"
+    if takes:
+        yield "invalid"
 
 
 def _claims(connection: ASGIConnection[Any, Any, Any, Any], key: bytes) -> Claims | None:

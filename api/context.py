@@ -143,5 +143,5 @@ class StrictRequest(Request[Any, Any, Any]):
             raise Refusal("malformed", f"The body is not JSON: {error}.") from error
         limit = self.route_handler.opt.get("limited")
         if limit is not None:  # not before the body says whose account is tried
-            await self.app.state.house.limits.attempt(self.scope, limit, decoded)
+            await self.app.state.house.limits.attempt(self.scope, limit, decoded, self.state.get("account"))
         return decoded

@@ -51,7 +51,8 @@ HEADERS_IN_SCOPE = "holdfast.rate_limit"
 class Limit(Enum):
     """What is counted by itself. An operation names its own as `limited=`, beside the general one that all have.
 
-    Its body then names the account that is tried, as `email` or as `refresh_token`; it is counted once it is read.
+    Its body then names the account that is tried, as `email` or as `refresh_token`, unless it is that of who is signed
+    in; it is counted once it is read.
     """
 
     UNCOUNTED = "uncounted"
@@ -122,7 +123,7 @@ class Limits:
         permits.held -= 1
         _tell(scope, rate.amount, rate.seconds, permits.held + permits.rest, wait)
 
-    async def attempt(self, scope: Any, limit: Limit, body: object) -> None:
+    async def attempt(self, scope: Any, limit: Limit, body: object, signed_in: object = None) -> None:
         """Count an attempt at a door to an account: for the address first, so that one who is refused there spends
         nothing of the account's. Raises: Refusal `too_many_requests`; Unavailable when nobody can count.
         """
@@ -131,7 +132,7 @@ class Limits:
             return
         seconds = item.get_expiry()
         least, wait = item.amount, 0
-        for subject in (f"address/{self.address(scope)}", self._account(body)):
+        for subject in (f"address/{self.address(scope)}", self._account(body, signed_in)):
             if subject is None:
                 continue
             counted = await self._count(item, limit.value, subject)
@@ -210,8 +211,8 @@ class Limits:
         permits.rest = max(0, rate.amount - taken)
         permits.exhausted = permits.rest == 0
 
-    def _account(self, body: object) -> str | None:
-        email = getattr(body, "email", None)
+    def _account(self, body: object, signed_in: object) -> str | None:
+        email = getattr(body, "email", None) or getattr(signed_in, "email", None)
         if isinstance(email, str):
             return f"account/{hmac.digest(self._key, b'rate limit ' + email.casefold().encode(), sha256).hex()[:32]}"
         token = getattr(body, "refresh_token", None)

@@ -1,7 +1,8 @@
 """The one place where an error becomes an HTTP answer: refusal code → status, RFC 9457 problem+json, nothing leaked."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -264,3 +265,16 @@ def refuses(*codes: str) -> dict[int, ResponseSpec]:
         status: ResponseSpec(Problem, generate_examples=False, description=", ".join(listed), media_type=MEDIA_TYPE)
         for status, listed in sorted(by_status.items())
     }
+
+
+def refuses_also(known: Mapping[int, ResponseSpec], codes: Iterable[str]) -> dict[int, ResponseSpec]:
+    """What an operation documents, and these codes beside."""
+    found = dict(known)
+    for status, spec in refuses(*codes).items():
+        told = found.get(status)
+        if told is None:
+            found[status] = spec
+        elif told.data_container is Problem:
+            listed = dict.fromkeys((*told.description.split(", "), *spec.description.split(", ")))
+            found[status] = replace(told, description=", ".join(listed))
+    return dict(sorted(found.items()))

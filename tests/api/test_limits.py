@@ -240,3 +240,19 @@ async def test_limits_can_be_switched_off(start_api: StartApi) -> None:
     answers = await asyncio.gather(*(knock(api) for _ in range(50)))
     assert passed(answers) == {201: 50}
     assert "RateLimit-Limit" not in answers[0].headers
+
+
+async def test_a_password_is_guessed_at_two_doors(start_api: StartApi) -> None:
+    """Given three a day, then sign-ins and changes of the password are counted together: both are guesses."""
+    api = await start_api(RATE_LIMIT_LOGIN="3/day", FORWARDED_HOPS="1")
+    person = {"email": "ada@example.com", "password": "a spoon of Sugar 7 times"}
+    mine = (await api.post("/api/v1/auth/register", json=person)).json()
+    assert (await api.post("/api/v1/auth/login", json=person, headers={"X-Forwarded-For": "198.51.100.1"})).is_success
+    guess = {"current_password": "not this one either", "new_password": "a cup of Salt, 11 times"}
+    statuses = []
+    for n in range(2, 6):
+        headers = {"Authorization": f"Bearer {mine['access_token']}", "X-Forwarded-For": f"198.51.100.{n}"}
+        statuses.append((await api.post("/api/v1/auth/password/change", json=guess, headers=headers)).status_code)
+    assert statuses == [422, 422, 429, 429]
+    last = await api.post("/api/v1/auth/login", json=person, headers={"X-Forwarded-For": "198.51.100.9"})
+    assert last.status_code == 429

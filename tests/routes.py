@@ -1,0 +1,110 @@
+"""Who may do what: every route of the app and whom it is for, written by hand.
+
+A new route needs a row here, else tests/house fails. Write the address as the handler does, below the base path, and
+say whom it is for:
+
+    "GET /admin/things/{thing_id:uuid}": {SUPPORT, ADMIN},      needs a scope, which these roles have; all others: 403
+    "GET /things": PUBLIC,                                      no token is looked at
+    "POST /things": ANYONE,                                     with or without an account, but with no bad token
+    "GET /mine": ACCOUNT,                                       whoever is signed in
+    "POST /auth/token/verify": TOKEN,                           whoever holds a token, which the operation itself reads
+
+Do not compute it from `models/roles.py`: that table is what is tested with this one. `tests/api/test_matrix.py` sends
+each route an empty body and made-up ids: an answer of 401 or 403 for another reason than who asks, or of 5xx, is a
+fault of the route, not of the table.
+"""
+
+from api.app import BASE
+from models.roles import Role
+
+PUBLIC, ANYONE, TOKEN = "public", "anyone", "token"
+CUSTOMER, VENDOR, SUPPORT, CATALOG, FINANCE, ADMIN = (
+    Role.CUSTOMER, Role.VENDOR, Role.SUPPORT, Role.CATALOG, Role.FINANCE, Role.ADMIN,
+)  # fmt: skip
+ACCOUNT = {CUSTOMER, VENDOR, SUPPORT, CATALOG, FINANCE, ADMIN}
+STAFF = {SUPPORT, CATALOG, FINANCE, ADMIN}
+
+TABLE: dict[str, str | set[Role]] = {
+    # Catalogue
+    "GET /products": PUBLIC,
+    "GET /products/{slug:str}": PUBLIC,
+    "GET /categories": PUBLIC,
+    "GET /categories/{slug:str}": PUBLIC,
+    "GET /categories/{slug:str}/products": PUBLIC,
+    # Cart and checkout
+    "GET /cart": ANYONE,
+    "DELETE /cart": ANYONE,
+    "POST /cart/items": ANYONE,
+    "PATCH /cart/items/{item_id:uuid}": ANYONE,
+    "DELETE /cart/items/{item_id:uuid}": ANYONE,
+    "POST /cart/coupon": ANYONE,
+    "DELETE /cart/coupon": ANYONE,
+    "POST /cart/gift-cards": ANYONE,
+    "DELETE /cart/gift-cards/{card_id:uuid}": ANYONE,
+    "POST /checkout/quote": ANYONE,
+    "POST /checkout": ANYONE,
+    # Accounts
+    "POST /auth/register": PUBLIC,
+    "POST /auth/login": PUBLIC,
+    "POST /auth/token/refresh": PUBLIC,
+    "POST /auth/token/verify": TOKEN,
+    "POST /auth/logout": TOKEN,
+    "GET /auth/me": ACCOUNT,
+    "PATCH /auth/me": ACCOUNT,
+    "POST /auth/password/change": ACCOUNT,
+    "GET /addresses": ACCOUNT,
+    "POST /addresses": ACCOUNT,
+    "GET /addresses/{address_id:uuid}": ACCOUNT,
+    "PATCH /addresses/{address_id:uuid}": ACCOUNT,
+    "DELETE /addresses/{address_id:uuid}": ACCOUNT,
+    "GET /wishlist": ACCOUNT,
+    "POST /wishlist": ACCOUNT,
+    "DELETE /wishlist": ACCOUNT,
+    "GET /wishlist/{product_slug:str}": ACCOUNT,
+    "POST /wishlist/{product_slug:str}": ACCOUNT,
+    "DELETE /wishlist/{product_slug:str}": ACCOUNT,
+    # Orders
+    "GET /orders": ACCOUNT,
+    "GET /orders/{number:str}": ANYONE,
+    "GET /orders/{number:str}/events": ANYONE,
+    "POST /orders/{number:str}/pay": ANYONE,
+    "POST /orders/{number:str}/cancel": ANYONE,
+    # Payment providers
+    "POST /webhooks/stripe": PUBLIC,
+    # Staff
+    "GET /admin/audit": {FINANCE, ADMIN},
+    "GET /admin/shipping-methods": STAFF,
+    "POST /admin/shipping-methods": {FINANCE, ADMIN},
+    "GET /admin/shipping-methods/{code:str}": STAFF,
+    "PATCH /admin/shipping-methods/{code:str}": {FINANCE, ADMIN},
+    "DELETE /admin/shipping-methods/{code:str}": {FINANCE, ADMIN},
+    "POST /admin/shipping-methods/{code:str}/restore": {FINANCE, ADMIN},
+    "GET /admin/shipping-zones": STAFF,
+    "POST /admin/shipping-zones": {FINANCE, ADMIN},
+    "GET /admin/shipping-zones/{code:str}": STAFF,
+    "PATCH /admin/shipping-zones/{code:str}": {FINANCE, ADMIN},
+    "DELETE /admin/shipping-zones/{code:str}": {FINANCE, ADMIN},
+    "GET /admin/tax-rates": STAFF,
+    "POST /admin/tax-rates": {FINANCE, ADMIN},
+    "GET /admin/tax-rates/{rate_id:uuid}": STAFF,
+    "PATCH /admin/tax-rates/{rate_id:uuid}": {FINANCE, ADMIN},
+    "DELETE /admin/tax-rates/{rate_id:uuid}": {FINANCE, ADMIN},
+}
+"""Below the base path."""
+
+AT_THE_ROOT: dict[str, str | set[Role]] = {
+    "GET /health": PUBLIC,
+    "GET /health/live": PUBLIC,
+    "GET /health/ready": PUBLIC,
+    "GET /metrics": PUBLIC,
+    "GET /docs": PUBLIC,
+    "GET /docs/redoc": PUBLIC,
+    "GET /docs/openapi.json": PUBLIC,
+    "GET /docs/{path:str}": PUBLIC,
+    "GET /docs/start/{name:str}": PUBLIC,
+    "GET /docs/swagger/{file_path:path}": PUBLIC,
+    "GET /docs/redoc-ui/{file_path:path}": PUBLIC,
+    "GET /media/{file_path:path}": PUBLIC,
+}
+ROUTES = AT_THE_ROOT | {name.replace(" ", f" {BASE}", 1): who for name, who in TABLE.items()}
+"""Every route by method and address."""
