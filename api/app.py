@@ -32,6 +32,7 @@ from api import (
     products,
     profile,
     quote,
+    sessions,
     webhooks,
     wishlist,
 )
@@ -61,6 +62,7 @@ ROOMS = (
     auth,
     passwords,
     profile,
+    sessions,
     addresses,
     products,
     categories,

@@ -40,6 +40,7 @@ STATUSES: Mapping[str, int] = {
     "notification_not_found": 404,
     "order_not_found": 404,
     "product_not_found": 404,
+    "session_not_found": 404,
     "shipping_method_not_found": 404,
     "shipping_zone_not_found": 404,
     "tax_rate_not_found": 404,

@@ -125,9 +125,10 @@ def _unacceptable(reason: str, detail: str) -> Refusal:
 
 
 def _is_repetitive(password: str) -> bool:
-    """`abababab`, `11111111`, `abcdefgh`, `87654321`."""
+    """`abababab`, `11111111`, `abcdefghij`, `87654321`."""
     steps = {ord(later) - ord(earlier) for earlier, later in pairwise(password)}
-    return (password + password).find(password, 1) <= 3 or steps in ({1}, {-1})
+    repeated = any((password[:unit] * len(password))[: len(password)] == password for unit in (1, 2, 3))
+    return repeated or steps in ({1}, {-1})
 
 
 def _is_personal(password: str, *about: str | None) -> bool:

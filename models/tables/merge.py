@@ -2,6 +2,7 @@
 
 from models.cart import MOST_LINES, merged
 from models.coupon import MOST_COUPONS
+from models.credit import MOST_GIFT_CARDS
 from models.database import Writer
 from models.ids import CartId, UserId, new_id
 
@@ -66,7 +67,10 @@ ON CONFLICT DO NOTHING
 """
 _MOVE_GIFT_CARDS = """
 WITH gone AS (DELETE FROM cart_gift_cards WHERE cart_id = $1 RETURNING account_id, added_at)
-INSERT INTO cart_gift_cards (cart_id, account_id, added_at) SELECT $2, account_id, added_at FROM gone
+INSERT INTO cart_gift_cards (cart_id, account_id, added_at)
+SELECT $2, gone.account_id, gone.added_at FROM gone JOIN credit_accounts card ON card.id = gone.account_id
+WHERE card.currency = (SELECT currency FROM carts WHERE id = $2)
+ORDER BY gone.added_at LIMIT greatest($3 - (SELECT count(*) FROM cart_gift_cards WHERE cart_id = $2), 0)
 ON CONFLICT DO NOTHING
 """
 
@@ -74,9 +78,10 @@ ON CONFLICT DO NOTHING
 async def merge(writer: Writer, source: CartId, user: UserId) -> None:
     """Move what is in the anonymous cart `source` to the account's. Nothing is refused: what does not fit is left out.
 
-    Quantities sum up as far as the stock goes. The account's cart keeps its currency while it has lines, and what is
-    not sold in that does not come along. What an open order of `source` has bought stays there until that order is
-    paid or over, and so do its coupons and gift cards. A cart of somebody's account is never moved.
+    Quantities sum up as far as the stock goes. The account's cart keeps its currency while it has lines: what is not
+    sold in that does not come along, nor do coupons that do not stack with its own. What an open order of `source` has
+    bought stays there until that order is paid or over, and so do its coupons and gift cards. A cart of somebody's
+    account is never moved.
     """
     target = CartId(user)
     currency = (await writer.exec_driver_sql(_FILLED, (source,))).scalar()
@@ -90,7 +95,7 @@ async def merge(writer: Writer, source: CartId, user: UserId) -> None:
     await _move_lines(writer, source, target, MOST_LINES - state.lines)
     if not state.bought:
         await writer.exec_driver_sql(_MOVE_COUPONS, (source, target, MOST_COUPONS))
-        await writer.exec_driver_sql(_MOVE_GIFT_CARDS, (source, target))
+        await writer.exec_driver_sql(_MOVE_GIFT_CARDS, (source, target, MOST_GIFT_CARDS))
 
 
 async def _move_lines(writer: Writer, source: CartId, target: CartId, room: int) -> None:

@@ -10,6 +10,7 @@ from models.database import Database, Writer
 from models.ids import SessionId, UserId, new_id
 from models.roles import Role
 from models.session import REFRESH_LIFE, Ended, Grant, RefreshClaims
+from models.tables import user as users
 from models.tables.base import key, metadata, moment, now_column, one_of, plain_uuid, reference
 from models.user import SignedIn
 
@@ -74,9 +75,8 @@ WHERE id = $1 AND user_id = coalesce($3, user_id) AND revoked_at IS NULL AND exp
 """
 _LIVING = """
 SELECT id, created_at, last_used_at, expires_at, user_agent FROM sessions
-WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now() ORDER BY last_used_at DESC, id DESC
+WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now() ORDER BY created_at DESC, id DESC
 """
-_LOCK_ACCOUNT = "SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE"
 _REVOKE_ALL = """
 UPDATE sessions SET revoked_at = now(), revoked_for = $2
 WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now() AND id IS DISTINCT FROM $3
@@ -121,7 +121,7 @@ async def revoke(writer: Writer, session: SessionId, why: Ended, user: UserId | 
 
 
 async def living(database: Database, user: UserId) -> list[Living]:
-    """Where an account is signed in, last used first; at most `MOST_AT_ONCE`."""
+    """Where an account is signed in, newest first; at most `MOST_AT_ONCE`."""
     rows = await database.fetch(_LIVING, user)
     return [Living(**{**row, "id": SessionId(plain_uuid(row["id"]))}) for row in rows]
 
@@ -132,7 +132,7 @@ async def revoke_all(writer: Writer, user: UserId, why: Ended, except_session: S
     The account's row is locked first, as a sign-in does it: one that is under way is ended too when it began before,
     and sees what this transaction changed (a new password, a closed account) when it comes after.
     """
-    await writer.exec_driver_sql(_LOCK_ACCOUNT, (user,))
+    await users.lock(writer, user)
     return (await writer.exec_driver_sql(_REVOKE_ALL, (user, why, except_session))).rowcount
 
 
