@@ -36,7 +36,7 @@ from api import (
     webhooks,
     wishlist,
 )
-from api.admin import audit, shipping_methods, shipping_zones, tax_rates
+from api.admin import audit, shipping_methods, shipping_zones, tax_rates, users
 from api.context import Premises, StrictRequest
 from api.door import Door
 from api.limits import Limits
@@ -77,6 +77,7 @@ ROOMS = (
     shipping_methods,
     shipping_zones,
     tax_rates,
+    users,
     wishlist,
 )
 """Everything under the base path; each module lists its own `handlers`."""

@@ -39,6 +39,8 @@ class Ended(StrEnum):
     """The account signed in elsewhere more often than it may be signed in at once."""
     CLOSED = "closed"
     """Staff closed the account."""
+    BY_STAFF = "by_staff"
+    """Staff ended all sign-ins of an account that stays open."""
     ERASED = "erased"
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 
 from models.ids import SessionId, UserId
+from models.money import Money
 from models.roles import Role
 
 _ATOM = r"[^@\s\x00-\x1f\x7f,;:<>()\[\]\\\"]+"
@@ -48,6 +49,23 @@ class User(msgspec.Struct, frozen=True):
     last_login_at: datetime | None
     archived_at: datetime | None = None
     """Set: staff closed it, or its owner erased it; nobody can sign in."""
+
+
+class Account(User, frozen=True, kw_only=True):
+    """An account as staff see it."""
+
+    has_password: bool
+    """False: its owner signs in after a password reset."""
+    erasure_asked_at: datetime | None
+    """Set: its owner wants to be forgotten. It never opens again."""
+    erased_at: datetime | None
+    """Set: and is."""
+    sessions: int
+    """Where it is signed in now."""
+    orders: int
+    """All of them, cancelled ones too."""
+    ordered: list[Money]
+    """Total of the orders that were not cancelled, by currency."""
 
 
 class SignedIn(msgspec.Struct, frozen=True):

@@ -8,8 +8,8 @@ from litestar import get
 from litestar.params import QueryParameter
 
 from api.admin import pages
+from api.admin.refusals import staff_refuses
 from api.context import House
-from api.problems import refuses
 from api.products import Limit, Place
 from models.audit import Change
 from models.cursor import Cursor
@@ -44,7 +44,7 @@ class ChangeList(msgspec.Struct, frozen=True):
 @get(
     "/admin/audit", operation_id="listChanges", access=Scope.AUDIT_READ,
     tags=["Staff"], summary="Who changed what, when and why",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "cursor_unknown", "invalid", "unavailable"),
+    responses=staff_refuses("cursor_unknown", "invalid"),
 )  # fmt: skip
 async def list_changes(
     house: House,

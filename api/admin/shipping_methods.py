@@ -9,9 +9,10 @@ from msgspec import UNSET, Meta, UnsetType
 
 from api.admin import pages
 from api.admin.changes import Reason, WhyAsked, differences, write_down
+from api.admin.refusals import staff_refuses
 from api.admin.shipping_zones import Code, CodeInPath
 from api.context import Caller, House, IdempotencyKey, Identity, StrictRequest, idempotency_key
-from api.problems import FieldError, Invalid, refuses
+from api.problems import FieldError, Invalid
 from api.products import Limit, Place
 from api.repeats import once, scope_of
 from models.address import Text
@@ -116,7 +117,7 @@ class MethodList(msgspec.Struct, frozen=True):
 @get(
     "/admin/shipping-methods", operation_id="listShippingMethods", access=Scope.SHIPPING_READ,
     tags=["Staff"], summary="Shipping methods",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "cursor_unknown", "invalid", "unavailable"),
+    responses=staff_refuses("cursor_unknown", "invalid"),
 )  # fmt: skip
 async def list_methods(house: House, archived: Archived = False, limit: Limit = 20, place: Place = None) -> MethodList:
     """Those that are offered, newest first, with all their prices."""
@@ -128,8 +129,8 @@ async def list_methods(house: House, archived: Archived = False, limit: Limit = 
 @post(
     "/admin/shipping-methods", operation_id="createShippingMethod", access=Scope.SHIPPING_WRITE,
     tags=["Staff"], summary="New shipping method",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "code_taken", "shipping_zone_unknown",
-                      "idempotency_key_reused", "invalid", "unsupported_media_type", "unavailable"),
+    responses=staff_refuses("code_taken", "shipping_zone_unknown", "idempotency_key_reused", "invalid",
+                            "unsupported_media_type"),
 )  # fmt: skip
 async def create_method(
     request: StrictRequest, house: House, caller: Caller, data: JSONBody[NewMethod], idempotency: IdempotencyKey = None
@@ -149,7 +150,7 @@ async def create_method(
 @get(
     "/admin/shipping-methods/{code:str}", operation_id="readShippingMethod", access=Scope.SHIPPING_READ,
     tags=["Staff"], summary="A shipping method",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "shipping_method_not_found", "unavailable"),
+    responses=staff_refuses("shipping_method_not_found"),
 )  # fmt: skip
 async def read_method(house: House, code: CodeInPath) -> ShippingTariff:
     """With all its prices, also when it is archived."""
@@ -162,8 +163,8 @@ async def read_method(house: House, code: CodeInPath) -> ShippingTariff:
 @patch(
     "/admin/shipping-methods/{code:str}", operation_id="changeShippingMethod", access=Scope.SHIPPING_WRITE,
     tags=["Staff"], summary="Change a shipping method",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "shipping_method_not_found",
-                      "shipping_zone_unknown", "invalid", "unsupported_media_type", "unavailable"),
+    responses=staff_refuses("shipping_method_not_found", "shipping_zone_unknown", "invalid",
+                            "unsupported_media_type"),
 )  # fmt: skip
 async def change_method(house: House, caller: Caller, code: CodeInPath, data: JSONBody[MethodChange]) -> ShippingTariff:
     """From the next quote on; placed orders keep what they were charged."""
@@ -189,8 +190,7 @@ async def change_method(house: House, caller: Caller, code: CodeInPath, data: JS
 @delete(
     "/admin/shipping-methods/{code:str}", operation_id="archiveShippingMethod", access=Scope.SHIPPING_WRITE,
     tags=["Staff"], summary="Offer a shipping method no longer",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "shipping_method_not_found", "invalid",
-                      "unavailable"),
+    responses=staff_refuses("shipping_method_not_found", "invalid"),
 )  # fmt: skip
 async def archive_method(house: House, caller: Caller, code: CodeInPath, reason: WhyAsked = None) -> Response[None]:
     """From the next quote on; once it is archived, doing so again changes nothing."""
@@ -205,8 +205,7 @@ async def archive_method(house: House, caller: Caller, code: CodeInPath, reason:
 @post(
     "/admin/shipping-methods/{code:str}/restore", operation_id="restoreShippingMethod", access=Scope.SHIPPING_WRITE,
     tags=["Staff"], summary="Offer a shipping method again", status_code=200,
-    responses=refuses("unauthorized", "token_expired", "forbidden", "shipping_method_not_found",
-                      "idempotency_key_reused", "invalid", "unavailable"),
+    responses=staff_refuses("shipping_method_not_found", "idempotency_key_reused", "invalid"),
 )  # fmt: skip
 async def restore_method(
     request: StrictRequest, house: House, caller: Caller, code: CodeInPath, reason: WhyAsked = None,

@@ -9,8 +9,8 @@ from msgspec import Meta
 
 from api.admin import pages
 from api.admin.changes import Reason, WhyAsked, differences, write_down
+from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
-from api.problems import refuses
 from api.products import Limit, Place
 from api.repeats import once, scope_of
 from models.address import COUNTRIES
@@ -70,7 +70,7 @@ class ZoneList(msgspec.Struct, frozen=True):
 @get(
     "/admin/shipping-zones", operation_id="listShippingZones", access=Scope.SHIPPING_READ,
     tags=["Staff"], summary="Shipping zones",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "cursor_unknown", "invalid", "unavailable"),
+    responses=staff_refuses("cursor_unknown", "invalid"),
 )  # fmt: skip
 async def list_zones(house: House, limit: Limit = 20, place: Place = None) -> ZoneList:
     """Newest first."""
@@ -82,8 +82,7 @@ async def list_zones(house: House, limit: Limit = 20, place: Place = None) -> Zo
 @post(
     "/admin/shipping-zones", operation_id="createShippingZone", access=Scope.SHIPPING_WRITE,
     tags=["Staff"], summary="New shipping zone",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "code_taken", "idempotency_key_reused",
-                      "invalid", "unsupported_media_type", "unavailable"),
+    responses=staff_refuses("code_taken", "idempotency_key_reused", "invalid", "unsupported_media_type"),
 )  # fmt: skip
 async def create_zone(
     request: StrictRequest, house: House, caller: Caller, data: JSONBody[NewZone], idempotency: IdempotencyKey = None
@@ -102,7 +101,7 @@ async def create_zone(
 @get(
     "/admin/shipping-zones/{code:str}", operation_id="readShippingZone", access=Scope.SHIPPING_READ,
     tags=["Staff"], summary="A shipping zone",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "shipping_zone_not_found", "unavailable"),
+    responses=staff_refuses("shipping_zone_not_found"),
 )  # fmt: skip
 async def read_zone(house: House, code: CodeInPath) -> ShippingZone:
     """Its countries."""
@@ -115,8 +114,7 @@ async def read_zone(house: House, code: CodeInPath) -> ShippingZone:
 @patch(
     "/admin/shipping-zones/{code:str}", operation_id="changeShippingZone", access=Scope.SHIPPING_WRITE,
     tags=["Staff"], summary="Change a shipping zone",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "shipping_zone_not_found", "invalid",
-                      "unsupported_media_type", "unavailable"),
+    responses=staff_refuses("shipping_zone_not_found", "invalid", "unsupported_media_type"),
 )  # fmt: skip
 async def change_zone(house: House, caller: Caller, code: CodeInPath, data: JSONBody[ZoneChange]) -> ShippingZone:
     """For every method that has prices for it, from the next quote on."""
@@ -137,8 +135,7 @@ async def change_zone(house: House, caller: Caller, code: CodeInPath, data: JSON
 @delete(
     "/admin/shipping-zones/{code:str}", operation_id="deleteShippingZone", access=Scope.SHIPPING_WRITE,
     tags=["Staff"], summary="Delete a shipping zone",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "shipping_zone_not_found",
-                      "shipping_zone_in_use", "invalid", "unavailable"),
+    responses=staff_refuses("shipping_zone_not_found", "shipping_zone_in_use", "invalid"),
 )  # fmt: skip
 async def delete_zone(house: House, caller: Caller, code: CodeInPath, reason: WhyAsked = None) -> Response[None]:
     """One for which no method has prices, archived methods included."""

@@ -10,8 +10,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from api.admin import pages
 from api.admin.changes import Reason, WhyAsked, differences, write_down
+from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
-from api.problems import refuses
 from api.products import Limit, Place
 from api.repeats import once, scope_of
 from models.address import COUNTRIES, Text
@@ -72,7 +72,7 @@ class TaxRateList(msgspec.Struct, frozen=True):
 
 @get(
     "/admin/tax-rates", operation_id="listTaxRates", access=Scope.TAXES_READ, tags=["Staff"], summary="Tax rates",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "cursor_unknown", "invalid", "unavailable"),
+    responses=staff_refuses("cursor_unknown", "invalid"),
 )  # fmt: skip
 async def list_tax_rates(
     house: House, of_country: OfCountry = None, archived: Archived = False, limit: Limit = 20, place: Place = None
@@ -85,8 +85,8 @@ async def list_tax_rates(
 
 @post(
     "/admin/tax-rates", operation_id="createTaxRate", access=Scope.TAXES_WRITE, tags=["Staff"], summary="New tax rate",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "tax_rate_exists", "tax_rates_mixed",
-                      "idempotency_key_reused", "invalid", "unsupported_media_type", "unavailable"),
+    responses=staff_refuses("tax_rate_exists", "tax_rates_mixed", "idempotency_key_reused", "invalid",
+                            "unsupported_media_type"),
 )  # fmt: skip
 async def create_tax_rate(
     request: StrictRequest, house: House, caller: Caller, data: JSONBody[NewTaxRate], idempotency: IdempotencyKey = None
@@ -107,7 +107,7 @@ async def create_tax_rate(
 @get(
     "/admin/tax-rates/{rate_id:uuid}", operation_id="readTaxRate", access=Scope.TAXES_READ,
     tags=["Staff"], summary="A tax rate",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "tax_rate_not_found", "unavailable"),
+    responses=staff_refuses("tax_rate_not_found"),
 )  # fmt: skip
 async def read_tax_rate(house: House, rate_id: FromPath[UUID]) -> TaxTariff:
     """Also when it is archived."""
@@ -120,8 +120,7 @@ async def read_tax_rate(house: House, rate_id: FromPath[UUID]) -> TaxTariff:
 @patch(
     "/admin/tax-rates/{rate_id:uuid}", operation_id="changeTaxRate", access=Scope.TAXES_WRITE,
     tags=["Staff"], summary="Change a tax rate",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "tax_rate_not_found", "archived",
-                      "tax_rates_mixed", "invalid", "unsupported_media_type", "unavailable"),
+    responses=staff_refuses("tax_rate_not_found", "archived", "tax_rates_mixed", "invalid", "unsupported_media_type"),
 )  # fmt: skip
 async def change_tax_rate(
     house: House, caller: Caller, rate_id: FromPath[UUID], data: JSONBody[TaxRateChange]
@@ -148,7 +147,7 @@ async def change_tax_rate(
 @delete(
     "/admin/tax-rates/{rate_id:uuid}", operation_id="archiveTaxRate", access=Scope.TAXES_WRITE,
     tags=["Staff"], summary="Charge a tax no longer",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "tax_rate_not_found", "invalid", "unavailable"),
+    responses=staff_refuses("tax_rate_not_found", "invalid"),
 )  # fmt: skip
 async def archive_tax_rate(
     house: House, caller: Caller, rate_id: FromPath[UUID], reason: WhyAsked = None

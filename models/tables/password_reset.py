@@ -109,6 +109,11 @@ async def remove(writer: Writer, reset: ResetId) -> None:
     await writer.exec_driver_sql(_REMOVE, (reset,))
 
 
+async def forget(writer: Writer, user: UserId) -> None:
+    """Codes on their way to an account open nothing any more."""
+    await writer.execute(sa.delete(password_resets).where(password_resets.c.user_id == user))
+
+
 def _uuid(value: Any) -> UUID:
     """A plain UUID: the driver's own subclass is not one that every encoder knows."""
     return UUID(int=value.int)

@@ -32,8 +32,11 @@ users = sa.Table(
     moment("updated_at", server_default=sa.func.now()),
     sa.Column("last_login_at", sa.DateTime(timezone=True)),
     sa.Column("archived_at", sa.DateTime(timezone=True), comment="set: closed, nobody can sign in"),
+    sa.Column("erasure_asked_at", sa.DateTime(timezone=True),
+              comment="set: its owner wants to be forgotten, and the account never opens again"),
     sa.Column("erased_at", sa.DateTime(timezone=True), comment="set: what could be forgotten is forgotten"),
     sa.CheckConstraint(f"roles <@ ARRAY[{_ROLES}]::text[]", name="roles_known"),
+    sa.Index("ix_users_newest", sa.text("created_at DESC"), sa.text("id DESC")),
     sa.Index("uq_users_email", sa.text("lower(email)"), unique=True),
 )  # fmt: skip
 
@@ -45,6 +48,8 @@ class Kept(msgspec.Struct, frozen=True):
     password_hash: str | None
 
 
+PROFILE = [users.c[name] for name in User.__struct_fields__]
+"""What there is to know of an account, but for what proves who it is."""
 _COLUMNS = ", ".join(User.__struct_fields__)
 _FIND = f"SELECT {_COLUMNS} FROM users WHERE id = $1"  # noqa: S608
 _KEPT = "SELECT id, password_hash FROM users WHERE lower(email) = lower($1) AND archived_at IS NULL"
@@ -68,7 +73,7 @@ WHERE id = $1 AND password_hash IS NOT DISTINCT FROM coalesce($3, password_hash)
 async def find(database: Database, user: UserId) -> User | None:
     """An account as its owner may see it."""
     rows = await database.fetch(_FIND, user)
-    return _user(rows[0]) if rows else None
+    return as_user(rows[0]) if rows else None
 
 
 async def kept_of(database: Database, who: str | UserId) -> Kept | None:
@@ -78,7 +83,7 @@ async def kept_of(database: Database, who: str | UserId) -> Kept | None:
 
 
 async def insert(
-    writer: Writer, user: UserId, email: str, password_hash: str, *,
+    writer: Writer, user: UserId, email: str, password_hash: str | None, *,
     first_name: str | None = None, last_name: str | None = None, phone: str | None = None, locale: str = "en",
     marketing_consent: bool = False, roles: Collection[Role] = (Role.CUSTOMER,),
 ) -> bool:  # fmt: skip
@@ -109,16 +114,14 @@ async def update(writer: Writer, user: UserId, changes: Mapping[str, Any]) -> Us
     if "marketing_consent" in changes:
         same = users.c.marketing_consent == changes["marketing_consent"]
         values["marketing_consent_at"] = sa.case((same, users.c.marketing_consent_at), else_=sa.func.now())
-    changed = sa.update(users).where(users.c.id == user).values(values).returning(*_PROFILE)
-    return _user((await writer.execute(changed)).mappings().one())
+    changed = sa.update(users).where(users.c.id == user).values(values).returning(*PROFILE)
+    return as_user((await writer.execute(changed)).mappings().one())
 
 
-def _user(row: Any) -> User:
+def as_user(row: Any) -> User:
+    """A row of a user's columns."""
     found = {**row, "id": plain_uuid(row["id"]), "roles": tuple(Role(role) for role in row["roles"])}
     return User(**found)
-
-
-_PROFILE = [users.c[name] for name in User.__struct_fields__]
 
 
 _LOCK = "SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE"

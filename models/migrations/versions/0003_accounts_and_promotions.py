@@ -111,11 +111,13 @@ def upgrade() -> None:
     sa.Column('updated_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('last_login_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('archived_at', sa.DateTime(timezone=True), nullable=True, comment='set: closed, nobody can sign in'),
+    sa.Column('erasure_asked_at', sa.DateTime(timezone=True), nullable=True, comment='set: its owner wants to be forgotten, and the account never opens again'),
     sa.Column('erased_at', sa.DateTime(timezone=True), nullable=True, comment='set: what could be forgotten is forgotten'),
     sa.CheckConstraint("roles <@ ARRAY['customer', 'vendor', 'support', 'catalog', 'finance', 'admin']::text[]", name=op.f('ck_users_roles_known')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_users')),
     sa.UniqueConstraint('provider_customer', name=op.f('uq_users_provider_customer'))
     )
+    op.create_index('ix_users_newest', 'users', [sa.literal_column('created_at DESC'), sa.literal_column('id DESC')], unique=False)
     op.create_index('uq_users_email', 'users', [sa.literal_column('lower(email)')], unique=True)
     op.create_table('addresses',
     sa.Column('id', sa.UUID(), nullable=False),
@@ -228,7 +230,7 @@ def upgrade() -> None:
     sa.Column('revoked_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('revoked_for', sa.Text(), nullable=True),
     sa.Column('user_agent', sa.Text(), nullable=True),
-    sa.CheckConstraint("revoked_for IN ('logout', 'token_reused', 'password_changed', 'crowded_out', 'closed', 'erased')", name=op.f('ck_sessions_revoked_for_known')),
+    sa.CheckConstraint("revoked_for IN ('logout', 'token_reused', 'password_changed', 'crowded_out', 'closed', 'by_staff', 'erased')", name=op.f('ck_sessions_revoked_for_known')),
     sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_sessions_user_id_users')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_sessions'))
     )
@@ -381,6 +383,7 @@ def downgrade() -> None:
     op.drop_index('uq_addresses_default', table_name='addresses', postgresql_where=sa.text('is_default'))
     op.drop_index(op.f('ix_addresses_user_id'), table_name='addresses')
     op.drop_table('addresses')
+    op.drop_index('ix_users_newest', table_name='users')
     op.drop_index('uq_users_email', table_name='users')
     op.drop_table('users')
     op.drop_table('coupons')
