@@ -8,13 +8,14 @@ from temporalio import activity
 from models import clock
 from models.cart import Cart
 from models.checkout import Purchase
+from models.coupon import Discounts
 from models.credit import PROVIDER, spend
 from models.database import Database, Writer
-from models.errors import Refusal
+from models.errors import Refusal, Unavailable
 from models.ids import OrderId, PaymentId, new_id
 from models.money import Money
 from models.money import total as sum_of
-from models.order import FulfilmentStatus, Order, OrderLine, OrderStatus, Shipping, workflow_id
+from models.order import FulfilmentStatus, Order, OrderLine, OrderStatus, Shipping, UsedCoupon, workflow_id
 from models.payment import PaymentStatus
 from models.pricing import Priced, quote
 from models.tables import cart as carts
@@ -24,6 +25,10 @@ from models.tables import inventory
 from models.tables import order as orders
 from models.tables import payment as payments
 from models.tables import pricing as price_tables
+from models.tables import redemption as redemptions
+
+TRIES = 5
+"""How often an order looks again at a coupon that others keep using up and giving back."""
 
 
 class PlaceOrder(msgspec.Struct, frozen=True):
@@ -55,6 +60,8 @@ class OrderPlaced(msgspec.Struct, frozen=True):
     pay_until: datetime
     credit: Money | None = None
     """Of the total, what gift cards and store credit pay; None: nothing."""
+    coupons: bool = False
+    """Whether it used any up, which its end settles."""
 
     @property
     def due(self) -> Money:
@@ -80,21 +87,25 @@ class CheckoutActivities:
     async def place_order(self, request: PlaceOrder) -> PlacingOutcome:
         """Price the cart, freeze the order and hold its stock, or refuse.
 
-        Changes: order, lines, payment, holds, stock, credit, timeline; all in one transaction, or none when refused.
+        Changes: order, lines, payment, credit, coupons, holds, stock, timeline; all in one transaction, or none.
         Again: the outcome of the first run stands in `checkouts` and is answered again.
         Undo: `cancel_order`.
         """
         purchase = request.purchase
-        try:
-            async with self._database.writing() as writer:
-                cart = await carts.lock(writer, purchase.cart_id)
-                if (known := await _known(writer, purchase)) is not None:
-                    return known
-                outcome = PlacingOutcome(placed=await self._place(writer, cart, purchase))
-                await checkouts.remember(writer, purchase, outcome)
-                return outcome
-        except Refusal as refusal:
-            return await self._refuse(purchase, refusal)
+        for _ in range(TRIES):
+            try:
+                async with self._database.writing() as writer:
+                    cart = await carts.lock(writer, purchase.cart_id)
+                    if (known := await _known(writer, purchase)) is not None:
+                        return known
+                    outcome = PlacingOutcome(placed=await self._place(writer, cart, purchase))
+                    await checkouts.remember(writer, purchase, outcome)
+                    return outcome
+            except Refusal as refusal:
+                return await self._refuse(purchase, refusal)
+            except redemptions.Overtaken:
+                continue  # judged anew from the start, it is refused with the reason
+        raise Unavailable("postgres", "a coupon kept changing")
 
     async def _refuse(self, purchase: Purchase, refusal: Refusal) -> PlacingOutcome:
         """A transaction of its own, when what was begun is rolled back: only refusals pay for it, no order does."""
@@ -117,9 +128,12 @@ class CheckoutActivities:
         if withdrawn:
             gone = [{"sku": sku, "requested": 0, "available": 0} for sku in withdrawn]
             raise Refusal("out_of_stock", "Some items are no longer sold.", items=gone)
-        shipping, priced = await _priced(writer, cart, purchase)
+        known = await redemptions.for_buyer(writer, cart.coupons, order_id, purchase.customer_id, purchase.email)
+        discounts = msgspec.structs.replace(cart, coupons=known).discounts(now)
+        shipping, priced = await _priced(writer, cart, purchase, discounts)
         if purchase.expected_total.currency != cart.currency:
             raise Refusal("currency_mismatch", f"This cart is in {cart.currency}.", currency=cart.currency)
+        _must_still_count(discounts, priced, purchase)
         credit = await _paid_by_credit(writer, order_id, cart, purchase, priced.totals.total)
         due = priced.totals.total - credit if credit else priced.totals.total
         order = Order(
@@ -134,17 +148,20 @@ class CheckoutActivities:
                 for line, tax, discount in zip(cart.lines, priced.line_taxes, priced.line_discounts, strict=True)
             ),
             placed_at=now, pay_until=now + self._payment_window, credit=credit,
+            coupons=tuple(UsedCoupon(each.coupon.code, each.discount) for each in discounts.used),
         )  # fmt: skip
         await orders.insert(writer, order)
         provider = purchase.payment.provider if due.amount else PROVIDER
         await payments.open_payment(writer, payment_id, order.id, due, provider)
         paid = {"credit": credit, "due": due} if credit else {}
         await orders.tell(writer, order.id, "placed", "order_placed", "buyer", total=priced.totals.total, **paid)
+        if discounts.used:
+            await redemptions.redeem(writer, order, discounts.used)
         # Last, because the rows of a hot product stay locked from here to the commit.
         await inventory.hold(writer, order.id, {line.variant_id: line.quantity for line in cart.lines}, order.pay_until)
-        units = sum(line.quantity for line in cart.lines)
+        units, used = sum(line.quantity for line in cart.lines), bool(discounts.used)
         total = priced.totals.total
-        return OrderPlaced(order.id, payment_id, total, units, order.placed_at, order.pay_until, credit)
+        return OrderPlaced(order.id, payment_id, total, units, order.placed_at, order.pay_until, credit, used)
 
 
 async def _known(writer: Writer, purchase: Purchase) -> PlacingOutcome | None:
@@ -153,13 +170,20 @@ async def _known(writer: Writer, purchase: Purchase) -> PlacingOutcome | None:
     return None if known is None else msgspec.convert(known, PlacingOutcome)
 
 
-async def _priced(writer: Writer, cart: Cart, purchase: Purchase) -> tuple[Shipping, Priced]:
+def _must_still_count(discounts: Discounts, priced: Priced, purchase: Purchase) -> None:
+    """Raises: Refusal with the reason of a coupon without which the order costs more than the buyer was shown."""
+    why, total, expected = discounts.refusal, priced.totals.total, purchase.expected_total
+    if why is not None and expected < total:
+        raise Refusal(why.code, why.detail, **{**why.facts, "total": total, "expected_total": expected})
+
+
+async def _priced(writer: Writer, cart: Cart, purchase: Purchase, discounts: Discounts) -> tuple[Shipping, Priced]:
     """The chosen shipping and the totals. Raises: Refusal `no_shipping`, `shipping_method_unknown`."""
     assert cart.currency is not None
     to = purchase.shipping_address
     methods = await price_tables.shipping_methods_for(writer, to.country, cart.currency)
     rates = await price_tables.tax_rates_for(writer, to.country)
-    quoted = quote(cart.items, methods, rates, to.country, to.region, purchase.shipping_method)
+    quoted = quote(cart.items, methods, rates, to.country, to.region, purchase.shipping_method, discounts.lines)
     return Shipping(quoted.chosen.code, quoted.chosen.name, quoted.chosen.estimate), quoted.priced
 
 

@@ -15,6 +15,7 @@ from models.tables import inventory, outbox
 from models.tables import order as orders
 from models.tables import payment as payments
 from models.tables import payment_method as wallets
+from models.tables import redemption as redemptions
 
 
 class RecordAttempt(msgspec.Struct, frozen=True):
@@ -38,6 +39,8 @@ class SecureOrder(msgspec.Struct, frozen=True):
     """Whose card is kept, when the payment says that one is."""
     credit: Money | None = None
     """What gift cards and store credit pay; None: nothing."""
+    coupons: bool = False
+    """Whether it used any up."""
 
 
 class ConfirmOrder(msgspec.Struct, frozen=True):
@@ -50,6 +53,8 @@ class ConfirmOrder(msgspec.Struct, frozen=True):
     """By the provider; nothing: it was not asked."""
     credit: Money | None = None
     """Paid by gift cards and store credit besides."""
+    coupons: bool = False
+    """Whether it used any up."""
 
 
 class CancelOrder(msgspec.Struct, frozen=True):
@@ -63,6 +68,8 @@ class CancelOrder(msgspec.Struct, frozen=True):
     actor: str
     credit: Money | None = None
     """What gift cards and store credit would have paid."""
+    coupons: bool = False
+    """Whether it used any up."""
 
 
 class RecordProgress(msgspec.Struct, frozen=True):
@@ -116,7 +123,7 @@ class OrderActivities:
     async def secure_order(self, request: SecureOrder) -> None:
         """Write down that the money is authorized, and take what was bought out of the cart.
 
-        Changes: payment, cart with its gift cards, timeline; the buyer's kept cards, when they wanted this one kept.
+        Changes: payment, cart with its gift cards and coupons, timeline; the buyer's kept cards, when this one is.
         Again: the move is made once, the cart has moved on to its next attempt, a kept card is kept once.
         Undo: none, this is the point of no return.
         """
@@ -127,6 +134,8 @@ class OrderActivities:
             bought = await carts.take_out_bought(writer, request.cart_id, request.attempt, request.order_id)
             if bought and request.credit:
                 await credits.take_out_spent(writer, request.cart_id, request.order_id)
+            if bought and request.coupons:
+                await redemptions.take_off_cart(writer, request.cart_id, request.order_id)
             await payments.move(
                 writer, request.payment_id, PaymentStatus.AUTHORIZED,
                 reference=seen.reference, client_secret=seen.client_secret, error=None,
@@ -138,7 +147,7 @@ class OrderActivities:
     async def confirm_order(self, request: ConfirmOrder) -> None:
         """Promise the order to the buyer: stock sold, money booked, letter written.
 
-        Changes: order, payment, stock, credit, all ledgers, timeline, outbox.
+        Changes: order, payment, stock, credit, coupons, all ledgers, timeline, outbox.
         Again: each move and each ledger row is made once.
         Undo: none; a refund is a process of its own.
         """
@@ -159,13 +168,15 @@ class OrderActivities:
                 await payments.book(writer, order, f"capture/{payment}", {**paid, "sales": sales})
             await orders.tell_all(writer, order, *facts, orders.Fact("confirmed", "order_confirmed", "order"))
             await outbox.write_letter(writer, "order_confirmed", order)
+            if request.coupons:
+                await redemptions.settle(writer, order, HoldStatus.COMMITTED)
             await inventory.settle_holds(writer, order, HoldStatus.COMMITTED, "sold")
 
     @activity.defn
     async def cancel_order(self, request: CancelOrder) -> None:
         """End an order that was never paid: stock back on the shelf, cart free to be bought again, buyer told.
 
-        Changes: order, payment, stock, credit, their ledgers, cart, timeline, outbox.
+        Changes: order, payment, stock, credit, coupons, their ledgers, cart, timeline, outbox.
         Again: each move is made once; an order that was never placed is left alone.
         Undo: nothing, final.
         """
@@ -179,6 +190,8 @@ class OrderActivities:
             await outbox.write_letter(writer, "order_cancelled", order)
             if request.credit:
                 await credits.release(writer, order, request.reason)
+            if request.coupons:
+                await redemptions.settle(writer, order, HoldStatus.RELEASED)
             await inventory.settle_holds(writer, order, HoldStatus.RELEASED, request.reason)
 
     @activity.defn

@@ -20,6 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.access import Access
 from api.addresses import AddressBody
 from api.context import Caller, House, IdempotencyKey, Identity, digest, idempotency_key
+from api.coupons import REASONS
 from api.destinations import billing_of, resolved, shipping_of
 from api.problems import FieldError, Invalid, refuses
 from api.replies import CheckoutReply, reply_to
@@ -86,7 +87,7 @@ ATTEMPTS = 3
     tags=["Checkout"], summary="Buy what is in the cart", status_code=201,
     responses=refuses("address_not_found", "cart_empty", "checkout_superseded", "currency_mismatch", "order_open",
                       "out_of_stock", "price_changed", "payment_declined", "no_shipping", "shipping_method_unknown",
-                      "idempotency_key_reused", "invalid", "unsupported_media_type", "unavailable"),
+                      *REASONS, "idempotency_key_reused", "invalid", "unsupported_media_type", "unavailable"),
 )  # fmt: skip
 async def check_out(
     house: House, caller: Caller, data: JSONBody[CheckoutBody], idempotency: IdempotencyKey = None

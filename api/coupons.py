@@ -21,10 +21,11 @@ OneCode = Annotated[
     str | None, QueryParameter(name="code", max_length=100, description="Of the one to take off; left out: all of them")
 ]
 REASONS = (
-    "coupon_unknown", "coupon_expired", "coupon_not_started", "coupon_used_up", "coupon_not_in_currency",
+    "coupon_expired", "coupon_not_started", "coupon_used_up", "coupon_not_in_currency",
     "coupon_not_for_these_goods", "coupon_minimum_not_met", "coupon_used_by_you", "coupon_first_order_only",
     "coupon_not_combinable",
 )  # fmt: skip
+"""Why a coupon that there is does not count."""
 
 
 class CouponBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,7 +38,7 @@ class CouponBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @post(
     "/cart/coupon", operation_id="addCartCoupon", access=Access.ANYONE, tags=["Cart"],
     summary="Put a coupon on the cart", status_code=200,
-    responses=refuses(*REASONS, "cart_empty", "cart_full", "idempotency_key_reused", "invalid",
+    responses=refuses("coupon_unknown", *REASONS, "cart_empty", "cart_full", "idempotency_key_reused", "invalid",
                       "unsupported_media_type", "unavailable"),
 )  # fmt: skip
 async def add_coupon(

@@ -12,7 +12,7 @@ from models.credit import Bill
 from models.errors import Refusal
 from models.ids import OrderNumber
 from models.money import Money
-from models.order import Order, OrderCard, OrderLineName, OrderStatus, Shipping, buyer_actions
+from models.order import Order, OrderCard, OrderLineName, OrderStatus, Shipping, UsedCoupon, buyer_actions
 from models.payment import PaymentStatus, ProviderPayment, Standing
 from workflows.order import OrderState
 
@@ -94,6 +94,8 @@ class OrderReply(msgspec.Struct):
     shipments: list[dict[str, str]] = []
     refunds: list[dict[str, str]] = []
     returns: list[dict[str, str]] = []
+    coupons: list[UsedCoupon] = []
+    """Which coupons it used up, and what each took off; together `totals.discount`."""
 
 
 class OrderListItem(msgspec.Struct):
@@ -183,6 +185,7 @@ def order_reply(order: Order) -> OrderReply:
         cancel_reason=order.cancel_reason,
         can=can,
         payment=payment_of(order) if "pay" in can else None,
+        coupons=list(order.coupons),
     )
 
 

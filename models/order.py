@@ -86,6 +86,13 @@ class OrderLineName(msgspec.Struct, frozen=True):
     quantity: int
 
 
+class UsedCoupon(msgspec.Struct, frozen=True):
+    """A coupon that an order used up; later changes of the coupon never reach it."""
+
+    code: str
+    discount: Money
+
+
 class Shipping(msgspec.Struct, frozen=True):
     """The shipping method as promised at checkout."""
 
@@ -130,6 +137,7 @@ class Order(msgspec.Struct, frozen=True):
     payment_error: str | None = None
     credit: Money | None = None
     """Of the total, what gift cards and store credit pay; None: nothing."""
+    coupons: tuple[UsedCoupon, ...] = ()
 
 
 class OrderCard(msgspec.Struct, frozen=True):

@@ -4,8 +4,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from models import clock
 from models.database import Database, Writer
-from models.ids import CouponId, new_id
+from models.ids import CartId, CouponId, new_id
+from models.tables import cart_coupon as cart_coupons
 from models.tables.coupon import coupons
 
 
@@ -28,3 +30,10 @@ async def redeemed(database: Database, code: str) -> int:
     """By how many orders it is used."""
     rows = await database.fetch("SELECT redeemed FROM coupons WHERE code = $1", code)
     return int(rows[0]["redeemed"])
+
+
+async def on_cart(database: Database, cart: CartId, *codes: str) -> None:
+    """A buyer types these codes."""
+    async with database.writing() as writer:
+        for code in codes:
+            await cart_coupons.add(writer, cart, code, clock.now())

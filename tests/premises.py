@@ -111,6 +111,13 @@ class Shopper:
         self.cart_token = cart["cart_token"] or ""
         return cart
 
+    async def add_coupon(self, code: str) -> dict[str, Any]:
+        """Put a coupon on the cart."""
+        answer = await self.http.post("/cart/coupon", json={"code": code}, headers={"Cart-Token": self.cart_token})
+        assert answer.status_code == 200, answer.text
+        cart: dict[str, Any] = answer.json()
+        return cart
+
     async def quote(self, address: Mapping[str, str] = NEW_YORK) -> dict[str, Any]:
         """The total, shipped by the cheapest method."""
         answer = await self.http.post(

@@ -167,7 +167,7 @@ class Order:
             OrderActivities.secure_order,
             SecureOrder(
                 placed.order_id, placed.payment_id, self._purchase.cart_id, self._purchase.attempt,
-                self._collecting.payment, self._purchase.customer_id, placed.credit,
+                self._collecting.payment, self._purchase.customer_id, placed.credit, placed.coupons,
             ),
             summary="Write down that the money is authorized",
             **patience.DATABASE,
@@ -200,7 +200,12 @@ class Order:
         await workflow.execute_local_activity_method(
             OrderActivities.confirm_order,
             ConfirmOrder(
-                placed.order_id, placed.payment_id, self._purchase.payment.provider, placed.due, placed.credit
+                placed.order_id,
+                placed.payment_id,
+                self._purchase.payment.provider,
+                placed.due,
+                placed.credit,
+                placed.coupons,
             ),
             summary="Confirm: stock sold, money booked, letter written",
             **patience.DATABASE,
@@ -236,7 +241,7 @@ class Order:
             OrderActivities.cancel_order,
             CancelOrder(
                 placed.order_id, placed.payment_id, self._purchase.cart_id, self._purchase.attempt,
-                why.reason, why.actor, placed.credit,
+                why.reason, why.actor, placed.credit, placed.coupons,
             ),
             summary="Cancel: release stock, free the cart, tell the buyer",
             **patience.DATABASE,

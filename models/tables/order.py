@@ -12,7 +12,7 @@ from models.address import Address
 from models.database import Database, Writer
 from models.ids import CartId, OrderId, OrderNumber, new_id
 from models.money import Money
-from models.order import ORDER_MOVES, FulfilmentStatus, Order, OrderEvent, OrderLine, OrderStatus, Shipping
+from models.order import ORDER_MOVES, FulfilmentStatus, Order, OrderEvent, OrderLine, OrderStatus, Shipping, UsedCoupon
 from models.pricing import Totals
 from models.tables.base import (
     Json,
@@ -98,9 +98,9 @@ _INSERT = """
 WITH made AS (
     INSERT INTO orders (id, number, workflow_id, cart_id, attempt, customer_id, email, status, fulfilment_status,
                         currency, subtotal, discount, shipping, tax, total, tax_included,
-                        shipping_method, shipping_address, billing_address, placed_at, pay_until, credit)
+                        shipping_method, shipping_address, billing_address, placed_at, pay_until, credit, coupons)
     VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::jsonb, $18::jsonb,
-            $19::jsonb, $20, $21, $31)
+            $19::jsonb, $20, $21, $31, $32::jsonb)
 )
 INSERT INTO order_lines (id, order_id, variant_id, position, sku, name, quantity, unit_price, line_total, tax,
                          discount)
@@ -142,6 +142,7 @@ async def insert(writer: Writer, order: Order) -> None:
             [line.unit_price.amount for line in lines], [line.line_total.amount for line in lines],
             [line.tax.amount for line in lines], [line.discount.amount for line in lines],
             order.credit.amount if order.credit else 0,
+            as_json([{"code": each.code, "discount": each.discount.amount} for each in order.coupons]),
         ),
     )  # fmt: skip
 
@@ -243,4 +244,7 @@ async def _order(database: Database, row: Any) -> Order:
         placed_at=row["placed_at"], pay_until=row["pay_until"], cancel_reason=row["cancel_reason"],
         attention=row["attention"], payment_reference=row["reference"], client_secret=row["client_secret"],
         payment_error=row["error"], credit=Money(row["credit"], kind) if row["credit"] else None,
+        coupons=tuple(
+            UsedCoupon(each["code"], Money(each["discount"], kind)) for each in msgspec.json.decode(row["coupons"])
+        ),
     )  # fmt: skip

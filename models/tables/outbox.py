@@ -64,8 +64,8 @@ async def write_account_letter(
 
 _DUE = """
 SELECT x.id, x.payload::text AS payload, x.order_id, u.email AS account, o.email, o.number, o.currency, o.subtotal,
-       o.shipping, o.tax, o.tax_included, o.total, o.credit, o.pay_until, o.cancel_reason, o.shipping_address,
-       o.shipping_method, p.error,
+       o.discount, o.coupons::text AS coupons, o.shipping, o.tax, o.tax_included, o.total, o.credit, o.pay_until,
+       o.cancel_reason, o.shipping_address, o.shipping_method, p.error,
        (SELECT jsonb_agg(
             jsonb_build_object('name', l.name, 'sku', l.sku, 'quantity', l.quantity, 'amount', l.line_total)
             ORDER BY l.position
@@ -116,6 +116,8 @@ def _facts_of_order(row: Any) -> dict[str, object]:
 
     return {
         "lines": [{**line, "amount": money(line["amount"])} for line in msgspec.json.decode(row["lines"])],
+        "discount": money(row["discount"]) if row["discount"] else None,
+        "coupons": [each["code"] for each in msgspec.json.decode(row["coupons"])],
         "subtotal": money(row["subtotal"]), "shipping": money(row["shipping"]), "tax": money(row["tax"]),
         "tax_included": row["tax_included"], "total": money(row["total"]), "pay_until": row["pay_until"],
         "cancel_reason": row["cancel_reason"], "payment_error": row["error"],
