@@ -101,7 +101,7 @@ class OrderActivities:
     async def record_payment_attempt(self, request: RecordAttempt) -> None:
         """Write down a declined or unfinished payment, so that buyer and support see where it stands.
 
-        Changes: payment, timeline, and a letter when the first card is declined.
+        Changes: payment, timeline, notification, and a letter when the first card is declined.
         Again: the move and the fact are written once.
         Undo: nothing, it is history.
         """
@@ -147,7 +147,7 @@ class OrderActivities:
     async def confirm_order(self, request: ConfirmOrder) -> None:
         """Promise the order to the buyer: stock sold, money booked, letter written.
 
-        Changes: order, payment, stock, credit, coupons, all ledgers, timeline, outbox.
+        Changes: order, payment, stock, credit, coupons, all ledgers, timeline, notification, outbox.
         Again: each move and each ledger row is made once.
         Undo: none; a refund is a process of its own.
         """
@@ -176,7 +176,7 @@ class OrderActivities:
     async def cancel_order(self, request: CancelOrder) -> None:
         """End an order that was never paid: stock back on the shelf, cart free to be bought again, buyer told.
 
-        Changes: order, payment, stock, credit, coupons, their ledgers, cart, timeline, outbox.
+        Changes: order, payment, stock, credit, coupons, their ledgers, cart, timeline, notification, outbox.
         Again: each move is made once; an order that was never placed is left alone.
         Undo: nothing, final.
         """
@@ -198,7 +198,7 @@ class OrderActivities:
     async def record_progress(self, request: RecordProgress) -> None:
         """Write down that the goods were shipped or delivered.
 
-        Changes: order, timeline.
+        Changes: order, timeline, notification.
         Again: the move and the fact are written once.
         Undo: nothing, it is history.
         """

@@ -26,6 +26,7 @@ from api import (
     docs,
     gift_cards,
     health,
+    notifications,
     orders,
     passwords,
     problems,
@@ -79,6 +80,7 @@ ROOMS = (
     tax_rates,
     users,
     wishlist,
+    notifications,
 )
 """Everything under the base path; each module lists its own `handlers`."""
 

@@ -12,6 +12,7 @@ from models.address import Address
 from models.database import Database, Writer
 from models.ids import CartId, OrderId, OrderNumber, new_id
 from models.money import Money
+from models.notification import NEWS
 from models.order import ORDER_MOVES, FulfilmentStatus, Order, OrderEvent, OrderLine, OrderStatus, Shipping, UsedCoupon
 from models.pricing import Totals
 from models.tables.base import (
@@ -26,6 +27,7 @@ from models.tables.base import (
     one_of,
     reference,
 )  # fmt: skip
+from models.tables.notification import TELL_BUYER
 
 orders = sa.Table(
     "orders", metadata,
@@ -116,6 +118,7 @@ SELECT told.id, $1::uuid, told.key, told.type, told.actor, told.facts
 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[]) AS told (id, key, type, actor, facts)
 ON CONFLICT (order_id, key) DO NOTHING
 """
+_TELL_BUYER = f"WITH told AS ({_TELL} RETURNING type, facts) {TELL_BUYER}"
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -178,9 +181,9 @@ async def tell(writer: Writer, order: OrderId, fact: str, type: str, actor: str,
 
 
 async def tell_all(writer: Writer, order: OrderId, *told: Fact) -> None:
-    """Append several facts, in this order."""
+    """Append several facts, in this order; a buyer with an account is told those that are news to them."""
     await writer.exec_driver_sql(
-        _TELL,
+        _TELL_BUYER if any(fact.type in NEWS for fact in told) else _TELL,
         (
             order, [new_id() for _ in told], [fact.key for fact in told], [fact.type for fact in told],
             [fact.actor for fact in told], [as_json(fact.facts) for fact in told],

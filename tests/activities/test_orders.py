@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from activities.orders import CancelOrder, ConfirmOrder, FlagOrder, RecordAttempt, RecordProgress, SecureOrder
 from models.ids import CartId, OrderId, PaymentId, UserId, new_id
@@ -15,6 +16,7 @@ from models.payment_method import KeptCard
 from models.tables import cart as carts
 from models.tables import inventory
 from models.tables import payment_method as wallets
+from models.tables.user import users
 from tests import people, shop
 from tests.activities.till import Till
 
@@ -56,12 +58,24 @@ class Placed:
             self.till.orders.record_payment_attempt, RecordAttempt(self.order, self.payment, number, seen)
         )
 
+    async def progress(self, to: OrderStatus, facts: dict[str, str]) -> Any:
+        """The goods moved on."""
+        request = RecordProgress(self.order, to, FulfilmentStatus.FULFILLED, "warehouse", facts)
+        return await self.till.twice(self.till.orders.record_progress, request)
+
     async def statuses(self) -> tuple[Any, ...]:
         """(order, payment, fulfilment)."""
         [row] = await self.till.ask(
             "SELECT o.status, p.status, o.fulfilment_status FROM orders o JOIN payments p ON p.order_id = o.id"
         )
         return row
+
+
+async def placed_by(till: Till, buyer: UserId) -> Placed:
+    """Two mugs, held for an account."""
+    cart = await till.cart({"MUG": 2})
+    order = await till.placed(cart, 2700, customer_id=buyer)
+    return Placed(till, cart, order.order_id, order.payment_id)
 
 
 @pytest.fixture
@@ -206,6 +220,63 @@ async def test_progress_is_written_down(placed: Placed) -> None:
     assert await placed.till.ask("SELECT type, actor, facts ->> 'tracking' FROM order_events ORDER BY id OFFSET 3") == [
         ("order_shipped", "warehouse", "1Z"), ("order_delivered", "carrier", None),
     ]  # fmt: skip
+
+
+async def told_buyer(till: Till) -> list[tuple[Any, ...]]:
+    """What the account was told, oldest first."""
+    return await till.ask("SELECT kind, cause, order_number, facts::text FROM notifications ORDER BY id")
+
+
+async def test_a_buyer_with_an_account_is_told_once_of_what_matters(till: Till) -> None:
+    """Given an order of an account, then each turn of it is one notification with its facts, also run twice."""
+    async with till.database.writing() as writer:
+        buyer = await people.account(writer)
+    placed = await placed_by(till, buyer)
+    [(number,)] = await till.ask("SELECT number FROM orders")
+    await placed.attempt(1, DECLINED)
+    await placed.attempt(2, ProviderPayment(Standing.DECLINED, "pi_1", "pi_1_secret", code="lost_card"))
+    await placed.attempt(3, ProviderPayment(Standing.ACTION_REQUIRED, "pi_1", "pi_1_secret"))
+    await placed.secure()
+    await placed.confirm()
+    await placed.progress(OrderStatus.SHIPPED, {"carrier": "UPS", "tracking": "1Z"})
+    await placed.progress(OrderStatus.DELIVERED, {})
+    await till.twice(till.orders.flag_order, FlagOrder(placed.order, "attention/1", "nobody need know"))
+
+    total = '"total": {"amount": 2700, "currency": "usd"}'
+    assert await told_buyer(till) == [
+        (kind, f"{kind}/{placed.order}", number, facts)
+        for kind, facts in (
+            ("payment_failed", f'{{"code": "expired_card", {total}, "detail": "Expired."}}'),
+            ("order_confirmed", f"{{{total}}}"),
+            ("order_shipped", f'{{{total}, "carrier": "UPS", "tracking": "1Z"}}'),
+            ("order_delivered", f"{{{total}}}"),
+        )
+    ]
+    assert await till.ask("SELECT DISTINCT user_id, read_at FROM notifications") == [(buyer, None)]
+
+
+async def test_a_cancelled_order_tells_its_buyer_why(till: Till) -> None:
+    """Given an order of an account that ends unpaid, then one notification says for what reason."""
+    async with till.database.writing() as writer:
+        buyer = await people.account(writer)
+    placed = await placed_by(till, buyer)
+    await placed.cancel("payment_window_closed")
+    [(kind, cause, _, facts)] = await told_buyer(till)
+    assert (kind, cause) == ("order_cancelled", f"order_cancelled/{placed.order}")
+    assert '"reason": "payment_window_closed"' in facts
+
+
+async def test_who_has_no_account_is_told_by_letter_alone(till: Till, placed: Placed) -> None:
+    """Given a guest's order, one of an erased account and one of an account that never was, then no notification is
+    written, and no step fails for it."""
+    async with till.database.writing() as writer:
+        erased = await people.account(writer)
+        await writer.execute(sa.update(users).where(users.c.id == erased).values(erased_at=sa.func.now()))
+    for order in (placed, await placed_by(till, erased), await placed_by(till, UserId(new_id()))):
+        await order.confirm()
+        await order.progress(OrderStatus.SHIPPED, {"carrier": "UPS"})
+    assert await told_buyer(till) == []
+    assert (await till.letters()).count("order_confirmed") == 3
 
 
 async def test_a_flag_is_raised_and_lowered(placed: Placed) -> None:

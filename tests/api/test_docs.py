@@ -38,6 +38,7 @@ async def test_schema(api: Api) -> None:
         "POST /api/v1/cart/items", "PATCH /api/v1/cart/items/{item_id}", "POST /api/v1/checkout/quote",
         "POST /api/v1/checkout", "GET /api/v1/orders/{number}", "POST /api/v1/webhooks/stripe", "GET /health/ready",
         "GET /metrics", "GET /api/v1/orders", "POST /api/v1/addresses", "PATCH /api/v1/addresses/{address_id}",
+        "POST /api/v1/wishlist/{product_slug}", "POST /api/v1/notifications/{notification_id}/read",
     } <= operations.keys()  # fmt: skip
     assert len({operation["operationId"] for operation in operations.values()}) == len(operations)
     for name, operation in operations.items():

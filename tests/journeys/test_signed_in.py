@@ -227,3 +227,34 @@ async def test_ones_own_orders(house: House, ada: Member, bob: Member) -> None:
         assert (await guest.get("/orders")).status_code == 401
     cancelled = await ada.http.post(f"/orders/{numbers[2]}/cancel", json={})
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
+
+
+async def test_the_buyer_is_told_of_every_turn(house: House, ada: Member, bob: Member) -> None:
+    """Given a declined and then paid order and one that is given up, then each turn is one notification of its buyer's,
+    none of a guest's order, and the bell counts what is not read."""
+    home = await ada.save()
+    await ada.put(await house.stock(3))
+    total = {"amount": 1600, "currency": "usd"}
+    declined = await ada.check_out(ada.form(total, home, "pm_card_chargeDeclined"))
+    first = declined.json()["facts"]["order"]
+    assert (await ada.pay(first, "pm_card_visa")).status_code == 200
+    await ada.order_when(first, "confirmed")
+    await ada.put(await house.stock(3))
+    second = (await ada.check_out(ada.form(total, home, None))).json()["order"]
+    assert (await ada.cancel(second)).status_code == 200
+    async with house.client() as client:
+        guest = Shopper(house, client)
+        await guest.order_when((await guest.buy(await house.stock(1))).json()["order"], "confirmed")
+
+    told = (await ada.http.get("/notifications")).json()["items"]
+
+    assert [(each["kind"], each["order_number"]) for each in told] == [
+        ("order_cancelled", second["number"]), ("order_confirmed", first["number"]),
+        ("payment_failed", first["number"]),
+    ]  # fmt: skip
+    assert told[0]["text"] == f"Your order {second['number']} was cancelled. Reason: found it cheaper"
+    assert told[1]["text"] == f"Your order {first['number']} of 16.00 USD is confirmed. Thank you!"
+    assert (await ada.http.get("/notifications/unread-count")).json() == {"count": 3}
+    assert (await ada.http.post(f"/notifications/{told[0]['id']}/read")).status_code == 200
+    assert (await ada.http.post("/notifications/read-all")).json() == {"count": 2}
+    assert (await bob.http.get("/notifications")).json()["items"] == []
