@@ -34,10 +34,13 @@ from api import (
     profile,
     quote,
     sessions,
+    store_credit,
     webhooks,
     wishlist,
 )
 from api.admin import audit, shipping_methods, shipping_zones, tax_rates, users
+from api.admin import gift_cards as gift_cards_issued
+from api.admin import store_credit as store_credit_granted
 from api.context import Premises, StrictRequest
 from api.door import Door
 from api.limits import Limits
@@ -71,6 +74,7 @@ ROOMS = (
     coupons,
     gift_cards,
     quote,
+    store_credit,
     checkout,
     orders,
     webhooks,
@@ -79,6 +83,8 @@ ROOMS = (
     shipping_zones,
     tax_rates,
     users,
+    gift_cards_issued,
+    store_credit_granted,
     wishlist,
     notifications,
 )

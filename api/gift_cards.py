@@ -9,7 +9,8 @@ from litestar.params import FromPath, JSONBody
 
 from api.access import Access
 from api.cart import CartReply, reply
-from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
+from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key, sealed
+from api.limits import Limit
 from api.problems import refuses
 from api.repeats import once, scope_of
 from models import tokens
@@ -30,10 +31,11 @@ class GiftCardBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @post(
-    "/cart/gift-cards", operation_id="addCartGiftCard", access=Access.ANYONE, tags=["Cart"],
-    summary="Pay with a gift card",
+    "/cart/gift-cards", operation_id="addCartGiftCard", access=Access.ANYONE, limited=Limit.GIFT_CARD,
+    tags=["Cart"], summary="Pay with a gift card",
     responses=refuses("gift_card_unknown", "gift_card_expired", "gift_card_empty", "currency_mismatch", "cart_full",
-                      "idempotency_key_reused", "invalid", "unsupported_media_type", "unavailable"),
+                      "idempotency_key_reused", "invalid", "unsupported_media_type", "too_many_requests",
+                      "unavailable"),
 )  # fmt: skip
 async def add_gift_card(
     request: StrictRequest,
@@ -53,7 +55,8 @@ async def add_gift_card(
         return reply(house, caller, await gift_cards.put_into_cart(writer, cart_id, found, caller.user))
 
     scope = scope_of(request, caller, "POST /cart/gift-cards")
-    return Response(await once(house, scope, idempotency_key(idempotency), data, CartReply, put), status_code=201)
+    answer = await once(house, scope, idempotency_key(idempotency), sealed(house, data), CartReply, put)
+    return Response(answer, status_code=201)
 
 
 @delete(

@@ -62,6 +62,8 @@ class Limit(Enum):
     FORGOT = "forgot"
     OTP = "otp"
     REFRESH = "refresh"
+    GIFT_CARD = "gift_card"
+    """Codes of gift cards tried: whoever guesses one has its money."""
 
     @property
     def closed_without_redis(self) -> bool:

@@ -53,6 +53,7 @@ STATUSES: Mapping[str, int] = {
     "checkout_superseded": 409,
     "code_taken": 409,
     "credit_insufficient": 409,
+    "credit_too_much": 409,
     "coupon_expired": 409,
     "coupon_first_order_only": 409,
     "coupon_minimum_not_met": 409,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
+from uuid import UUID
 
 import msgspec
 
@@ -56,16 +57,30 @@ class GiftCard(msgspec.Struct, frozen=True):
         return self.balance if usable else Money.zero(currency)
 
 
+class IssuedCard(msgspec.Struct, frozen=True):
+    """A gift card as the shop keeps it: without its code."""
+
+    id: CreditAccountId
+    last4: str
+    balance: Money
+    expires_at: datetime | None
+    created_at: datetime
+    archived_at: datetime | None = None
+    """Set: staff withdrew it; what is on it stays, and cannot be spent."""
+
+
 class Entry(msgspec.Struct, frozen=True):
     """One row of the credit ledger."""
 
+    id: UUID
     type: EntryType
     amount: Money
     """Positive: the balance gained."""
-    actor: str
-    reason: str
     order_number: str | None
     at: datetime
+    actor: str
+    """`order`, or the account of whoever of staff did it."""
+    reason: str
 
 
 class Bill(Totals, frozen=True, kw_only=True):

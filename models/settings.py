@@ -55,6 +55,7 @@ class RateLimits(msgspec.Struct, frozen=True, kw_only=True):
     forgot: Rate | None
     otp: Rate | None
     refresh: Rate | None
+    gift_card: Rate | None
 
 
 class ApiSettings(Shared, frozen=True, kw_only=True):
@@ -92,7 +93,7 @@ KNOWN = frozenset(
         "STRIPE_API_BASE STRIPE_WEBHOOK_SECRET MEILISEARCH_URL MEILISEARCH_API_KEY SMTP_URL MAIL_FROM "
         "PUBLIC_URL SECRET_KEY MEDIA_DIR PAYMENT_WINDOW CHECKOUT_ANSWER_BUDGET DEFAULT_CURRENCY LOG_LEVEL "
         "LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT RATE_LIMIT_GENERAL RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
-        "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH FORWARDED_HOPS"
+        "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH RATE_LIMIT_GIFT_CARD FORWARDED_HOPS"
     ).split()
 )
 """Every variable that means something to us; a test holds compose.yaml and the docs against it."""
@@ -115,6 +116,7 @@ def api_settings(environment: Mapping[str, str] | None = None) -> ApiSettings:
             forgot=read.rate("RATE_LIMIT_FORGOT", "3/minute"),
             otp=read.rate("RATE_LIMIT_OTP", "10/minute"),
             refresh=read.rate("RATE_LIMIT_REFRESH", "60/minute"),
+            gift_card=read.rate("RATE_LIMIT_GIFT_CARD", "10/minute"),
         ),
         forwarded_hops=read.count("FORWARDED_HOPS", "0"),
     )

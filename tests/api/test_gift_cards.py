@@ -10,7 +10,7 @@ from models import clock
 from models.database import Database
 from models.ids import new_id
 from tests import purse, shop
-from tests.api.conftest import Api
+from tests.api.conftest import Api, StartApi
 
 CARDS = "/api/v1/cart/gift-cards"
 CART = "/api/v1/cart"
@@ -177,3 +177,12 @@ async def test_other_peoples_carts_keep_their_cards(api: Api, database: Database
             answer = await api.delete(f"{CARDS}/{identity}", headers=headers)
             assert (answer.status_code, answer.json()["gift_cards"]) == (200, [])
     assert len((await api.get(CART, headers=buyer)).json()["gift_cards"]) == 1
+
+
+async def test_guessing_is_slow(start_api: StartApi, database: Database) -> None:
+    """Given two tries a day from one address, then the third is told to wait, whatever it tries; carts go on."""
+    api = await start_api(RATE_LIMIT_GIFT_CARD="2/day")
+    card = await issued(database)
+    seen = [(await api.post(CARDS, json={"code": code})).status_code for code in ("AAAA", "BBBB", card.code)]
+    assert seen == [422, 422, 429]
+    assert (await api.get(CART)).status_code == 200

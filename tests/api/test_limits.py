@@ -225,7 +225,7 @@ async def test_whom_a_request_comes_from(
 async def test_without_redis_nobody_guesses(start_api: StartApi) -> None:
     """Given a Redis that is away, then attempts at an account answer 503, while reads and refreshes go on."""
     api = await start_api(REDIS_URL="redis://127.0.0.1:9/0", RATE_LIMIT_GENERAL="2/day", RATE_LIMIT_REFRESH="2/day")
-    for limit in (Limit.REGISTER, Limit.LOGIN, Limit.FORGOT, Limit.OTP):
+    for limit in (Limit.REGISTER, Limit.LOGIN, Limit.FORGOT, Limit.OTP, Limit.GIFT_CARD):
         answer = await knock(api, limit)
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
         assert answer.json()["facts"] == {"neighbour": "redis"}
