@@ -79,7 +79,10 @@ async def read(database: Database, cart: CartId, session: SessionId | None = Non
 
 
 async def lock(writer: Writer, cart: CartId) -> Cart | None:
-    """The cart, its row locked to the end of the transaction. First of the locks: cart, order, payment, stock."""
+    """The cart, its row locked to the end of the transaction.
+
+    First of the locks: cart, order, payment, credit, coupon, stock.
+    """
     # Two statements: one that had to wait for the lock would see the lines as they were before it waited.
     await writer.exec_driver_sql(_LOCK, (cart,))
     return await _read_locked(writer, cart)

@@ -18,6 +18,7 @@ from models.tables import gift_card as gift_cards
 from models.tables import order as orders
 from tests import people, purse, shop
 from tests.activities.till import MUG_TO_NEW_YORK, Till
+from tests.coupons import coupon, on_cart, redeemed
 
 TOTAL = MUG_TO_NEW_YORK
 TOUCHED = ("orders", "order_lines", "order_events", "payments", "stock", "stock_holds", "outbox", "cart_items",
@@ -317,3 +318,29 @@ async def test_store_credit_belongs_to_its_account(till: Till) -> None:
         assert outcome.refusal is not None
         assert outcome.refusal.code == "price_changed"
     assert await balances(till) == [5000]
+
+
+async def test_a_card_and_a_coupon_in_many_orders_that_come_and_go(till: Till) -> None:
+    """Given twelve carts with one card and one coupon, when half are cancelled while the others are placed, then all
+    get through: whoever holds both locks took them in one order."""
+    card, tabs = await shared(till, 12 * 1600, 12)
+    async with till.database.writing() as writer:
+        await writer.exec_driver_sql("UPDATE stock SET on_hand = 100")
+        await coupon(writer, "TEN")
+    for cart in tabs:
+        await on_cart(till.database, cart, "TEN")
+    price, free = 900 + 500 + 90, {"expected_due": usd(0)}
+    placed = [await till.placed(cart, price, **free) for cart in tabs[:6]]
+
+    async def cancel(cart: CartId, order: OrderPlaced) -> None:
+        await till.orders.cancel_order(
+            CancelOrder(order.order_id, order.payment_id, cart, 1, "changed_mind", "buyer", order.credit, order.coupons)
+        )
+
+    await asyncio.gather(
+        *(cancel(*each) for each in zip(tabs, placed, strict=False)),
+        *(till.placed(cart, price, **free) for cart in tabs[6:]),
+    )
+
+    assert await purse.balance(till.database, card.id) == 12 * 1600 - 6 * price
+    assert await redeemed(till.database, "TEN") == 6
