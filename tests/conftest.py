@@ -6,6 +6,7 @@
 
 import json
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from datetime import timedelta
@@ -41,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start what all tests share, once, in the process that hands out the tests."""
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
-    namespaces = [f"{kind}-{name}" for name in _worker_names(config) for kind in ("flow", "house")]
+    namespaces = [f"{kind}-{name}" for name in _worker_names(config) for kind in ("flow", "house", "sample")]
     shared = _parts.enter_context(
         embedded({"postgres", "temporal", "redis"}, namespaces=["default", *namespaces], template=True)
     )
@@ -165,6 +166,17 @@ def shared_house(parts: dict[str, str], worker_name: str) -> Iterator[House]:
     given = {**parts, "DATABASE_URL": url, "REDIS_URL": redis_url, "TEMPORAL_NAMESPACE": f"house-{worker_name}"}
     open_house(url)
     with embedded({"stripe", "mail", "worker", "api"}, given=given) as stack:
+        yield House(stack, url)
+    postgres.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def sample_house(parts: dict[str, str], worker_name: str) -> Iterator[House]:
+    """The shop that `make up` fills, as processes on a database of their own."""
+    url = postgres.fresh_database(parts["DATABASE_URL"])
+    given = {**parts, "DATABASE_URL": url, "TEMPORAL_NAMESPACE": f"sample-{worker_name}"}
+    with embedded({"stripe", "mail", "worker", "api"}, given=given) as stack:
+        stack.run("seed", [sys.executable, "-m", "dev.seed"])
         yield House(stack, url)
     postgres.drop_database(url)
 

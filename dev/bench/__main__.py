@@ -15,11 +15,12 @@ from dev.bench.books import Books
 from dev.bench.carts import Carts
 from dev.bench.checkouts import Checkouts
 from dev.bench.figures import Findings
+from dev.bench.logins import Logins
 from dev.bench.reads import Reads
 from dev.bench.stand import Stand, standing
 from dev.stack import Failed
 
-SUITES = ("reads", "carts", "checkout")
+SUITES = ("reads", "carts", "logins", "checkout")
 ROUNDS = 5
 
 
@@ -54,16 +55,17 @@ def measure(stand: Stand, given: argparse.Namespace) -> Findings:
         seconds = 1.0 if given.quick else 4.0
         reads = Reads(stand, books, seconds) if "reads" in given.suites else None
         carts = Carts(stand, books, baskets, key, seconds) if "carts" in given.suites else None
+        logins = Logins(stand, 1 if given.quick else 4) if "logins" in given.suites else None
         checkouts = None
         if "checkout" in given.suites:
             checkouts = Checkouts(stand, books, baskets, key, 0.3 if given.quick else 1.0)
             checkouts.warm_up()
         for number in range(given.rounds):
             say(f"round {number + 1} of {given.rounds}")
-            for suite in (reads, carts, checkouts):
+            for suite in (reads, carts, logins, checkouts):
                 if suite is not None:
                     suite.round(number, say)
-        for suite in (reads, carts, checkouts):
+        for suite in (reads, carts, logins, checkouts):
             if suite is not None:
                 suite.report(findings)
         if checkouts is not None:

@@ -23,7 +23,7 @@ PATIENCE = 30.0
 """Seconds for a floor to become ready."""
 FLOORS = {
     "hello": "dev.bench.bare_reads:hello_app", "select": "dev.bench.bare_reads:select_app",
-    "carts": "dev.bench.bare_carts:app",
+    "carts": "dev.bench.bare_carts:app", "login": "dev.bench.bare_login:app",
 }  # fmt: skip
 """Applications that answer over HTTP and do the least."""
 GIVE_UP = 180.0
@@ -71,7 +71,7 @@ def standing(say: Callable[[str], None]) -> Iterator[Stand]:
         stack = until_the_end.enter_context(embedded(PARTS, durable=True))
         stack.run("seed", [sys.executable, "-m", "dev.seed"])
         free = Ports.free()
-        places = {"hello": free.api, "select": free.stripe, "carts": free.mail}
+        places = {"hello": free.api, "select": free.stripe, "carts": free.mail, "login": free.temporal_ui}
         commands = {name: _like_the_api(stack, app, places[name]) for name, app in FLOORS.items()}
         commands["bare worker"] = [sys.executable, "-m", "dev.bench.bare_orders", "worker"]
         floors: dict[str, Child] = {}

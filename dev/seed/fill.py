@@ -1,8 +1,8 @@
 """Puts the sample shop into the database, in one transaction, and the pictures beside it.
 
-What has rows already is left alone: goods, shipping and tax are each filled only while their table is empty. So a
-second run changes nothing, sold stock is not refilled, and what somebody edited or deleted stays that way. Rows have
-fresh ids; the names that stay the same on every machine are slugs, SKUs and codes.
+What has rows already is left alone: goods, shipping, tax and coupons are each filled only while their table is empty.
+So a second run changes nothing, sold stock is not refilled, and what somebody edited or deleted stays that way. Rows
+have fresh ids; the names that stay the same on every machine are slugs, SKUs and codes.
 """
 
 import os
@@ -16,13 +16,14 @@ from zlib import crc32
 import sqlalchemy as sa
 
 from dev.pictures.draw import draw
-from dev.seed import shipping, tax
+from dev.seed import promotions, shipping, tax
 from dev.seed.catalog import CATEGORIES, Good, Variant, goods, variants
 from models.database import Writer
 from models.ids import VariantId, new_id
 from models.tables import catalog as shelf
 from models.tables import inventory
 from models.tables import pricing as tariff
+from models.tables.coupon import coupons
 
 _ONE_AT_A_TIME = 4818
 """Key of the advisory lock that keeps two seeds from filling the same tables side by side."""
@@ -58,6 +59,8 @@ async def fill(writer: Writer, today: datetime | None = None) -> dict[str, int]:
         rows = [{"id": new_id(), **row} for row in tax.as_rows()]
         await writer.execute(sa.insert(tariff.tax_rates), rows)
         added["tax rates"] = len(rows)
+    if await _empty(writer, coupons):
+        added["coupons"] = await _fill_coupons(writer)
     return added
 
 
@@ -136,6 +139,14 @@ def _band_rows(
          "min_subtotal": band.min_subtotal, "max_subtotal": None}
         for band in bands
     ]  # fmt: skip
+
+
+async def _fill_coupons(writer: Writer) -> int:
+    found = await writer.execute(sa.select(shelf.categories.c.slug, shelf.categories.c.id))
+    rows = [{"id": new_id(), **row} for row in promotions.as_rows({row.slug: row.id for row in found})]
+    if rows:
+        await writer.execute(sa.insert(coupons), rows)
+    return len(rows)
 
 
 async def _empty(writer: Writer, table: sa.Table) -> bool:

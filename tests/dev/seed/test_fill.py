@@ -13,10 +13,11 @@ from models.database import Database, Reader
 from models.ids import OrderId, VariantId, new_id
 from models.inventory import HoldStatus
 from models.tables import catalog, inventory, pricing
+from models.tables.coupon import coupons
 
 TABLES = [
     catalog.categories, catalog.products, catalog.variants, catalog.prices, inventory.stock, inventory.movements,
-    pricing.shipping_methods, pricing.shipping_zones, pricing.shipping_bands, pricing.tax_rates,
+    pricing.shipping_methods, pricing.shipping_zones, pricing.shipping_bands, pricing.tax_rates, coupons,
 ]  # fmt: skip
 
 
