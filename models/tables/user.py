@@ -52,6 +52,9 @@ PROFILE = [users.c[name] for name in User.__struct_fields__]
 """What there is to know of an account, but for what proves who it is."""
 _COLUMNS = ", ".join(User.__struct_fields__)
 _FIND = f"SELECT {_COLUMNS} FROM users WHERE id = $1"  # noqa: S608
+_LOCK_BY_EMAIL = f"""
+SELECT {_COLUMNS} FROM users WHERE lower(email) = lower($1) AND archived_at IS NULL FOR NO KEY UPDATE
+"""  # noqa: S608
 _KEPT = "SELECT id, password_hash FROM users WHERE lower(email) = lower($1) AND archived_at IS NULL"
 _KEPT_OF = "SELECT id, password_hash FROM users WHERE id = $1 AND archived_at IS NULL"
 _INSERT = """
@@ -90,6 +93,12 @@ async def insert(
     """Write a new account; False when somebody has the address already: of two at once, one waits for the other."""
     values = (user, email, password_hash, first_name, last_name, phone, locale, marketing_consent, list(roles))
     return (await writer.exec_driver_sql(_INSERT, values)).rowcount == 1
+
+
+async def lock_by_email(writer: Writer, email: str) -> User | None:
+    """The open account with this address, held to the end of the transaction."""
+    row = (await writer.exec_driver_sql(_LOCK_BY_EMAIL, (email,))).mappings().one_or_none()
+    return None if row is None else as_user(row)
 
 
 async def sign_in(writer: Writer, user: UserId, proven: str, rehashed: str | None = None) -> bool:
