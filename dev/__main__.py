@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from dev.logins import Login, login_lines
 from dev.parts import PARTS
 from dev.ports import DEFAULT_BASE, Ports
 from dev.postgres import socket_path
@@ -55,6 +56,8 @@ def _status(home: Path) -> int:
             say(f"  {name:<12} process {pid}")
         for name, url in noted.get("urls", {}).items():
             say(f"  {name:<18} {url}")
+        for line in login_lines(Login(**login) for login in noted.get("logins", [])):
+            say(line)
         return 0
     lock.release()
     say("Nothing runs.")

@@ -27,6 +27,7 @@ import psutil
 
 from dev import postgres
 from dev.leftovers import MARK
+from dev.logins import Login
 from dev.parts import FOUNDATIONS, PARTS
 from dev.ports import Ports, is_taken
 from dev.process import Child, Command, stop_together, tail
@@ -56,6 +57,8 @@ class Stack:
         self.site = site
         self.interrupted: Callable[[], bool] = lambda: False
         """Asked while waiting for a part; True ends the wait with `Failed`."""
+        self.logins: list[Login] = []
+        """Who can sign in to what was seeded."""
         self._children: dict[str, Child] = {}
 
     @property
@@ -93,7 +96,7 @@ class Stack:
                 "stripe": {"url": self.urls["stripe"], "control": f"{self.urls['stripe']}/_sim"},
                 "mail": {"url": self.urls["mails"], "control": f"{self.urls['mails']}/_sim"},
             },
-            "logins": [],
+            "logins": [login._asdict() for login in self.logins],
             "logs": str(self.site.home / "logs"),
         }
 

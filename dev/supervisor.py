@@ -14,6 +14,7 @@ import psutil
 from dev import postgres, temporal
 from dev.buying import buying_lines, find_offer
 from dev.leftovers import clear_away, leftovers, same_process
+from dev.logins import login_lines, logins, variable
 from dev.parts import FOUNDATIONS, PARTS
 from dev.ports import Ports, is_taken
 from dev.site import Site
@@ -90,7 +91,11 @@ class Supervisor:
 
     def _fill_database(self, stack: Stack) -> None:
         self._job(stack, "migrated", stack.migrate)
-        self._job(stack, "seeded", lambda: stack.run("seed", [sys.executable, "-m", "dev.seed"]))
+        people = logins(stack.site.secrets)
+        known = {variable(login.role): login.password for login in people}
+        seed = [sys.executable, "-m", "dev.seed"]
+        self._job(stack, "seeded", lambda: stack.run("seed", seed, environment=known))
+        stack.logins = people
 
     def _job(self, stack: Stack, word: str, job: Callable[[], None]) -> None:
         began = time.monotonic()
@@ -238,6 +243,8 @@ def _welcome(stack: Stack, seconds: float) -> str:
         "",
         *(f"  {title:<22} {place}" for part, title, place in places if part in ("", *stack.running)),
     ]
+    if stack.logins:
+        lines += ["", "Sign in with POST /api/v1/auth/login as:", "", *login_lines(stack.logins)]
     offer = find_offer(urls["api"]) if "api" in stack.running else None
     if offer is not None:
         lines += ["", "Buy something:", "", *buying_lines(urls["api"], offer)]

@@ -3,20 +3,28 @@
 import argparse
 import asyncio
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
+from dev.logins import EMAILS, variable
+from dev.seed.accounts import welcome
 from dev.seed.fill import fill, hang_pictures
 from models.database import Database
+from models.roles import Role
 from models.settings import database_url
 
 
-async def seed(url: str, media: Path) -> str:
-    """Pictures first, so that no product ever points at a missing one. Returns a line that says what was done."""
+async def seed(url: str, media: Path, passwords: Mapping[Role, str]) -> str:
+    """Pictures first, so that no product ever points at a missing one. Returns a line that says what was done.
+
+    passwords: of the sample accounts to open.
+    """
     pictures = hang_pictures(media)
     database = Database(url, size=1)
     try:
         async with database.writing() as writer:
             added = await fill(writer)
+            added["accounts"] = await welcome(writer, passwords)
     finally:
         await database.close()
     done = [f"{count} {kind}" for kind, count in (added | {"pictures": pictures}).items() if count]
@@ -30,7 +38,8 @@ def main() -> None:
     parser.add_argument("--media-dir", type=Path, help="default: MEDIA_DIR, else media/")
     options = parser.parse_args()
     media = options.media_dir or Path(os.environ.get("MEDIA_DIR") or "media")
-    print(asyncio.run(seed(options.database_url or database_url(), media)))
+    passwords = {role: password for role in EMAILS if (password := os.environ.get(variable(role)))}
+    print(asyncio.run(seed(options.database_url or database_url(), media, passwords)))
 
 
 if __name__ == "__main__":

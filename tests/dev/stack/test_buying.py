@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 
@@ -12,7 +13,10 @@ from tests.dev.stack.terminal import Terminal, eventually, lives
 
 
 def test_the_printed_lines_buy_something(terminal: Callable[[str], Terminal]) -> None:
-    """Given a first start, when the three printed lines are run, then an order is confirmed, paid, and mailed about."""
+    """Given a first start, when the three printed lines are run, then an order is confirmed, paid, and mailed about.
+
+    And the administrator and the shopper that it names can sign in.
+    """
     shell = terminal("one")
     shell.up()
     lines = [line for line in shell.said().splitlines() if "curl -s" in line]
@@ -27,6 +31,7 @@ def test_the_printed_lines_buy_something(terminal: Callable[[str], Terminal]) ->
     eventually(is_confirmed)
     eventually(lambda: placed["number"] in json.dumps(_mails(shell)))
     described = shell.stack()
+    assert [_may_read_the_audit(described, login, shell) for login in described["logins"]] == [200, 403]
     assert set(described["pids"]) == {"supervisor", "postgres", "temporal", "redis", "stripe", "mail", "worker", "api"}
     assert httpx.get(described["urls"]["health"]).status_code == 200
     assert shell.send(signal.SIGINT) == 0
@@ -40,6 +45,18 @@ def test_make_help_lists_what_the_readme_promises() -> None:
         ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     assert {"up", "down", "reset", "test", "bench"} <= {line.split()[1] for line in listed.splitlines()}
+
+
+def _may_read_the_audit(described: dict[str, Any], login: dict[str, str], shell: Terminal) -> int:
+    """Sign in as the terminal says, and ask for what only some of the staff may see; the status of that."""
+    api = described["urls"]["api"] + "/api/v1"
+    assert any(login["email"] in line and login["password"] in line for line in shell.said().splitlines())
+    assert login["password"] in shell.run("status")[1]
+    entered = httpx.post(f"{api}/auth/login", json={"email": login["email"], "password": login["password"]})
+    assert entered.status_code == 200, entered.text
+    assert login["role"] in entered.json()["user"]["roles"]
+    bearer = {"Authorization": f"Bearer {entered.json()['access_token']}"}
+    return httpx.get(f"{api}/admin/audit", headers=bearer).status_code
 
 
 def _bash(*lines: str) -> str:
