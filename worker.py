@@ -14,12 +14,19 @@ import structlog
 import uvloop
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
-from temporalio.client import Client
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleAlreadyRunningError,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
+from activities.carts import CartActivities
 from activities.checkout import CheckoutActivities
 from activities.mail import MailActivities
 from activities.orders import OrderActivities
@@ -34,10 +41,11 @@ from workflows.notify import NOTIFY_ID, Notify
 from workflows.order import Order
 from workflows.patience import MAIL, ORDERS, PAYMENTS
 from workflows.reset_password import ResetPassword
+from workflows.tend_carts import TEND_CARTS_ID, TendCarts, Tending, tending
 
 log = structlog.get_logger()
 
-WORKFLOWS: Sequence[type] = (Order, Notify, ResetPassword)
+WORKFLOWS: Sequence[type] = (Order, Notify, ResetPassword, TendCarts)
 STICKY = timedelta(seconds=2)
 """How long an order cached on a dead worker waits for it before another may take over; the default is 10 s."""
 LAST_STEPS = timedelta(seconds=1)
@@ -53,13 +61,15 @@ def activities(
     checkout = CheckoutActivities(database, settings.payment_window)
     orders = OrderActivities(database)
     outbox = OutboxActivities(database)
-    mail = MailActivities(settings.smtp_url, settings.mail_from, settings.secret_key)
+    mail = MailActivities(settings.smtp_url, settings.mail_from, settings.secret_key, settings.public_url)
     passwords = PasswordActivities(database, settings.secret_key)
+    carts = CartActivities(database)
     return {
         ORDERS: [
             checkout.place_order, orders.record_payment_attempt, orders.secure_order, orders.confirm_order,
             orders.cancel_order, orders.record_progress, orders.flag_order, outbox.settle_letters,
-            passwords.open_reset, passwords.close_reset,
+            passwords.open_reset, passwords.close_reset, carts.remind_of_carts, carts.find_forgotten_carts,
+            carts.spare_carts_being_bought, carts.remove_carts,
             payments.authorize_payment_now,
         ],
         PAYMENTS: [
@@ -112,6 +122,20 @@ async def register_search_attributes(client: Client, namespace: str) -> None:
             raise
 
 
+async def schedule_tending(client: Client, settings: WorkerSettings) -> None:
+    """Have carts looked after as these settings say; a pause that an operator made, and its note, stay."""
+    wanted = tending(Tending(settings.cart_reminder_after, settings.cart_lifetime, settings.cart_tending_interval))
+
+    def as_wanted(known: ScheduleUpdateInput) -> ScheduleUpdate:
+        state = known.description.schedule.state
+        return ScheduleUpdate(Schedule(action=wanted.action, spec=wanted.spec, policy=wanted.policy, state=state))
+
+    try:
+        await client.create_schedule(TEND_CARTS_ID, wanted)
+    except ScheduleAlreadyRunningError:
+        await client.get_schedule_handle(TEND_CARTS_ID).update(as_wanted)
+
+
 async def connect(settings: WorkerSettings) -> Client:
     """A client for this process; waits for a server that is still starting."""
     runtime = None
@@ -159,6 +183,7 @@ async def run(settings: WorkerSettings) -> None:
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         static_summary="Sends the letters of the outbox",
     )
+    await schedule_tending(client, settings)
     gc.collect()
     gc.freeze()  # what is here now stays: the collector need not look at it again
     gc.set_threshold(50_000, 20, 100)

@@ -13,9 +13,10 @@ import msgspec
 import structlog
 from temporalio import activity
 
-from models.ids import ResetId
+from models.ids import ResetId, UserId
 from models.letter import Letter
 from models.reset import code
+from models.tokens import unsubscribe_token
 
 log = structlog.get_logger()
 
@@ -46,15 +47,17 @@ class SendingResult(msgspec.Struct, frozen=True):
 
 
 class MailActivities:
-    """Needs the mail server, and the key that codes follow from: a letter that waits carries none."""
+    """Needs the mail server, the key that codes and links follow from (a letter that waits carries none), and where
+    links lead."""
 
-    def __init__(self, smtp_url: str, sender: str, secret_key: bytes) -> None:
+    def __init__(self, smtp_url: str, sender: str, secret_key: bytes, public_url: str) -> None:
         parts = urlsplit(smtp_url)
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
             raise ValueError("SMTP_URL must look like smtp://user:password@host:587 or smtps://…")
         self._server = parts
         self._sender = sender
         self._key = secret_key
+        self._public_url = public_url
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=False,  # noqa: S701 - these letters are plain text
@@ -128,6 +131,10 @@ class MailActivities:
         message["Message-ID"] = f"<{letter.id}@{parseaddr(self._sender)[1].partition('@')[2]}>"
         if letter.order_number is not None:
             message["X-Order"] = letter.order_number
+        if (owner := letter.facts.get("unsubscribe")) is not None:
+            token = unsubscribe_token(self._key, UserId(UUID(str(owner))))
+            message["List-Unsubscribe"] = f"<{self._public_url}/api/v1/unsubscribe/{token}>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         message.set_content(body.lstrip("\n"))
         return message
 

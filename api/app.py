@@ -35,6 +35,7 @@ from api import (
     quote,
     sessions,
     store_credit,
+    unsubscribe,
     webhooks,
     wishlist,
 )
@@ -67,6 +68,7 @@ ROOMS = (
     passwords,
     profile,
     sessions,
+    unsubscribe,
     addresses,
     products,
     categories,

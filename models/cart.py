@@ -1,6 +1,6 @@
 """What is in a cart, priced as of now. Nothing here is promised: checkout freezes prices and holds stock."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -16,6 +16,10 @@ MOST_LINES = 100
 """Most different variants in one cart."""
 MOST_SHOWN = 100
 """`available` is capped here, so that nobody reads a shop's stock book off its pages."""
+ACCOUNT_LIFETIME = timedelta(days=180)
+"""How long an account's cart is kept that nobody touches; an anonymous one: as the settings say."""
+REMINDED_AT_MOST_EVERY = timedelta(days=7)
+"""A cart's owner gets no two reminders within this."""
 
 
 class CartLine(msgspec.Struct, frozen=True):

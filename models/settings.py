@@ -82,6 +82,12 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
     mail_from: str
     payment_window: timedelta
     """How long an order waits for a payment that works before it is cancelled."""
+    cart_reminder_after: timedelta
+    """How long a cart is left alone before its owner, if they want it, is reminded of it."""
+    cart_lifetime: timedelta
+    """How long an anonymous cart that nobody touches is kept."""
+    cart_tending_interval: timedelta
+    """How often somebody looks for such carts."""
     metrics_host: str
     """Address on which metrics are served: loopback, unless a network of machines is to read them."""
     metrics_port: int | None
@@ -93,7 +99,8 @@ KNOWN = frozenset(
         "STRIPE_API_BASE STRIPE_WEBHOOK_SECRET MEILISEARCH_URL MEILISEARCH_API_KEY SMTP_URL MAIL_FROM "
         "PUBLIC_URL SECRET_KEY MEDIA_DIR PAYMENT_WINDOW CHECKOUT_ANSWER_BUDGET DEFAULT_CURRENCY LOG_LEVEL "
         "LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT RATE_LIMIT_GENERAL RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
-        "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH RATE_LIMIT_GIFT_CARD FORWARDED_HOPS"
+        "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH RATE_LIMIT_GIFT_CARD FORWARDED_HOPS "
+        "CART_REMINDER_AFTER CART_LIFETIME CART_TENDING_INTERVAL"
     ).split()
 )
 """Every variable that means something to us; a test holds compose.yaml and the docs against it."""
@@ -132,6 +139,9 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         smtp_url=read.smtp("SMTP_URL"),
         mail_from=read.text("MAIL_FROM", "Holdfast <orders@holdfast.example>"),
         payment_window=read.seconds("PAYMENT_WINDOW", "1800"),
+        cart_reminder_after=read.seconds("CART_REMINDER_AFTER", "86400"),
+        cart_lifetime=read.seconds("CART_LIFETIME", "2592000"),
+        cart_tending_interval=max(read.seconds("CART_TENDING_INTERVAL", "300"), timedelta(seconds=1)),
         metrics_host=read.text("WORKER_METRICS_HOST", "127.0.0.1"),
         metrics_port=read.port("WORKER_METRICS_PORT"),
     )

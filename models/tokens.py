@@ -9,7 +9,7 @@ import hmac
 from hashlib import sha256
 from uuid import UUID
 
-from models.ids import CartId, CreditAccountId, OrderNumber
+from models.ids import CartId, CreditAccountId, OrderNumber, UserId
 
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """32 letters and digits that are not mistaken for each other when read aloud."""
@@ -26,6 +26,19 @@ def read_cart_token(key: bytes, token: str) -> CartId | None:
     if raw is None or len(raw) != 32 or not hmac.compare_digest(raw[16:], _sign(key, b"cart", raw[:16])):
         return None
     return CartId(UUID(bytes=raw[:16]))
+
+
+def unsubscribe_token(key: bytes, user: UserId) -> str:
+    """What a letter carries so that its reader, who need not sign in for that, gets no more of its kind."""
+    return _encode(user.bytes + _sign(key, b"unsubscribe", user.bytes))
+
+
+def read_unsubscribe_token(key: bytes, token: str) -> UserId | None:
+    """The account that wants no more letters, or None when `token` was not issued by us."""
+    raw = _decode(token)
+    if raw is None or len(raw) != 32 or not hmac.compare_digest(raw[16:], _sign(key, b"unsubscribe", raw[:16])):
+        return None
+    return UserId(UUID(bytes=raw[:16]))
 
 
 def order_token(key: bytes, number: OrderNumber) -> str:

@@ -58,6 +58,7 @@ TABLE: dict[str, str | set[Role]] = {
     "POST /auth/password/reset": PUBLIC,
     "GET /auth/sessions": ACCOUNT,
     "DELETE /auth/sessions/{session_id:uuid}": ACCOUNT,
+    "POST /unsubscribe/{token:str}": PUBLIC,
     "GET /addresses": ACCOUNT,
     "POST /addresses": ACCOUNT,
     "GET /addresses/{address_id:uuid}": ACCOUNT,

@@ -154,10 +154,14 @@ async def add(
     return _cart(cart, await fetch(_READ, cart))
 
 
-_OPEN = """
-INSERT INTO carts (id, currency, user_id) VALUES ($1, $2, $3)
+NEXT_ATTEMPT = "(SELECT coalesce(max(attempt), 0) + 1 FROM checkouts WHERE cart_id = $1)"
+"""Of a cart `$1` that begins: one that was removed and comes back goes on counting where it was."""
+BEING_BOUGHT = "SELECT FROM orders o WHERE o.cart_id = c.id AND o.attempt = c.attempt"
+"""An order of the cart `c` that is neither paid nor over."""
+_OPEN = f"""
+INSERT INTO carts (id, currency, user_id, attempt) VALUES ($1, $2, $3, {NEXT_ATTEMPT})
 ON CONFLICT (id) DO UPDATE SET updated_at = now() RETURNING currency
-"""
+"""  # noqa: S608
 _ADD = """
 WITH held AS (
     SELECT count(*) AS lines, coalesce(max(i.quantity) FILTER (WHERE v.sku = $2), 0) AS already

@@ -35,7 +35,9 @@ _FIND = """
 SELECT id, balance, currency, coalesce(expires_at <= now(), false) AS expired
 FROM credit_accounts WHERE code_key = $1 AND archived_at IS NULL
 """
-_OPEN = "INSERT INTO carts (id, currency, user_id) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING"
+_OPEN = f"""
+INSERT INTO carts (id, currency, user_id, attempt) VALUES ($1, $2, $3, {carts.NEXT_ATTEMPT}) ON CONFLICT (id) DO NOTHING
+"""  # noqa: S608
 _PUT = """
 WITH put AS (INSERT INTO cart_gift_cards (cart_id, account_id, added_at) VALUES ($1, $2, clock_timestamp()))
 UPDATE carts SET updated_at = now() WHERE id = $1

@@ -5,6 +5,7 @@ from models.coupon import MOST_COUPONS
 from models.credit import MOST_GIFT_CARDS
 from models.database import Writer
 from models.ids import CartId, UserId, new_id
+from models.tables.cart import NEXT_ATTEMPT
 
 _FILLED = """
 SELECT c.currency FROM carts c WHERE c.id = $1 AND c.user_id IS NULL AND (
@@ -13,9 +14,10 @@ SELECT c.currency FROM carts c WHERE c.id = $1 AND c.user_id IS NULL AND (
 )
 """
 _LOCK = "UPDATE carts SET updated_at = now() WHERE id = $1"
-_OPEN = """
-INSERT INTO carts (id, currency, user_id) VALUES ($1, $2, $1) ON CONFLICT (id) DO UPDATE SET updated_at = now()
-"""
+_OPEN = f"""
+INSERT INTO carts (id, currency, user_id, attempt) VALUES ($1, $2, $1, {NEXT_ATTEMPT})
+ON CONFLICT (id) DO UPDATE SET updated_at = now()
+"""  # noqa: S608
 _STATE = """
 SELECT source.currency, (SELECT count(*) FROM cart_items WHERE cart_id = $2) AS lines,
        EXISTS (SELECT FROM orders WHERE cart_id = source.id AND attempt = source.attempt) AS bought

@@ -14,6 +14,7 @@ from models.ids import OrderId, UserId, new_id
 from models.letter import Letter
 from models.money import Money
 from models.tables.base import Json, as_json, key, metadata, moment, now_column
+from models.tables.cart import BEING_BOUGHT
 
 outbox = sa.Table(
     "outbox", metadata,
@@ -62,7 +63,7 @@ async def write_account_letter(
     await writer.exec_driver_sql(_WRITE_TO_ACCOUNT, (new_id(), user, cause, as_json(payload)))
 
 
-_DUE = """
+_DUE = f"""
 SELECT x.id, x.payload::text AS payload, x.order_id, u.email AS account, o.email, o.number, o.currency, o.subtotal,
        o.discount, o.coupons::text AS coupons, o.shipping, o.tax, o.tax_included, o.total, o.credit, o.pay_until,
        o.cancel_reason, o.shipping_address, o.shipping_method, p.error,
@@ -76,13 +77,23 @@ SELECT x.id, x.payload::text AS payload, x.order_id, u.email AS account, o.email
                 SELECT FROM password_resets r WHERE r.id = (x.payload ->> 'reset')::uuid AND r.user_id = u.id
                 AND u.archived_at IS NULL AND r.expires_at > now() AND r.used_at IS NULL
             ) THEN 'another code took its place, or it came too late'
-       END AS pointless
+            WHEN x.payload ->> 'template' = 'cart_reminder' AND behind.lines IS NULL
+            THEN 'the cart was touched or bought, or its owner wants no such letters'
+       END AS pointless, u.id AS user_id, behind.lines AS left_behind
 FROM outbox x
 LEFT JOIN orders o ON o.id = x.order_id LEFT JOIN payments p ON p.order_id = x.order_id
 LEFT JOIN users u ON u.id = x.user_id
+LEFT JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_object('name', d.name, 'quantity', i.quantity) ORDER BY i.added_at, i.id) AS lines
+    FROM carts c JOIN cart_items i ON i.cart_id = c.id JOIN variants v ON v.id = i.variant_id
+    JOIN products d ON d.id = v.product_id AND d.archived_at IS NULL
+    WHERE x.payload ->> 'template' = 'cart_reminder' AND c.user_id = u.id
+    AND c.updated_at = (x.payload ->> 'cart_updated_at')::timestamptz
+    AND u.marketing_consent AND u.archived_at IS NULL AND NOT EXISTS ({BEING_BOUGHT})
+) behind ON true
 WHERE x.topic = 'mail' AND x.settled_at IS NULL AND x.due_at <= now()
 ORDER BY x.due_at LIMIT $1
-"""
+"""  # noqa: S608
 
 
 class Due(NamedTuple):
@@ -105,6 +116,8 @@ async def due(database: Database, most: int) -> Due:
 def _letter(row: Any) -> Letter:
     facts = msgspec.json.decode(row["payload"])
     template = facts.pop("template")
+    if row["left_behind"] is not None:
+        facts |= {"lines": msgspec.json.decode(row["left_behind"]), "unsubscribe": str(row["user_id"])}
     if row["order_id"] is None:
         return Letter(row["id"], template, row["account"], None, facts)
     return Letter(row["id"], template, row["email"], row["number"], _facts_of_order(row))

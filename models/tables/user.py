@@ -67,6 +67,10 @@ _SIGN_IN = """
 UPDATE users SET last_login_at = now(), password_hash = coalesce($3, password_hash)
 WHERE id = $1 AND password_hash = $2 AND archived_at IS NULL
 """
+_TAKE_BACK_CONSENT = """
+UPDATE users SET marketing_consent = false, marketing_consent_at = now(), updated_at = now()
+WHERE id = $1 AND marketing_consent
+"""
 _RELOCK = """
 UPDATE users SET password_hash = $2, updated_at = now()
 WHERE id = $1 AND password_hash IS NOT DISTINCT FROM coalesce($3, password_hash) AND archived_at IS NULL
@@ -115,6 +119,11 @@ async def set_password(writer: Writer, user: UserId, password_hash: str, proven:
     False: the account is closed, or `proven`, the hash that was compared, is not kept any more.
     """
     return (await writer.exec_driver_sql(_RELOCK, (user, password_hash, proven))).rowcount == 1
+
+
+async def take_back_consent(writer: Writer, user: UserId) -> None:
+    """No more marketing letters to this account. Again: changes nothing."""
+    await writer.exec_driver_sql(_TAKE_BACK_CONSENT, (user,))
 
 
 async def update(writer: Writer, user: UserId, changes: Mapping[str, Any]) -> User:

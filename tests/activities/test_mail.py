@@ -16,17 +16,19 @@ from activities import mail as module
 from activities.mail import MailActivities, Sending, SendingResult, Sent
 from activities.orders import CancelOrder, ConfirmOrder, RecordAttempt
 from dev.stack import Stack
-from models.ids import ResetId, new_id
+from models.ids import ResetId, UserId, new_id
 from models.letter import Letter
 from models.money import Money
 from models.payment import ProviderPayment, Standing
 from models.reset import code
 from models.tables import outbox
+from models.tokens import unsubscribe_token
 from models.wire import HoldfastConverter
 from tests import shop
 from tests.activities.conftest import Try
 from tests.activities.till import Till
 
+SHOP = "https://shop.example"
 SENDER = "Holdfast <orders@holdfast.example>"
 KEY = b"0123456789abcdef0123456789abcdef"
 
@@ -59,7 +61,7 @@ class Postman:
 async def postman(simulators: Stack, attempt: Try) -> AsyncIterator[Postman]:
     """A server in good weather."""
     async with httpx.AsyncClient(base_url=simulators.urls["mails"]) as sink:
-        opened = Postman(MailActivities(simulators.environment()["SMTP_URL"], SENDER, KEY), sink, attempt)
+        opened = Postman(MailActivities(simulators.environment()["SMTP_URL"], SENDER, KEY, SHOP), sink, attempt)
         await opened.weather("ok")
         yield opened
         await opened.weather("ok")
@@ -147,6 +149,11 @@ async def test_a_cancellation_says_why_and_that_nothing_is_lost(till: Till, post
 ACCOUNT_LETTERS: dict[str, tuple[str, dict[str, object], list[str]]] = {
     "welcome": ("Your account is open", {}, ["nobody of ours will ask you for it"]),
     "password_reset": ("Your code for a new password", {"reset": str(UUID(int=1))}, [code(KEY, ResetId(UUID(int=1)))]),
+    "cart_reminder": (
+        "You left something in your cart",
+        {"lines": [{"name": "お茶", "quantity": 2}], "unsubscribe": str(UUID(int=2)), "cart_updated_at": "2026-01-01"},
+        ["2 x お茶", "unsubscribe in your mail program"],
+    ),
     "password_changed": ("Your password was changed", {}, ["elsewhere has been signed out", "If it was not you"]),
 }
 """By template: its subject, the facts it needs, and words that must be in it."""
@@ -160,7 +167,12 @@ async def test_a_letter_to_an_account_says_what_happened(postman: Postman, templ
     assert await postman.send(Letter(one.id, template, one.to, None, facts)) == [Sent(one.id)]
     [mail] = await postman.caught(one.to)
     assert mail["subject"] == subject
-    assert "X-Order" not in dict(mail["headers"])
+    headers = dict(mail["headers"])
+    assert "X-Order" not in headers
+    link = f"<{SHOP}/api/v1/unsubscribe/{unsubscribe_token(KEY, UserId(UUID(int=2)))}>"
+    assert (headers.get("List-Unsubscribe"), headers.get("List-Unsubscribe-Post")) == (
+        (link, "List-Unsubscribe=One-Click") if "unsubscribe" in facts else (None, None)
+    )
     assert all(each in mail["text"] for each in words)
     assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
 
@@ -211,7 +223,7 @@ async def test_a_slow_server_is_a_result_not_an_error(postman: Postman, monkeypa
 
 async def test_nobody_at_the_address_is_a_result_not_an_error(postman: Postman, unused_port: int) -> None:
     """Given no mail server at all, then every letter has a result that may be tried again."""
-    postman.mail = MailActivities(f"smtp://127.0.0.1:{unused_port}", SENDER, KEY)
+    postman.mail = MailActivities(f"smtp://127.0.0.1:{unused_port}", SENDER, KEY, SHOP)
     one = letter()
     [result] = await postman.send(one)
     assert (result.letter, result.final) == (one.id, False)
@@ -265,7 +277,7 @@ async def serving(moody: Moody, *, utf8: bool = True) -> AsyncIterator[MailActiv
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: SMTP(moody, enable_SMTPUTF8=utf8, loop=loop), "127.0.0.1", 0)
     async with server:
-        yield MailActivities(f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}", SENDER, KEY)
+        yield MailActivities(f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}", SENDER, KEY, SHOP)
 
 
 async def test_a_recipient_nobody_knows_is_given_up(postman: Postman) -> None:
@@ -309,11 +321,11 @@ async def test_no_letters_are_no_work(postman: Postman) -> None:
 def test_a_server_s_address_that_is_none_is_named(url: str) -> None:
     """Given an address that no mail server can have, then the worker does not start, and says which setting it is."""
     with pytest.raises(ValueError, match="SMTP_URL"):
-        MailActivities(url, SENDER, KEY)
+        MailActivities(url, SENDER, KEY, SHOP)
 
 
 def test_a_letter_s_id_is_its_message_id() -> None:
     """Given a letter, then nothing but its id and our domain decides its Message-ID."""
-    mail = MailActivities("smtp://localhost", "a@b.example", KEY)
+    mail = MailActivities("smtp://localhost", "a@b.example", KEY, SHOP)
     one = msgspec.structs.replace(letter(), id=UUID(int=1))
     assert [mail._compose(one)["Message-ID"] for _ in range(2)] == [f"<{UUID(int=1)}@b.example>"] * 2

@@ -74,6 +74,9 @@ def test_defaults() -> None:
     assert (api.rate_limits.general, api.rate_limits.login) == (Rate(600, 60), Rate(10, 60))
     assert api.forwarded_hops == 0
     assert (worker.payment_window, worker.stripe_api_base, worker.metrics_port) == (timedelta(minutes=30), None, None)
+    assert (worker.cart_reminder_after, worker.cart_lifetime, worker.cart_tending_interval) == (
+        timedelta(days=1), timedelta(days=30), timedelta(minutes=5),
+    )  # fmt: skip
     assert worker.mail_from == "Holdfast <orders@holdfast.example>"
 
 
@@ -83,6 +86,7 @@ def test_values_are_read_as_what_they_mean() -> None:
         **COMPLETE, "PAYMENT_WINDOW": "90", "CHECKOUT_ANSWER_BUDGET": "0.5", "PUBLIC_URL": "https://shop.example/",
         "WORKER_METRICS_PORT": "9000", "STRIPE_API_BASE": " http://127.0.0.1:1 ", "LOG_LEVEL": "DEBUG",
         "RATE_LIMIT_LOGIN": "3/second", "RATE_LIMIT_OTP": "off", "RATE_LIMIT_FORGOT": "7/day", "FORWARDED_HOPS": "2",
+        "CART_REMINDER_AFTER": "2", "CART_LIFETIME": "60", "CART_TENDING_INTERVAL": "0.1",
     }  # fmt: skip
     api, worker = api_settings(given), worker_settings(given)
     assert (api.answer_budget, worker.payment_window) == (timedelta(milliseconds=500), timedelta(seconds=90))
@@ -90,6 +94,9 @@ def test_values_are_read_as_what_they_mean() -> None:
         "https://shop.example", 9000, "http://127.0.0.1:1",
     )  # fmt: skip
     assert (api.log_level, api.forwarded_hops) == ("debug", 2)
+    assert (worker.cart_reminder_after, worker.cart_lifetime, worker.cart_tending_interval) == (
+        timedelta(seconds=2), timedelta(minutes=1), timedelta(seconds=1),
+    )  # fmt: skip
     limits = api.rate_limits
     assert (limits.login, limits.otp, limits.forgot) == (Rate(3, 1), None, Rate(7, 86400))
 

@@ -18,15 +18,17 @@ from temporalio.worker import Replayer
 
 import worker
 from models import wire
+from tests import shop
 from tests.flow import Flow
 from tests.workflows import stories
 from workflows.notify import NOTIFY_ID, Notify
 from workflows.order import Order
 from workflows.patience import ORDERS
 from workflows.reset_password import AskForReset, ResetPassword, reset_workflow_id
+from workflows.tend_carts import TendCarts, Tending
 
 HISTORIES = Path(__file__).with_name("histories")
-NAMES = (*(story.__name__ for story in stories.ALL), "letters", "reset")
+NAMES = (*(story.__name__ for story in stories.ALL), "letters", "reset", "tended")
 
 
 def replayer() -> Replayer:
@@ -68,6 +70,8 @@ async def test_an_incompatible_change_is_caught(monkeypatch: pytest.MonkeyPatch,
 async def test_record_anew(flow: Flow) -> None:
     """Collected with --record-histories only: tell every story once more and keep what the server wrote down."""
     HISTORIES.mkdir(exist_ok=True)
+    async with flow.database.writing() as writer:
+        await shop.stock_product(writer, "MUG", 1)
     for story in stories.ALL:
         handle = await story(await stories.Shelf.open(flow))
         keep(story.__name__, (await handle.fetch_history()).to_json())
@@ -84,6 +88,13 @@ async def test_record_anew(flow: Flow) -> None:
     await flow.fast_forward(reset, timedelta(minutes=71))
     await reset.result()
     keep("reset", (await reset.fetch_history()).to_json())
+    left_behind = await flow.cart({"MUG": 1})
+    await flow.database.fetch("UPDATE carts SET updated_at = now() - interval '1 year' WHERE id = $1", left_behind)
+    with flow.skipper.with_time_skipping_disabled():
+        usual = Tending(timedelta(days=1), timedelta(days=30), timedelta(minutes=5))
+        tended = await flow.client.start_workflow(TendCarts.run, usual, id="tend-carts-recorded", task_queue=ORDERS)
+    assert (await tended.result()).removed == 1
+    keep("tended", (await tended.fetch_history()).to_json())
 
 
 def keep(name: str, history: str) -> None:
