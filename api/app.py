@@ -40,6 +40,7 @@ from api import (
     wishlist,
 )
 from api.admin import audit, shipping_methods, shipping_zones, tax_rates, users
+from api.admin import coupons as coupons_offered
 from api.admin import gift_cards as gift_cards_issued
 from api.admin import store_credit as store_credit_granted
 from api.context import Premises, StrictRequest
@@ -83,6 +84,7 @@ ROOMS = (
     audit,
     shipping_methods,
     shipping_zones,
+    coupons_offered,
     tax_rates,
     users,
     gift_cards_issued,

@@ -84,6 +84,13 @@ TABLE: dict[str, str | set[Role]] = {
     "POST /webhooks/stripe": PUBLIC,
     # Staff
     "GET /admin/audit": {FINANCE, ADMIN},
+    "GET /admin/coupons": STAFF,
+    "POST /admin/coupons": {CATALOG, ADMIN},
+    "POST /admin/coupons/bulk": {CATALOG, ADMIN},
+    "GET /admin/coupons/{code:str}": STAFF,
+    "PATCH /admin/coupons/{code:str}": {CATALOG, ADMIN},
+    "DELETE /admin/coupons/{code:str}": {CATALOG, ADMIN},
+    "POST /admin/coupons/{code:str}/restore": {CATALOG, ADMIN},
     "GET /admin/shipping-methods": STAFF,
     "POST /admin/shipping-methods": {FINANCE, ADMIN},
     "GET /admin/shipping-methods/{code:str}": STAFF,
