@@ -89,6 +89,16 @@ async def test_two_accounts_have_two_carts(api: Api, database: Database) -> None
     assert [item["quantity"] for item in (await api.get("/api/v1/cart", headers=nobody)).json()["items"]] == [1]
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"), [("notifications", {"GET", "OPTIONS"}), ("checkout", {"POST", "OPTIONS"})]
+)
+async def test_what_is_possible_is_no_secret(api: Api, path: str, methods: set[str]) -> None:
+    """Given somebody with no token of ours, when they ask what an address can do, then they are told."""
+    for headers in ({}, {"Authorization": "Bearer x.y.z"}):
+        answer = await api.client.request("OPTIONS", f"/api/v1/{path}", headers=headers)
+        assert (answer.status_code, set(answer.headers["Allow"].split(", "))) == (204, methods)
+
+
 def test_an_operation_says_whom_it_is_for() -> None:
     """Given a handler that names no access, then the API does not start; one that does is documented with it."""
 
