@@ -32,7 +32,9 @@ from activities.mail import MailActivities
 from activities.orders import OrderActivities
 from activities.outbox import OutboxActivities
 from activities.passwords import PasswordActivities
+from activities.payment_methods import PaymentMethodActivities
 from activities.payments.intents import PaymentActivities
+from activities.payments.setups import SetupActivities
 from models import logs, wire
 from models.database import Database
 from models.settings import Invalid, WorkerSettings, worker_settings
@@ -40,12 +42,14 @@ from workflows import visibility
 from workflows.notify import NOTIFY_ID, Notify
 from workflows.order import Order
 from workflows.patience import MAIL, ORDERS, PAYMENTS
+from workflows.remove_payment_method import RemovePaymentMethod
 from workflows.reset_password import ResetPassword
+from workflows.save_payment_method import SavePaymentMethod
 from workflows.tend_carts import TEND_CARTS_ID, TendCarts, Tending, tending
 
 log = structlog.get_logger()
 
-WORKFLOWS: Sequence[type] = (Order, Notify, ResetPassword, TendCarts)
+WORKFLOWS: Sequence[type] = (Order, Notify, ResetPassword, TendCarts, SavePaymentMethod, RemovePaymentMethod)
 STICKY = timedelta(seconds=2)
 """How long an order cached on a dead worker waits for it before another may take over; the default is 10 s."""
 LAST_STEPS = timedelta(seconds=1)
@@ -64,6 +68,8 @@ def activities(
     mail = MailActivities(settings.smtp_url, settings.mail_from, settings.secret_key, settings.public_url)
     passwords = PasswordActivities(database, settings.secret_key)
     carts = CartActivities(database)
+    methods = PaymentMethodActivities(database)
+    setups = SetupActivities(payments.connection)
     return {
         ORDERS: [
             checkout.place_order, orders.record_payment_attempt, orders.secure_order, orders.confirm_order,
@@ -71,9 +77,12 @@ def activities(
             passwords.open_reset, passwords.close_reset, carts.remind_of_carts, carts.find_forgotten_carts,
             carts.spare_carts_being_bought, carts.remove_carts,
             payments.authorize_payment_now,
+            methods.read_wallet, methods.note_customer, methods.keep_method, methods.drop_method,
         ],
         PAYMENTS: [
             payments.authorize_payment, payments.read_payment, payments.capture_payment, payments.void_payment,
+            setups.ensure_customer, setups.start_setup, setups.read_setup, setups.cancel_setup, setups.detach_method,
+            setups.forget_customer,
         ],
         MAIL: [outbox.await_letters, mail.send_letters],
     }  # fmt: skip

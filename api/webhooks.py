@@ -15,9 +15,11 @@ from models import logs
 from models.errors import Refusal, Unavailable
 from models.order import is_workflow_id
 from models.payment import SETTLED
+from models.payment_method import is_saving_workflow_id
 from models.tables import inbox
 from models.tables import payment as payments
 from workflows.order import Order, ProviderNews
+from workflows.save_payment_method import SavePaymentMethod
 
 TOLERANCE = 300
 """Seconds a signature stays good; an older one may be a recording."""
@@ -28,9 +30,12 @@ NEWS = frozenset(
         "payment_intent.payment_failed",
         "payment_intent.succeeded",
         "payment_intent.canceled",
+        "setup_intent.succeeded",
+        "setup_intent.setup_failed",
+        "setup_intent.canceled",
     }
 )
-"""Events that an order may be waiting for; all others are kept as evidence."""
+"""Events that an order, or who saves a card, may be waiting for; all others are kept as evidence."""
 
 
 Printable = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,255}$(?!\n)")]
@@ -100,7 +105,7 @@ async def _take_in(house: House, event: StripeEvent, body: str) -> str:
             return "known"
         known = None
         if owner is None or event.type not in NEWS:
-            known = "kept: no order waits for such an event"
+            known = "kept: nobody waits for such an event"
         elif (await payments.status_by_reference(writer, subject.id)) in SETTLED:
             known = "kept: tells nothing new"
         if known:
@@ -114,22 +119,25 @@ async def _take_in(house: House, event: StripeEvent, body: str) -> str:
 
 
 def _owner(subject: StripeObject) -> str | None:
-    """The order's workflow that we named when we asked for the payment; None: somebody else's payment."""
+    """The workflow that we named when we asked for the payment, or for a card to be kept; None: somebody else's."""
     if subject.metadata is None:
         return None
     named = msgspec.json.decode(subject.metadata.workflow)
-    return named if isinstance(named, str) and is_workflow_id(named) else None
+    return named if isinstance(named, str) and (is_workflow_id(named) or is_saving_workflow_id(named)) else None
 
 
 async def _tell(house: House, owner: str, event: StripeEvent) -> str:
-    """Signal the order. It reads the truth from the provider itself, so that order and duplicates do not matter."""
+    """Signal the owner. It reads the truth from the provider itself, so that order and duplicates do not matter."""
+    saving = is_saving_workflow_id(owner)
+    hear = SavePaymentMethod.provider_news if saving else Order.provider_news
+    noun = "saving of a card" if saving else "order"
     try:
-        await house.temporal.get_workflow_handle(owner).signal(Order.provider_news, ProviderNews(event.id, event.type))
+        await house.temporal.get_workflow_handle(owner).signal(hear, ProviderNews(event.id, event.type))
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            return "kept: no such order is open"
+            return f"kept: no such {noun} is open"
         raise Unavailable("temporal", error.message) from error
-    return "told the order"
+    return f"told the {noun}"
 
 
 handlers = [stripe_webhook]

@@ -77,6 +77,11 @@ FIRST_LOOK = timedelta(minutes=1)
 """While a buyer confirms with their bank we ask the provider ourselves, should its webhook be lost: at once after this,
 then each time after twice as long."""
 
+SAVING_WINDOW = timedelta(hours=24)
+"""How long a buyer's browser may take to finish the saving of a card."""
+CLEANING_UP = timedelta(days=30)
+"""How long the provider is asked to let go of what nobody wants kept, before a person is told."""
+
 MAIL_SERVER: Patience = {
     "task_queue": MAIL,
     "start_to_close_timeout": timedelta(minutes=2),

@@ -35,7 +35,7 @@ FROM payment_methods WHERE user_id = $1 AND removed_at IS NULL
 _LIST = _THEIRS + " ORDER BY is_default DESC, created_at DESC, reference"
 _ONE = _THEIRS + " AND reference = $2"
 _WALLET = """
-SELECT u.provider_customer, u.archived_at IS NULL AS is_open,
+SELECT u.provider_customer, u.archived_at IS NULL AS is_open, u.erased_at IS NOT NULL AS is_erased,
        (SELECT count(*) FROM payment_methods m WHERE m.user_id = u.id AND m.removed_at IS NULL)::int AS kept
 FROM users u WHERE u.id = $1
 """
@@ -84,7 +84,9 @@ async def find(database: Database, user: UserId, method: str) -> SavedCard | Non
 async def wallet(reader: Reader, user: UserId) -> Wallet:
     """What an account keeps; of one that is not there, nothing and closed."""
     row = (await reader.exec_driver_sql(_WALLET, (user,))).one_or_none()
-    return Wallet(row.provider_customer, row.kept, row.is_open) if row else Wallet(None, 0, False)
+    if row is None:
+        return Wallet(None, 0, False)
+    return Wallet(row.provider_customer, row.kept, row.is_open, row.is_erased)
 
 
 async def adopt_customer(writer: Writer, user: UserId, customer: str) -> str | None:

@@ -23,6 +23,14 @@ def event(type: str = "payment_intent.succeeded", **change: Any) -> dict[str, An
     return {"id": f"evt_{uuid4().hex}", "object": "event", "type": type, "data": {"object": about}, **change}
 
 
+SAVING = f"payment-method/{uuid4()}/a key of somebody's"
+
+
+def about(owner: str) -> dict[str, Any]:
+    """An event's data: the saving of a card that nobody knows."""
+    return {"object": {"id": f"seti_{uuid4().hex}", "object": "setup_intent", "metadata": {"workflow": owner}}}
+
+
 async def deliver(
     house: House, body: bytes, *, secret: str | None = None, at: int | None = None, header: str | None = None
 ) -> httpx.Response:
@@ -78,10 +86,17 @@ async def test_what_is_signed_but_no_event(house: House, books: Books, body: byt
 @pytest.mark.parametrize(
     ("sent", "note"),
     [
-        (event("customer.subscription.paused"), "kept: no order waits for such an event"),
-        (event("a.type.of.tomorrow"), "kept: no order waits for such an event"),
+        (event("customer.subscription.paused"), "kept: nobody waits for such an event"),
+        (event("a.type.of.tomorrow"), "kept: nobody waits for such an event"),
         (event(), "kept: no such order is open"),
-        (event(data={"object": {"id": "pi_1"}}), "kept: no order waits for such an event"),
+        (event("setup_intent.succeeded", data=about(SAVING)), "kept: no such saving of a card is open"),
+        (event("setup_intent.requires_action", data=about(SAVING)), "kept: nobody waits for such an event"),
+        (
+            event("setup_intent.succeeded", data=about("payment-method/x/key")),
+            "kept: nobody waits for such an event",
+        ),
+        (event("setup_intent.succeeded", data=about(f"{SAVING}\n")), "kept: nobody waits for such an event"),
+        (event(data={"object": {"id": "pi_1"}}), "kept: nobody waits for such an event"),
         (event(data={"object": {"id": "pi_1", "metadata": {"workflow": "nonsense \0 🦉"}}}), None),
         (event(data={"object": {"id": "pi_1", "metadata": {"workflow": "x" * 5000}}}), None),
         (event(data={"object": {"id": "pi_1", "metadata": {"workflow": ["order"]}}}), None),
@@ -92,6 +107,10 @@ async def test_what_is_signed_but_no_event(house: House, books: Books, body: byt
         "unknown type",
         "future type",
         "no such order",
+        "no such saving",
+        "no news",
+        "no account",
+        "line break",
         "not ours",
         "strange owner",
         "long owner",

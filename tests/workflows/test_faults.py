@@ -12,7 +12,7 @@ from models.database import Database
 from models.order import OrderStatus, workflow_id
 from models.settings import WorkerSettings
 from tests.flow import Flow
-from tests.workflows import ledgers, stories
+from tests.workflows import ledgers, stories, wallets
 from tests.workflows.trouble import Kind, Trouble
 from workflows.telling import Board
 
@@ -44,6 +44,10 @@ STEPS: dict[stories.Story, tuple[str, ...]] = {
 """What can fail in each story."""
 LETTERS = {"await_letters", "send_letters", "settle_letters"}
 """Steps of `Notify`, whose failures have tests of their own."""
+CARDS = {*wallets.REMOVAL, *(step for steps in wallets.STEPS.values() for step in steps)}
+"""Steps of cards that are kept and removed, which have a matrix of their own."""
+RESETS = {"open_reset", "close_reset"}
+"""Steps of a forgotten password, which have tests of their own too."""
 MATRIX = sum(len(steps) for steps in STEPS.values()) * len(KINDS)
 
 
@@ -57,7 +61,7 @@ async def test_the_matrix_knows_every_step_of_an_order(
 
     known = {step for steps in STEPS.values() for step in steps}
 
-    assert known | LETTERS == {function.__name__ for functions in registered for function in functions}
+    assert known | LETTERS | CARDS | RESETS == {function.__name__ for functions in registered for function in functions}
     record_property("measured", f"fault matrix: {MATRIX} cases in {len(STEPS)} stories")
 
 

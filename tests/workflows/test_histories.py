@@ -20,7 +20,7 @@ import worker
 from models import wire
 from tests import shop
 from tests.flow import Flow
-from tests.workflows import stories
+from tests.workflows import stories, wallets
 from workflows.notify import NOTIFY_ID, Notify
 from workflows.order import Order
 from workflows.patience import ORDERS
@@ -28,7 +28,10 @@ from workflows.reset_password import AskForReset, ResetPassword, reset_workflow_
 from workflows.tend_carts import TendCarts, Tending
 
 HISTORIES = Path(__file__).with_name("histories")
-NAMES = (*(story.__name__ for story in stories.ALL), "letters", "reset", "tended")
+NAMES = (
+    *(story.__name__ for story in stories.ALL), *(story.__name__ for story in wallets.ALL), "letters", "reset",
+    "tended",
+)  # fmt: skip
 
 
 def replayer() -> Replayer:
@@ -75,6 +78,9 @@ async def test_record_anew(flow: Flow) -> None:
     for story in stories.ALL:
         handle = await story(await stories.Shelf.open(flow))
         keep(story.__name__, (await handle.fetch_history()).to_json())
+    for about_a_card in wallets.ALL:
+        saving = await about_a_card(await wallets.Buyer.open(flow))
+        keep(about_a_card.__name__, (await saving.fetch_history()).to_json())
     with flow.skipper.with_time_skipping_disabled():
         letters = await flow.client.start_workflow(Notify.run, id=NOTIFY_ID, task_queue=ORDERS)
     while not await flow.database.fetch("SELECT 1 FROM outbox WHERE settled_at IS NOT NULL"):
