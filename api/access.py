@@ -12,6 +12,7 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.utils.helpers import unwrap_partial
 
 from api.limits import Limit
+from api.openapi import Described
 from api.problems import refuses_also
 from models import logs
 from models.errors import Refusal
@@ -91,6 +92,7 @@ def guarded(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
             handler.security = HTTP_BEARER
         elif access is not Access.PUBLIC:
             handler.security = OPTIONAL_BEARER
+        handler.operation_class = Described
         handler.responses = refuses_also(handler.responses or {}, _refusals_of(handler))
     return found
 

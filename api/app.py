@@ -27,6 +27,7 @@ from api import (
     gift_cards,
     health,
     notifications,
+    options,
     orders,
     passwords,
     payment_methods,
@@ -131,11 +132,11 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
             await redis.aclose()
             passwords.close()
 
+    ours = access.guarded(handler for room in ROOMS for handler in room.handlers)
     app = Litestar(
         route_handlers=[
             Router(
-                BASE, guards=[access.admit],
-                route_handlers=access.guarded(handler for room in ROOMS for handler in room.handlers),
+                BASE, guards=[access.admit], route_handlers=[*options.answers(ours), *ours],
             ),
             *health.handlers, *docs.handlers, *docs.routers(),
             create_static_files_router(
@@ -149,7 +150,8 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
             "meter": Provide(lambda: meter, sync_to_thread=False, use_cache=True),
         },
         state=State(), lifespan=[lifespan], request_class=StrictRequest, request_max_body_size=LARGEST_BODY,
-        exception_handlers=problems.HANDLERS, openapi_config=docs.config(), logging_config=None,
+        exception_handlers=problems.HANDLERS, logging_config=None,
+        openapi_config=docs.config([*ours, *health.handlers]),
     )  # fmt: skip
     app.asgi_handler = Door(app.asgi_handler, shelf, meter, https=settings.public_url.startswith("https://"))
     return app

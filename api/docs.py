@@ -1,14 +1,18 @@
 """The API's own documentation at `/docs`: drawn by Swagger UI and Redoc out of a package, no foreign host asked."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from litestar import Request, Router, get
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.params import FromPath
 from litestar.static_files import create_static_files_router
 from openapi_ui_bundles import redoc, swagger_ui
+
+from api.openapi import Told
 
 PATH = "/docs"
 
@@ -56,9 +60,10 @@ def start_script(name: FromPath[str]) -> str:
     return _STARTS.get(name, "")
 
 
-def config() -> OpenAPIConfig:
+def config(handlers: Iterable[HTTPRouteHandler]) -> OpenAPIConfig:
     """What the generated OpenAPI document says about itself, and where it is."""
-    return OpenAPIConfig(
+    return Told(
+        handlers=tuple(handlers),
         title="Holdfast", version="1", description=_DESCRIPTION, path=PATH, use_handler_docstrings=True,
         render_plugins=[_Page("/", _SWAGGER), _Page("/redoc", _REDOC), JsonRenderPlugin(path="/openapi.json")],
         components=Components(
