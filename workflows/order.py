@@ -133,7 +133,8 @@ class Order:
         if placed is not None:
             if await self._collecting.collect(placed):
                 await self._secure(placed)  # the point of no return
-                await self._capture(placed)
+                if placed.due.amount:
+                    await self._capture(placed)
                 await self._confirm(placed)
                 await self._fulfil(placed)
             else:
@@ -176,12 +177,10 @@ class Order:
         if placed.due.amount:
             self._board.tell("Taking the authorized money", "the payment provider")
         else:
-            self._board.tell("Paid with credit: confirming", "a moment")
+            self._board.tell("Nothing is left to pay: confirming", "a moment")
         self._collecting.answer()
 
     async def _capture(self, placed: OrderPlaced) -> None:
-        if not placed.due.amount:
-            return
         authorized = self._collecting.payment
         assert authorized is not None and authorized.reference is not None
         request = CapturePayment(placed.payment_id, authorized.reference, placed.due)

@@ -1,11 +1,13 @@
 """Orders paid with credit: held with the order, spent or given back once, and never more than there is."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from activities.checkout import OrderPlaced, PlacingOutcome
 from activities.orders import CancelOrder, ConfirmOrder, SecureOrder
@@ -306,6 +308,27 @@ async def test_fifty_at_once_on_a_card_worth_ten(till: Till) -> None:
     assert said(outcomes) == ["placed"] * 10 + ["price_changed"] * 40
     assert await purse.balance(till.database, card.id) == 0
     assert await till.ask("SELECT sum(amount)::int FROM credit_holds WHERE status = 'held'") == [(16_000,)]
+
+
+async def test_an_order_without_credit_asks_nothing_of_it(till: Till) -> None:
+    """Given no credit, then no statement of placing, securing, confirming or cancelling is about it."""
+    asked: list[str] = []
+    sa.event.listen(till.database.engine.sync_engine, "before_cursor_execute", lambda *call: asked.append(str(call[2])))
+    for end in ("sold", "cancelled"):
+        cart = await till.cart()
+        placed = await till.placed(cart)
+        ids = (placed.order_id, placed.payment_id, cart, 1)
+        if end == "sold":
+            await till.orders.secure_order(SecureOrder(*ids, ProviderPayment(Standing.AUTHORIZED, "pi_1")))
+            await till.orders.confirm_order(ConfirmOrder(*ids[:2], "stripe", placed.due, placed.credit))
+        else:
+            await till.orders.cancel_order(CancelOrder(*ids, "changed_mind", "buyer", placed.credit))
+    assert len(asked) > 20
+    assert [
+        sql
+        for sql in asked
+        if re.search("credit_(holds|entries)|(UPDATE|FROM|INTO) credit_accounts|DELETE FROM cart_gift", sql)
+    ] == []
 
 
 async def test_store_credit_belongs_to_its_account(till: Till) -> None:
