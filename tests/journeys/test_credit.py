@@ -138,6 +138,14 @@ async def test_declined_and_cancelled_it_is_back(house: House, shopper: Shopper,
     assert "the credit of 6.00 USD that you used" in letters[-1]["text"]
 
 
+async def settled(tab: Shopper, form: dict[str, Any]) -> httpx.Response:
+    """The answer to a checkout, asked for again while a crowd makes it late."""
+    with anyio.fail_after(60):
+        while (answer := await tab.check_out(form)).status_code in (202, 503):
+            await anyio.sleep(0.5)
+    return answer
+
+
 @pytest.mark.parametrize(("worth", "covered"), [(1600, 1), (3200, 2)])
 async def test_two_tabs_spend_one_gift_card(
     house: House, books: Books, provider: SimulatorControl, worth: int, covered: int
@@ -152,7 +160,7 @@ async def test_two_tabs_spend_one_gift_card(
             await tab.put(sku)
             totals = await pay_with(tab, gift.code)
             forms.append(tab.order_form(totals["total"], expected_due=totals["due"]))
-        answers = await asyncio.gather(*(tab.check_out(form) for tab, form in zip(tabs, forms, strict=True)))
+        answers = await asyncio.gather(*(settled(*pair) for pair in zip(tabs, forms, strict=True)))
         good = [answer.json()["order"] for answer in answers if answer.status_code == 201]
         told = [answer.json() for answer in answers if answer.status_code != 201]
         assert len(good) == covered
@@ -171,16 +179,6 @@ async def test_two_tabs_spend_one_gift_card(
     assert await books.stock(sku) == (5 - covered, 0)
 
 
-async def outcome(tab: Shopper, answer: httpx.Response) -> str:
-    """What became of a checkout, also of one that took longer than its answer."""
-    if answer.status_code not in (201, 202):
-        return str(answer.json()["code"])
-    with anyio.fail_after(60):
-        while (order := await tab.order(answer.json()["order"]))["status"] == "pending":
-            await anyio.sleep(0.2)
-    return str(order["cancel_reason"] or order["status"])
-
-
 async def test_fifty_tabs_and_a_card_worth_ten_orders(house: House, books: Books) -> None:
     """Given fifty carts with one card, bought at once, then ten orders are paid with it, forty are told, none more."""
     gift, sku = await card(books, 16_000), await house.stock(50)
@@ -193,10 +191,13 @@ async def test_fifty_tabs_and_a_card_worth_ten_orders(house: House, books: Books
             totals = await pay_with(tab, gift.code)
             return tab.order_form(totals["total"], None, expected_due=totals["due"])
 
-        forms = await asyncio.gather(*(fill(tab) for tab in tabs))
-        answers = await asyncio.gather(*(tab.check_out(form) for tab, form in zip(tabs, forms, strict=True)))
-        outcomes = [await outcome(*pair) for pair in zip(tabs, answers, strict=True)]
-    assert sorted(outcomes) == ["confirmed"] * 10 + ["price_changed"] * 40
+        forms = [await fill(tab) for tab in tabs]
+        answers = await asyncio.gather(*(settled(*pair) for pair in zip(tabs, forms, strict=True)))
+        told = [answer.json() for answer in answers]
+        assert sorted(body.get("code", "placed") for body in told) == ["placed"] * 10 + ["price_changed"] * 40
+        for body in told:
+            if "order" in body:
+                await tabs[0].order_when(body["order"], "confirmed", within=60)
     numbers = await books.orders_of(sku)
     assert len(numbers) == 10
     assert set((await books.agree(numbers)).values()) == {"confirmed"}
