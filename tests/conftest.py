@@ -163,7 +163,10 @@ def shared_house(parts: dict[str, str], worker_name: str) -> Iterator[House]:
     # Redis of its own too: pages kept there are of one database, and are given for some seconds. tests/api has 8 to 15.
     own = int(worker_name.removeprefix("gw") if worker_name != "master" else 0) % 8
     redis_url = parts["REDIS_URL"].rpartition("/")[0] + f"/{own}"
-    given = {**parts, "DATABASE_URL": url, "REDIS_URL": redis_url, "TEMPORAL_NAMESPACE": f"house-{worker_name}"}
+    given = {
+        **parts, "DATABASE_URL": url, "REDIS_URL": redis_url, "TEMPORAL_NAMESPACE": f"house-{worker_name}",
+        "CART_REMINDER_AFTER": "2", "CART_TENDING_INTERVAL": "2",
+    }  # fmt: skip
     open_house(url)
     with embedded({"stripe", "mail", "worker", "api"}, given=given) as stack:
         yield House(stack, url)

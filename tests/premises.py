@@ -86,6 +86,27 @@ class House:
             about = [letter["id"] for letter in found if number in letter["subject"]]
             return [(await client.get(f"/messages/{identity}")).json() for identity in about]
 
+    async def letters_to(self, address: str) -> list[dict[str, Any]]:
+        """Mails to one address that have arrived so far, oldest first."""
+        async with httpx.AsyncClient(base_url=self.stack.urls["mails"]) as client:
+            found = (await client.get("/messages", params={"to": address})).json()["items"]
+            return [(await client.get(f"/messages/{letter['id']}")).json() for letter in found]
+
+    async def letter_when(self, address: str, subject: str, within: float = 30) -> dict[str, Any]:
+        """The one mail with this subject to this address, as soon as it is there."""
+        with anyio.fail_after(within):
+            while True:
+                found = [letter for letter in await self.letters_to(address) if letter["subject"] == subject]
+                if found:
+                    assert len(found) == 1, found
+                    return found[0]
+                await anyio.sleep(0.1)
+
+    async def mail_server(self, mode: str) -> None:
+        """How it behaves from now on: `ok`, or `refuse` what it is sent."""
+        async with httpx.AsyncClient(base_url=self.stack.urls["mails"]) as client:
+            (await client.post("/_sim/faults", json={"mode": mode})).raise_for_status()
+
     async def letters_when(self, number: str, count: int, within: float = 20) -> list[dict[str, Any]]:
         """Mails about one order as soon as there are `count`."""
         with anyio.fail_after(within):
