@@ -12,6 +12,7 @@ from litestar.params import JSONBody
 from api.access import OPTIONAL_BEARER, Access, bearer, prove
 from api.context import Caller, House, IdempotencyKey, Identity, StrictRequest, idempotency_key, sealed
 from api.credentials import Outdated, Proof, must_be_good, proof_of
+from api.docs import BodyOptional
 from api.limits import Limit
 from api.problems import refuses
 from api.repeats import once, scope_of
@@ -207,7 +208,7 @@ async def refresh(house: House, data: JSONBody[RefreshBody], idempotency: Idempo
 
 @post(
     "/auth/token/verify", operation_id="verifyToken", access=Access.PUBLIC, tags=["Accounts"], status_code=200,
-    summary="Whether an access token is good", security=OPTIONAL_BEARER,
+    summary="Whether an access token is good", security=OPTIONAL_BEARER, operation_class=BodyOptional,
     responses=refuses("unauthorized", "token_expired", "invalid", "unsupported_media_type", "too_many_requests",
                       "unavailable"),
 )  # fmt: skip
@@ -224,7 +225,7 @@ async def verify(request: StrictRequest, house: House, data: JSONBody[VerifyBody
 
 @post(
     "/auth/logout", operation_id="logOut", access=Access.PUBLIC, tags=["Accounts"], status_code=204,
-    summary="Sign out", security=OPTIONAL_BEARER,
+    summary="Sign out", security=OPTIONAL_BEARER, operation_class=BodyOptional,
     responses=refuses("unauthorized", "token_expired", "invalid", "unsupported_media_type", "too_many_requests",
                       "unavailable"),
 )  # fmt: skip

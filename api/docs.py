@@ -1,13 +1,14 @@
 """The API's own documentation at `/docs`: drawn by Swagger UI and Redoc out of a package, no foreign host asked."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from litestar import Request, Router, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme, Tag
+from litestar.openapi.spec import Components, Operation, RequestBody, SecurityScheme, Tag
 from litestar.params import FromPath
 from litestar.static_files import create_static_files_router
 from openapi_ui_bundles import redoc, swagger_ui
@@ -52,6 +53,15 @@ class _Page(OpenAPIRenderPlugin):
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         return self._html
+
+
+@dataclass
+class BodyOptional(Operation):
+    """An operation that may be sent without a body; as `operation_class`."""
+
+    def __post_init__(self) -> None:
+        assert isinstance(self.request_body, RequestBody)
+        self.request_body.required = False
 
 
 @get(PATH + "/start/{name:str}", include_in_schema=False, media_type="text/javascript", sync_to_thread=False)

@@ -23,7 +23,8 @@ def configure(level: str = "info", form: str = "json") -> None:
         ending: list[Any] = [structlog.processors.format_exc_info, _render]
         factory: Any = structlog.BytesLoggerFactory(sys.stdout.buffer)
     else:
-        ending = [structlog.dev.ConsoleRenderer()]
+        # Its own tracebacks would show what the variables held, such as a password.
+        ending = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         factory = structlog.PrintLoggerFactory(sys.stdout)
     structlog.configure(
         processors=[*shared, *ending],

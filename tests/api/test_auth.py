@@ -362,6 +362,26 @@ async def test_what_is_kept_for_a_repeat_reveals_nothing(api: Api, database: Dat
     assert digest(Registration(ADA["email"], PASSWORD)) not in kept
 
 
+async def test_no_password_is_written_into_the_log(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    """Given passwords taken, refused, of the wrong kind and in a body that is none, then no line has one."""
+    await register(api)
+    await log_in(api)
+    await log_in(api, password="the wrong secret")
+    bodies: list[Any] = [
+        {"json": {**ADA, "password": "secret1"}},
+        {"json": {**ADA, "password": ["secret in a list"]}},
+        {"json": {**ADA, "email": "secret@example.com", "passwort": "secret name"}},
+        {"content": b'{"email": "a@example.com", "password": "secret cut sho'},
+    ]
+    for body in bodies:
+        answer = await api.post(f"{AUTH}/register", **body)
+        assert (answer.status_code in (400, 422), "secret" in answer.text) == (True, False)
+    said = capsys.readouterr().out
+    assert said.count("/auth/") >= 7
+    assert PASSWORD not in said
+    assert "secret" not in said
+
+
 # -- verifying and going out -----------------------------------------------------------------------------------------
 
 

@@ -110,3 +110,21 @@ def test_console_lines_are_for_people() -> None:
     assert "HF-1" in found
     with pytest.raises(json.JSONDecodeError):
         json.loads(found)
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_traceback_never_shows_what_variables_held(form: str) -> None:
+    """Given an error beside a password, then the log has the trace, and not the password."""
+    script = f"""
+import structlog
+from models import logs
+logs.configure("info", "{form}")
+password = "".join(["hor", "se"])
+try:
+    1 / 0
+except ZeroDivisionError:
+    structlog.get_logger().exception("broken")
+"""
+    said = "\n".join(printed(script))
+    assert "ZeroDivisionError" in said
+    assert "horse" not in said
