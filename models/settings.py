@@ -32,7 +32,7 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str
     """Where buyers reach the API, without a slash at the end."""
     secret_key: bytes
-    """Signs cart and order tokens; at least 32 bytes. Changing it ends every token given out."""
+    """Signs access, refresh, cart and order tokens; at least 32 bytes. Changing it ends every token given out."""
     log_level: str
     log_format: str
     """`json` for machines, `console` for people."""
