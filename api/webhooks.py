@@ -18,7 +18,8 @@ from models.payment import SETTLED
 from models.payment_method import is_saving_workflow_id
 from models.tables import inbox
 from models.tables import payment as payments
-from workflows.order import Order, ProviderNews
+from workflows.news import ProviderNews
+from workflows.order import Order
 from workflows.save_payment_method import SavePaymentMethod
 
 TOLERANCE = 300

@@ -19,6 +19,7 @@ from models.payment import PaymentStatus, ProviderPayment
 from workflows import patience
 from workflows.collecting import Collecting
 from workflows.enduring import to_its_end
+from workflows.news import ProviderNews
 from workflows.steadfast import Attention
 from workflows.telling import Board
 from workflows.undo import UndoStack
@@ -48,13 +49,6 @@ class CancelCheckout(msgspec.Struct, frozen=True):
     digest: str
     reason: str
     actor: str
-
-
-class ProviderNews(msgspec.Struct, frozen=True):
-    """The provider says that something happened to the payment; what it was is read from the provider."""
-
-    event_id: str
-    type: str
 
 
 class ShipOrder(msgspec.Struct, frozen=True):

@@ -24,7 +24,7 @@ from models.ids import UserId
 from models.payment_method import ProviderSetup, SavedCard, SetupStanding, Wallet
 from workflows import patience, telling
 from workflows.enduring import to_its_end
-from workflows.order import ProviderNews
+from workflows.news import ProviderNews
 
 WITH_THE_BUYER = frozenset({SetupStanding.ACTION_REQUIRED, SetupStanding.METHOD_REQUIRED})
 """The buyer's browser has to do something; it needs the client secret."""

@@ -10,19 +10,21 @@ from typing import Any, cast
 
 from temporalio.api.sdk.v1 import WorkflowMetadata
 
+from models.checkout import PaymentChoice
 from models.ids import CartId, OrderNumber, VariantId, new_id
 from models.money import Money
 from models.order import OrderStatus
 from models.payment import PaymentStatus, Standing
-from tests import purse, shop
+from models.tables import payment_method as wallets
+from tests import people, purse, shop
 from tests.flow import Flow, Handle
+from workflows.news import ProviderNews
 from workflows.order import (
     CancelCheckout,
     DeliverOrder,
     Order,
     OrderState,
     PayOrder,
-    ProviderNews,
     RetryStep,
     ShipOrder,
 )
@@ -250,9 +252,22 @@ async def captured_late(shelf: Shelf) -> Handle:
     return handle
 
 
+async def card_kept(shelf: Shelf) -> Handle:
+    """The buyer wants the card that pays kept."""
+    async with shelf.flow.database.writing() as writer:
+        buyer = await people.account(writer)
+    handle, answer = await shelf.buy(payment=PaymentChoice(method="pm_card_visa", save=True), customer_id=buyer)
+    assert answer.payment is not None and answer.payment.kept is not None
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    [card] = await wallets.saved(shelf.flow.database, buyer)
+    assert (card.reference, card.is_default) == (answer.payment.kept.reference, True)
+    return handle
+
+
 Story = Callable[[Shelf], Coroutine[Any, Any, Handle]]
 ALL: tuple[Story, ...] = (
     delivered, paid_with_another_card, window_closed, cancelled_by_buyer, confirmed_at_the_bank, webhook_lost,
-    captured_late, paid_partly_with_credit, covered_by_credit, credit_given_back, refused,
+    captured_late, paid_partly_with_credit, covered_by_credit, credit_given_back, card_kept,
+    refused,
 )  # fmt: skip
 """All of them."""

@@ -1,16 +1,16 @@
-"""No order needs the worker's memory: with nothing cached every step is replayed from history."""
+"""Nothing needs the worker's memory: with nothing cached every step is replayed from history."""
 
 from typing import Any
 
 import pytest
 
 from tests.flow import Flow
-from tests.workflows import ledgers, stories
+from tests.workflows import ledgers, stories, wallets
 
 
 @pytest.fixture
 def worker_options() -> dict[str, Any]:
-    """Forget an order after each of its steps. (Such a worker holds one order at a time.)"""
+    """Forget a workflow after each of its steps. (Such a worker holds one at a time.)"""
     return {"max_cached_workflows": 0}
 
 
@@ -20,3 +20,11 @@ async def test_orders_live_without_a_cache(flow: Flow) -> None:
         await story(await stories.Shelf.open(flow))
 
     assert await ledgers.disagreements(flow) == []
+
+
+async def test_cards_live_without_a_cache(flow: Flow) -> None:
+    """Every story, one by one, each task replayed from the first event on."""
+    for story in wallets.ALL:
+        buyer = await wallets.Buyer.open(flow)
+        await story(buyer)
+        assert await buyer.agrees()

@@ -10,6 +10,7 @@ from models.payment_method import MOST_KEPT, KeptCard, SetupStanding, removal_wo
 from models.tables import payment_method as wallets
 from tests.flow import Flow
 from tests.workflows import wallets as stories
+from tests.workflows.steps import asked_by
 from tests.workflows.trouble import Kind, Trouble
 from tests.workflows.wallets import Buyer, ended
 from workflows import patience
@@ -30,6 +31,12 @@ async def fill(buyer: Buyer, customer: str) -> None:
         for number in range(MOST_KEPT):
             card = KeptCard(f"pm_{buyer.key}{number}", customer, "visa", "4242", 1, 2034)
             assert await wallets.keep(writer, buyer.user, card) is not None
+
+
+def test_the_matrix_knows_every_step_of_a_card() -> None:
+    """An activity that comes into the saving or the removal of a card needs its place there."""
+    assert {step for steps in stories.STEPS.values() for step in steps} == asked_by("save_payment_method")
+    assert set(stories.REMOVAL) == asked_by("remove_payment_method")
 
 
 @pytest.mark.parametrize("story", stories.STEPS)

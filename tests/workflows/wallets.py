@@ -20,7 +20,7 @@ from models.tables import payment_method as wallets
 from models.tables.user import users
 from tests import people
 from tests.flow import Flow
-from workflows.order import ProviderNews
+from workflows.news import ProviderNews
 from workflows.patience import ORDERS, SAVING_WINDOW
 from workflows.remove_payment_method import AwaitRemoval, MethodToRemove, RemovalState, RemovePaymentMethod
 from workflows.save_payment_method import AwaitSaving, MethodToSave, SavePaymentMethod, SavingState
@@ -142,11 +142,15 @@ class Buyer:
         )
         return answer.status_code
 
+    async def close(self, **more: Any) -> None:
+        """Staff close the account."""
+        async with self.flow.database.writing() as writer:
+            closed = sa.update(users).where(users.c.id == self.user)
+            await writer.execute(closed.values(archived_at=clock.now(), **more))
+
     async def erase(self) -> None:
         """The owner wants to be forgotten."""
-        async with self.flow.database.writing() as writer:
-            gone = sa.update(users).where(users.c.id == self.user)
-            await writer.execute(gone.values(archived_at=clock.now(), erased_at=clock.now()))
+        await self.close(erased_at=clock.now())
 
     async def card(self, handle: WorkflowHandle[Any, Any]) -> str:
         """The workflow's state card in the Temporal UI."""
@@ -232,10 +236,21 @@ async def card_of_nobody(buyer: Buyer) -> Saving:
     return handle
 
 
+async def card_of_a_closed_account(buyer: Buyer) -> Saving:
+    """Staff close the account while its owner is at the bank: the card is let go."""
+    handle, answer = await buyer.save("pm_card_authenticationRequired")
+    assert answer.setup is not None and answer.setup.reference is not None
+    await buyer.flow.stripe.authenticate(answer.setup.reference)
+    await buyer.close()
+    await buyer.news(handle)
+    assert (await ended(handle)).card is None
+    return handle
+
+
 Story = Callable[[Buyer], Coroutine[Any, Any, WorkflowHandle[Any, Any]]]
 ALL: tuple[Story, ...] = (
     card_saved, card_confirmed_at_the_bank, card_webhook_lost, card_given_up, card_declined, card_removed,
-    card_of_nobody,
+    card_of_a_closed_account, card_of_nobody,
 )  # fmt: skip
 """All of them."""
 
@@ -244,6 +259,7 @@ STEPS: dict[Story, tuple[str, ...]] = {
     card_confirmed_at_the_bank: ("read_setup", "keep_method"),
     card_given_up: ("cancel_setup",),
     card_declined: ("start_setup", "cancel_setup"),
+    card_of_a_closed_account: ("detach_method",),
     card_of_nobody: ("forget_customer",),
 }
 """What can fail in each story."""
