@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import sqlalchemy as sa
 
 from models.cart import MOST_A_LINE, MOST_LINES, Cart, CartLine
-from models.credit import GiftCard
 from models.database import Database, Fetch, Writer
 from models.errors import Refusal
 from models.ids import CartId, CartItemId, OrderId, SessionId, UserId, VariantId, new_id
 from models.money import Money
 from models.tables import coupon as coupons
+from models.tables import credit as credits
 from models.tables.base import currency, key, metadata, minor_units, moment, now_column, reference
 from models.tables.session import ALIVE
 
@@ -47,11 +46,7 @@ _READ = """
 SELECT c.currency, c.attempt, i.id, i.variant_id, i.quantity, i.seen_price, v.sku, v.weight, v.attributes,
        p.name, p.tax_category, p.archived_at IS NULL AS on_sale, r.amount,
        coalesce(s.on_hand - s.held, 0) AS available,
-       (SELECT json_agg(json_build_object(
-            'id', a.id, 'last4', a.last4, 'balance', json_build_object('amount', a.balance, 'currency', a.currency),
-            'expired', coalesce(a.expires_at <= now(), false)) ORDER BY g.added_at, a.id)::text
-        FROM cart_gift_cards g JOIN credit_accounts a ON a.id = g.account_id
-        WHERE g.cart_id = $1 AND a.archived_at IS NULL) AS gift_cards,
+       (SELECT gift_cards_of_cart(x.cart_id) FROM cart_gift_cards x WHERE x.cart_id = $1 LIMIT 1)::text AS gift_cards,
        (SELECT coupons_of_cart(x.cart_id) FROM cart_coupons x WHERE x.cart_id = $1 LIMIT 1)::text AS coupons
 FROM carts c
 LEFT JOIN cart_items i ON i.cart_id = c.id
@@ -93,9 +88,6 @@ async def _read_locked(writer: Writer, cart: CartId) -> Cart | None:
     return _cart(cart, rows) if rows else None
 
 
-_gift_cards = msgspec.json.Decoder(tuple[GiftCard, ...]).decode
-
-
 def _cart(cart: CartId, rows: Sequence[Any]) -> Cart:
     kind = rows[0]["currency"]
     lines = tuple(
@@ -113,7 +105,7 @@ def _cart(cart: CartId, rows: Sequence[Any]) -> Cart:
     cards, held = rows[0]["gift_cards"], rows[0]["coupons"]
     return Cart(
         cart, kind, rows[0]["attempt"], lines,
-        _gift_cards(cards) if cards else (), coupons.in_cart(held) if held else (),
+        credits.in_cart(cards) if cards else (), coupons.in_cart(held) if held else (),
     )  # fmt: skip
 
 

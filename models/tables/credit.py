@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from models.credit import GiftCard
 from models.database import Reader, Writer
 from models.ids import CartId, CreditAccountId, OrderId, UserId
 from models.inventory import HoldStatus
@@ -66,6 +67,26 @@ credit_holds = sa.Table(
     currency(),
     sa.CheckConstraint("amount > 0", name="amount_positive"),
 )  # fmt: skip
+
+
+OF_CART = """
+BEGIN
+    RETURN (
+        SELECT jsonb_agg(
+            jsonb_build_object(
+                'id', a.id, 'last4', a.last4, 'expired', coalesce(a.expires_at <= now(), false),
+                'balance', jsonb_build_object('amount', a.balance, 'currency', a.currency)
+            ) ORDER BY g.added_at, a.id
+        )
+        FROM cart_gift_cards g JOIN credit_accounts a ON a.id = g.account_id
+        WHERE g.cart_id = $1 AND a.archived_at IS NULL
+    );
+END
+"""
+"""Body of the function `gift_cards_of_cart(uuid)`: a cart's gift cards as JSON for `in_cart`. It is a function as
+`coupons_of_cart` is: its tables would cost every cart that has no gift card its time."""
+
+in_cart = msgspec.json.Decoder(tuple[GiftCard, ...]).decode
 
 
 class Purse(msgspec.Struct, frozen=True):

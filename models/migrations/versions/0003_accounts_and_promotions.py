@@ -11,6 +11,21 @@ depends_on = None
 
 LEDGERS = ("credit_entries", "audit_log")
 
+GIFT_CARDS_OF_CART = """
+BEGIN
+    RETURN (
+        SELECT jsonb_agg(
+            jsonb_build_object(
+                'id', a.id, 'last4', a.last4, 'expired', coalesce(a.expires_at <= now(), false),
+                'balance', jsonb_build_object('amount', a.balance, 'currency', a.currency)
+            ) ORDER BY g.added_at, a.id
+        )
+        FROM cart_gift_cards g JOIN credit_accounts a ON a.id = g.account_id
+        WHERE g.cart_id = $1 AND a.archived_at IS NULL
+    );
+END
+"""
+
 COUPONS_OF_CART = """
 BEGIN
     RETURN (
@@ -318,6 +333,9 @@ def upgrade() -> None:
     op.execute(
         f"CREATE FUNCTION coupons_of_cart(uuid) RETURNS jsonb STABLE LANGUAGE plpgsql AS $${COUPONS_OF_CART}$$"
     )
+    op.execute(
+        f"CREATE FUNCTION gift_cards_of_cart(uuid) RETURNS jsonb STABLE LANGUAGE plpgsql AS $${GIFT_CARDS_OF_CART}$$"
+    )
     for ledger in LEDGERS:
         op.execute(
             f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON {ledger} "
@@ -327,6 +345,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP FUNCTION gift_cards_of_cart(uuid)")
     op.execute("DROP FUNCTION coupons_of_cart(uuid)")
     op.drop_index('uq_tax_rates_applies', table_name='tax_rates', postgresql_nulls_not_distinct=True, postgresql_where=sa.text('archived_at IS NULL'))
     op.create_unique_constraint(op.f('uq_tax_rates_country_region_category'), 'tax_rates', ['country', 'region', 'category'], postgresql_nulls_not_distinct=True)

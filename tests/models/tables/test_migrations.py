@@ -14,8 +14,8 @@ from sqlalchemy.pool import NullPool
 
 from dev import postgres
 from models import database
+from models.tables import coupon, credit
 from models.tables.base import metadata
-from models.tables.coupon import OF_CART
 
 MIGRATIONS = Path(database.__file__).parent / "migrations"
 SHAPE = {
@@ -73,14 +73,19 @@ def test_migrations_lead_down_and_up_again(empty_url: str) -> None:
     command.downgrade(_config(empty_url), "base")
     assert tables(empty_url) == []
     database.upgrade(empty_url)
-    assert tables(empty_url) == first == sorted([*metadata.tables, "coupons_of_cart", "refuse_edit"])
+    assert (
+        tables(empty_url) == first == sorted([*metadata.tables, "coupons_of_cart", "gift_cards_of_cart", "refuse_edit"])
+    )
     database.upgrade(empty_url)
 
 
-def test_the_function_is_the_one_that_the_code_tells(swept_url: str) -> None:
-    """Given a migrated database, then the function that reads a cart's coupons is the one that the code shows."""
-    body = postgres.run_sql(swept_url, "SELECT prosrc FROM pg_proc WHERE proname = 'coupons_of_cart'")
-    assert body.strip() == OF_CART.strip()
+@pytest.mark.parametrize(
+    ("name", "told"), [("coupons_of_cart", coupon.OF_CART), ("gift_cards_of_cart", credit.OF_CART)]
+)
+def test_the_function_is_the_one_that_the_code_tells(swept_url: str, name: str, told: str) -> None:
+    """Given a migrated database, then the functions that a cart is read with are those that the code shows."""
+    body = postgres.run_sql(swept_url, f"SELECT prosrc FROM pg_proc WHERE proname = '{name}'")
+    assert body.strip() == told.strip()
 
 
 async def test_migrations_make_what_the_code_describes(empty_url: str, swept_url: str) -> None:
