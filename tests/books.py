@@ -7,7 +7,7 @@ import anyio
 
 from dev.stripe.remote import SimulatorControl
 from models.database import Database
-from models.tables import credit, inventory
+from models.tables import credit, inventory, redemption
 from tests.premises import House
 
 _COUNTED = (
@@ -104,6 +104,7 @@ class Books:
         async with self.database.reading() as reader:
             assert await inventory.drift(reader) == []
             assert await credit.drift(reader) == []
+            assert await redemption.drift(reader) == []
         orders = await self.orders(numbers)
         assert set(orders) == set(numbers)
         journal: dict[str, list[dict[str, Any]]] = {}
