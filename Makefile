@@ -10,9 +10,10 @@ PYTHON ?=
 PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3 python
 TESTS ?=
 WORKERS ?= 2
+EXAMPLES ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset status lint types imports unit test bench
+.PHONY: help install up down reset status lint types imports unit test fuzz bench
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -45,6 +46,9 @@ unit: $(INSTALLED) ## The tests alone; TESTS=tests/models picks some, WORKERS=4 
 	@$(PY) -m pytest -n $(WORKERS) $(TESTS)
 
 test: lint types imports unit ## Everything that must be green: style, types, imports, tests
+
+fuzz: $(INSTALLED) ## The API against made-up requests for as long as you like; EXAMPLES=200 for each operation
+	@HOLDFAST_FUZZ_EXAMPLES=$(EXAMPLES) $(PY) -m pytest -n $(WORKERS) tests/fuzz
 
 bench: $(INSTALLED) ## Measure API and checkout against bare floors
 	@$(PY) -m dev.bench

@@ -23,6 +23,10 @@ Buy something: `GET /api/v1/products` → `POST /api/v1/cart/items` → `POST /a
 
 Money is `{"amount": <minor units>, "currency": "usd"}`, times are RFC 3339 in UTC. Errors are
 `application/problem+json` with a `code` for programs. Every POST that moves something honours `Idempotency-Key`.
+
+Bodies are read strictly: a field that is not known is refused, "2" and 2.0 are no whole numbers, and of a field that
+comes twice the last one counts. Answers may gain fields. How often you may ask is told in `RateLimit-*` headers; asked
+too often, 429 says in `Retry-After` when to come back.
 """
 
 _PAGE = """<!DOCTYPE html>

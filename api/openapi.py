@@ -43,19 +43,11 @@ class Described(Operation):
             if isinstance(each, Parameter) and not (wants_account and each.name == "Cart-Token")
         ] or None  # fmt: skip
         if isinstance(self.request_body, RequestBody):
-            self.request_body = _as_taken(self.request_body)
+            nullable = any(_without_null(media.schema) for media in self.request_body.content.values())
+            self.request_body.required = self.request_body.required and not nullable
         nothing = (self.responses or {}).get("204")
         if isinstance(nothing, OpenAPIResponse):
             nothing.content = None
-
-
-def _as_taken(body: RequestBody) -> RequestBody:
-    """A body that may be null may as well be left out; it is described as what it is when it is there."""
-    content = {}
-    for kind, media in body.content.items():
-        choice = _without_null(media.schema)
-        content[kind] = media if choice is None else replace(media, schema=choice)
-    return replace(body, required=body.required and content == body.content, content=content)
 
 
 def _without_null(schema: Any) -> Any:
@@ -67,13 +59,12 @@ def _without_null(schema: Any) -> Any:
 
 
 def _as_sent(parameter: Parameter) -> Parameter:
-    """A parameter is left out or a text; it is never null."""
+    """A text is left out or given, but never null; of another type, the word null counts as left out."""
     schema = parameter.schema
     kind = _without_null(schema)
-    if kind is not None and isinstance(schema, Schema):
+    if isinstance(kind, Schema) and kind.type == OpenAPIType.STRING and not kind.format and isinstance(schema, Schema):
         rules = {each.name: getattr(schema, each.name) for each in fields(schema) if each.name != "one_of"}
-        given = {name: rule for name, rule in rules.items() if rule is not None}
-        schema = replace(kind, **given) if isinstance(kind, Schema) else Schema(all_of=[kind], **given)
+        schema = replace(kind, **{name: rule for name, rule in rules.items() if rule is not None})
     better = _WRITTEN_BETTER.get(parameter.name)
     if better is not None:
         schema = replace(better, description=parameter.description)
