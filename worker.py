@@ -28,6 +28,8 @@ from temporalio.worker import Worker
 
 from activities.carts import CartActivities
 from activities.checkout import CheckoutActivities
+from activities.erasure import ErasureActivities
+from activities.histories import HistoryActivities
 from activities.mail import MailActivities
 from activities.orders import OrderActivities
 from activities.outbox import OutboxActivities
@@ -39,6 +41,7 @@ from models import logs, wire
 from models.database import Database
 from models.settings import Invalid, WorkerSettings, worker_settings
 from workflows import visibility
+from workflows.erase_account import EraseAccount
 from workflows.notify import NOTIFY_ID, Notify
 from workflows.order import Order
 from workflows.patience import MAIL, ORDERS, PAYMENTS
@@ -49,7 +52,15 @@ from workflows.tend_carts import TEND_CARTS_ID, TendCarts, Tending, tending
 
 log = structlog.get_logger()
 
-WORKFLOWS: Sequence[type] = (Order, Notify, ResetPassword, TendCarts, SavePaymentMethod, RemovePaymentMethod)
+WORKFLOWS: Sequence[type] = (
+    Order,
+    Notify,
+    ResetPassword,
+    TendCarts,
+    SavePaymentMethod,
+    RemovePaymentMethod,
+    EraseAccount,
+)
 STICKY = timedelta(seconds=2)
 """How long an order cached on a dead worker waits for it before another may take over; the default is 10 s."""
 LAST_STEPS = timedelta(seconds=1)
@@ -66,6 +77,7 @@ def activities(
     orders = OrderActivities(database)
     outbox = OutboxActivities(database)
     mail = MailActivities(settings.smtp_url, settings.mail_from, settings.secret_key, settings.public_url)
+    erasure, histories = ErasureActivities(database), HistoryActivities()
     passwords = PasswordActivities(database, settings.secret_key)
     carts = CartActivities(database)
     methods = PaymentMethodActivities(database)
@@ -76,6 +88,8 @@ def activities(
             orders.cancel_order, orders.record_progress, orders.flag_order, outbox.settle_letters,
             passwords.open_reset, passwords.close_reset, carts.remind_of_carts, carts.find_forgotten_carts,
             carts.spare_carts_being_bought, carts.remove_carts,
+            erasure.close_account, erasure.look_for_business, erasure.forget_account, erasure.blank_events,
+            histories.delete_histories,
             payments.authorize_payment_now,
             methods.read_wallet, methods.note_customer, methods.keep_method, methods.drop_method,
         ],

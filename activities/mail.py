@@ -1,5 +1,6 @@
 """Writes letters from templates and hands them to the mail server."""
 
+import re
 import time
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
@@ -46,6 +47,12 @@ class SendingResult(msgspec.Struct, frozen=True):
     results: tuple[Sent, ...]
 
 
+def _discreet(letter: Letter, sent: Sent) -> Sent:
+    """What a server said of a letter is kept, and may not name who it was for."""
+    said = sent.error and re.sub(re.escape(letter.to), "<address>", sent.error, flags=re.IGNORECASE)
+    return msgspec.structs.replace(sent, error=said)
+
+
 class MailActivities:
     """Needs the mail server, the key that codes and links follow from (a letter that waits carries none), and where
     links lead."""
@@ -80,7 +87,7 @@ class MailActivities:
                 for letter in request.letters:
                     if time.monotonic() > until:
                         break
-                    results += [await self._send(server, letter)]
+                    results += [_discreet(letter, await self._send(server, letter))]
         except (aiosmtplib.SMTPException, OSError) as away:
             error = f"{type(away).__name__}: {away}"
             results += [Sent(letter.id, error) for letter in request.letters[len(results) :]]

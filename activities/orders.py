@@ -181,18 +181,20 @@ class OrderActivities:
         Undo: nothing, final.
         """
         order = request.order_id
+        # A buyer's own words are kept with the order alone: ledgers are never edited, and people may be forgotten.
+        why = "cancelled_by_buyer" if request.actor == "buyer" else request.reason
         async with self._database.writing() as writer:
             await carts.open_next_attempt(writer, request.cart_id, request.attempt)
             if not await orders.move(writer, order, OrderStatus.CANCELLED, cancel_reason=request.reason):
                 return
             await payments.move(writer, request.payment_id, PaymentStatus.VOIDED, client_secret=None)
-            await orders.tell(writer, order, "cancelled", "order_cancelled", request.actor, reason=request.reason)
+            await orders.tell(writer, order, "cancelled", "order_cancelled", request.actor, reason=why)
             await outbox.write_letter(writer, "order_cancelled", order)
             if request.credit:
-                await credits.release(writer, order, request.reason)
+                await credits.release(writer, order, why)
             if request.coupons:
                 await redemptions.settle(writer, order, HoldStatus.RELEASED)
-            await inventory.settle_holds(writer, order, HoldStatus.RELEASED, request.reason)
+            await inventory.settle_holds(writer, order, HoldStatus.RELEASED, why)
 
     @activity.defn
     async def record_progress(self, request: RecordProgress) -> None:

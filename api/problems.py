@@ -32,6 +32,7 @@ STATUSES: Mapping[str, int] = {
     "unauthorized": 401,
     "payment_declined": 402,
     "forbidden": 403,
+    "sign_in_again": 403,
     "address_not_found": 404,
     "cart_item_not_found": 404,
     "category_not_found": 404,

@@ -1,5 +1,6 @@
 """The provider's door: verify, store, tell the owner; 2xx only when all three are done."""
 
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -39,6 +40,8 @@ NEWS = frozenset(
 """Events that an order, or who saves a card, may be waiting for; all others are kept as evidence."""
 
 
+_CUSTOMER = re.compile(r"cus_[A-Za-z0-9_]{1,250}", re.ASCII).fullmatch
+
 Printable = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,255}$(?!\n)")]
 
 
@@ -53,6 +56,7 @@ class StripeObject(msgspec.Struct):
 
     id: str = ""
     metadata: StripeMetadata | None = None
+    customer: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class StripeData(msgspec.Struct):
@@ -102,7 +106,7 @@ async def _take_in(house: House, event: StripeEvent, body: str) -> str:
     owner = _owner(subject)
     logs.bind(event_id=event.id, event_type=event.type, workflow_id=owner)
     async with house.database.writing() as writer:
-        if not await inbox.receive(writer, "stripe", event.id, event.type, body, owner):
+        if not await inbox.receive(writer, "stripe", event.id, event.type, body, owner, _customer(subject)):
             return "known"
         known = None
         if owner is None or event.type not in NEWS:
@@ -125,6 +129,12 @@ def _owner(subject: StripeObject) -> str | None:
         return None
     named = msgspec.json.decode(subject.metadata.workflow)
     return named if isinstance(named, str) and (is_workflow_id(named) or is_saving_workflow_id(named)) else None
+
+
+def _customer(subject: StripeObject) -> str | None:
+    """The provider's id of the buyer that it is about; None: of nobody it knows by an id."""
+    named = subject.id if subject.id.startswith("cus_") else msgspec.json.decode(subject.customer)
+    return named if isinstance(named, str) and _CUSTOMER(named) else None
 
 
 async def _tell(house: House, owner: str, event: StripeEvent) -> str:

@@ -57,6 +57,8 @@ TABLE: dict[str, str | set[Role]] = {
     "POST /unsubscribe/{token:str}": PUBLIC,
     "GET /auth/me": ACCOUNT,
     "PATCH /auth/me": ACCOUNT,
+    "DELETE /auth/me": ACCOUNT,
+    "GET /auth/me/export": ACCOUNT,
     "POST /auth/password/change": ACCOUNT,
     "GET /store-credit": ACCOUNT,
     "GET /addresses": ACCOUNT,

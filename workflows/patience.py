@@ -97,3 +97,17 @@ OUTBOX: OutboxPatience = {
     "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10)),
 }
 """Waiting for letters on our own rows; tried for ever, a heartbeat tells that its worker lives."""
+
+HISTORIES: LocalPatience = {
+    "start_to_close_timeout": timedelta(seconds=30),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
+    "local_retry_threshold": timedelta(seconds=2),
+}
+"""Temporal's own memory: asked by the worker that it talks to anyway."""
+
+FIRST_LOOK_AT_BUSINESS = timedelta(seconds=5)
+"""Whoever wants to be forgotten usually has no order open: a farewell has to be sent, that is all."""
+LOOK_AT_BUSINESS = timedelta(hours=6)
+"""How often at least we look whether the orders of a closed account are over."""
+LATE_EVENTS = timedelta(days=4)
+"""The provider sends an event that was not taken again and again, for three days."""

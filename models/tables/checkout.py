@@ -27,7 +27,7 @@ checkouts = sa.Table(
 
 requests = sa.Table(
     "idempotent_requests", metadata,
-    sa.Column("scope", sa.Text, primary_key=True, comment="who and what: `cart/<id>/POST /cart/items`"),
+    sa.Column("scope", sa.Text(collation="C"), primary_key=True, comment="who and what: `cart/<id>/POST /cart/items`"),
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("answer", Json),

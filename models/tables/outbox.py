@@ -29,6 +29,7 @@ outbox = sa.Table(
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
     sa.Column("error", sa.Text, comment="why the last try failed"),
     sa.Column("settled_at", sa.DateTime(timezone=True), comment="sent, or given up for the reason in `error`"),
+    sa.Index("ix_outbox_user", "user_id", postgresql_where=sa.text("user_id IS NOT NULL")),
     sa.Index("ix_outbox_due", "topic", "due_at", postgresql_where=sa.text("settled_at IS NULL")),
 )  # fmt: skip
 
@@ -63,6 +64,12 @@ async def write_account_letter(
     await writer.exec_driver_sql(_WRITE_TO_ACCOUNT, (new_id(), user, cause, as_json(payload)))
 
 
+async def write_farewell(writer: Writer, user: UserId, address: str) -> None:
+    """The last letter to an account, which has its address no more: this letter alone knows it, until it has left."""
+    payload = {"template": "farewell", "to": address}
+    await writer.exec_driver_sql(_WRITE_TO_ACCOUNT, (new_id(), user, f"farewell/{user}", as_json(payload)))
+
+
 _DUE = f"""
 SELECT x.id, x.payload::text AS payload, x.order_id, u.email AS account, o.email, o.number, o.currency, o.subtotal,
        o.discount, o.coupons::text AS coupons, o.shipping, o.tax, o.tax_included, o.total, o.credit, o.pay_until,
@@ -71,8 +78,9 @@ SELECT x.id, x.payload::text AS payload, x.order_id, u.email AS account, o.email
             jsonb_build_object('name', l.name, 'sku', l.sku, 'quantity', l.quantity, 'amount', l.line_total)
             ORDER BY l.position
         ) FROM order_lines l WHERE l.order_id = o.id) AS lines,
-       CASE WHEN x.order_id IS NOT NULL THEN NULL
-            WHEN u.id IS NULL OR u.erased_at IS NOT NULL THEN 'the account is gone'
+       CASE WHEN x.payload ? 'to' THEN NULL
+            WHEN x.order_id IS NOT NULL THEN CASE WHEN u.erased_at IS NOT NULL THEN 'the buyer is forgotten' END
+            WHEN u.id IS NULL OR coalesce(u.erasure_asked_at, u.erased_at) IS NOT NULL THEN 'the account is gone'
             WHEN x.payload ->> 'template' = 'password_reset' AND NOT EXISTS (
                 SELECT FROM password_resets r WHERE r.id = (x.payload ->> 'reset')::uuid AND r.user_id = u.id
                 AND u.archived_at IS NULL AND r.expires_at > now() AND r.used_at IS NULL
@@ -82,7 +90,7 @@ SELECT x.id, x.payload::text AS payload, x.order_id, u.email AS account, o.email
        END AS pointless, u.id AS user_id, behind.lines AS left_behind
 FROM outbox x
 LEFT JOIN orders o ON o.id = x.order_id LEFT JOIN payments p ON p.order_id = x.order_id
-LEFT JOIN users u ON u.id = x.user_id
+LEFT JOIN users u ON u.id = coalesce(x.user_id, o.customer_id)
 LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_object('name', d.name, 'quantity', i.quantity) ORDER BY i.added_at, i.id) AS lines
     FROM carts c JOIN cart_items i ON i.cart_id = c.id JOIN variants v ON v.id = i.variant_id
@@ -119,7 +127,7 @@ def _letter(row: Any) -> Letter:
     if row["left_behind"] is not None:
         facts |= {"lines": msgspec.json.decode(row["left_behind"]), "unsubscribe": str(row["user_id"])}
     if row["order_id"] is None:
-        return Letter(row["id"], template, row["account"], None, facts)
+        return Letter(row["id"], template, facts.pop("to", row["account"]), None, facts)
     return Letter(row["id"], template, row["email"], row["number"], _facts_of_order(row))
 
 
@@ -145,16 +153,20 @@ async def withdraw(writer: Writer, letter: UUID, reason: str) -> None:
     await writer.exec_driver_sql(_WITHDRAW, (letter, f"withdrawn: {reason}"))
 
 
-_WITHDRAW = "UPDATE outbox SET settled_at = now(), error = $2 WHERE id = $1 AND settled_at IS NULL"
+_WITHDRAW = (
+    "UPDATE outbox SET settled_at = now(), error = $2, payload = payload - 'to' WHERE id = $1 AND settled_at IS NULL"
+)
 
 
 async def settle(writer: Writer, letter: UUID, error: str | None) -> None:
-    """The letter is sent (`error` None) or given up for good."""
-    await writer.execute(
-        sa.update(outbox)
-        .where(outbox.c.id == letter, outbox.c.settled_at.is_(None))
-        .values(settled_at=sa.func.now(), error=error, tries=outbox.c.tries + 1)
-    )
+    """The letter is sent (`error` None) or given up for good. An address of its own is forgotten with that."""
+    await writer.exec_driver_sql(_SETTLE, (letter, error))
+
+
+_SETTLE = """
+UPDATE outbox SET settled_at = now(), error = $2, tries = tries + 1, payload = payload - 'to'
+WHERE id = $1 AND settled_at IS NULL
+"""
 
 
 async def postpone(writer: Writer, letter: UUID, error: str) -> None:

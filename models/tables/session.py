@@ -89,6 +89,12 @@ async def signed_in(database: Database, session: SessionId) -> SignedIn | None:
     return _signed_in(rows[0], session) if rows else None
 
 
+async def begun_at(database: Database, session: SessionId) -> datetime | None:
+    """When somebody signed in; a refresh is no sign-in."""
+    rows = await database.fetch("SELECT created_at FROM sessions WHERE id = $1", session)
+    return rows[0]["created_at"] if rows else None
+
+
 async def begin(writer: Writer, user: UserId, now: datetime, user_agent: str | None) -> Grant:
     """A new sign-in of an account whose row this transaction has locked. The one that rests longest makes room."""
     grant = Grant(user, SessionId(new_id()), 1, now)

@@ -154,6 +154,7 @@ ACCOUNT_LETTERS: dict[str, tuple[str, dict[str, object], list[str]]] = {
         {"lines": [{"name": "お茶", "quantity": 2}], "unsubscribe": str(UUID(int=2)), "cart_updated_at": "2026-01-01"},
         ["2 x お茶", "unsubscribe in your mail program"],
     ),
+    "farewell": ("Your account is closed", {}, ["nobody can sign in", "without your name"]),
     "password_changed": ("Your password was changed", {}, ["elsewhere has been signed out", "If it was not you"]),
 }
 """By template: its subject, the facts it needs, and words that must be in it."""

@@ -51,7 +51,14 @@ def test_every_workflow_is_registered() -> None:
 
 def test_activities_run_on_the_queue_that_workflows_ask(registered: dict[str, list[str]]) -> None:
     """Given each call of an activity in a workflow, then it is on the queue that its patience names."""
-    patience = {"DATABASE": ORDERS, "PROVIDER_NOW": ORDERS, "provider": PAYMENTS, "MAIL_SERVER": MAIL, "OUTBOX": MAIL}
+    patience = {
+        "DATABASE": ORDERS,
+        "HISTORIES": ORDERS,
+        "PROVIDER_NOW": ORDERS,
+        "provider": PAYMENTS,
+        "MAIL_SERVER": MAIL,
+        "OUTBOX": MAIL,
+    }
     asked: dict[str, set[str]] = {}
     for path in (ROOT / "workflows").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -18,9 +18,10 @@ from temporalio.worker import Replayer
 
 import worker
 from models import wire
-from tests import shop
+from tests import people, shop
 from tests.flow import Flow
 from tests.workflows import stories, wallets
+from tests.workflows.leaving import Leaving
 from workflows.notify import NOTIFY_ID, Notify
 from workflows.order import Order
 from workflows.patience import ORDERS
@@ -30,7 +31,7 @@ from workflows.tend_carts import TendCarts, Tending
 HISTORIES = Path(__file__).with_name("histories")
 NAMES = (
     *(story.__name__ for story in stories.ALL), *(story.__name__ for story in wallets.ALL), "letters", "reset",
-    "tended",
+    "tended", "erased",
 )  # fmt: skip
 
 
@@ -101,6 +102,13 @@ async def test_record_anew(flow: Flow) -> None:
         tended = await flow.client.start_workflow(TendCarts.run, usual, id="tend-carts-recorded", task_queue=ORDERS)
     assert (await tended.result()).removed == 1
     keep("tended", (await tended.fetch_history()).to_json())
+    async with flow.database.writing() as writer:
+        leaving = Leaving(flow, await stories.Shelf.open(flow), await people.account(writer))
+    await leaving.ask()
+    await leaving.until("letters to be sent")
+    await leaving.letters_leave()
+    await leaving.end()
+    keep("erased", (await leaving.handle.fetch_history()).to_json())
 
 
 def keep(name: str, history: str) -> None:

@@ -322,7 +322,13 @@ def upgrade() -> None:
                existing_nullable=True)
     op.create_index('ix_orders_email', 'orders', [sa.literal_column('lower(email)')], unique=False)
     op.create_index('ix_orders_customer', 'orders', ['customer_id', sa.literal_column('placed_at DESC'), sa.literal_column('id DESC')], unique=False, postgresql_where=sa.text('customer_id IS NOT NULL'))
+    op.alter_column('idempotent_requests', 'scope', existing_type=sa.Text(), type_=sa.Text(collation='C'), existing_nullable=False)
     op.add_column('outbox', sa.Column('user_id', sa.UUID(), nullable=True, comment='a letter to an account; null: about an order'))
+    op.create_index('ix_outbox_user', 'outbox', ['user_id'], unique=False, postgresql_where=sa.text('user_id IS NOT NULL'))
+    op.add_column('webhook_events', sa.Column('customer', sa.Text(), nullable=True, comment="the provider's id of the buyer it is about: cus_…"))
+    op.alter_column('webhook_events', 'body', existing_type=sa.Text(), comment='as received, byte for byte; empty: who it named is forgotten', existing_comment='as received, byte for byte', existing_nullable=False)
+    op.create_index('ix_webhook_events_workflow_id', 'webhook_events', ['workflow_id'], unique=False, postgresql_where=sa.text('workflow_id IS NOT NULL'), postgresql_ops={'workflow_id': 'text_pattern_ops'})
+    op.create_index('ix_webhook_events_customer', 'webhook_events', ['customer'], unique=False, postgresql_where=sa.text('customer IS NOT NULL'))
     for tariff in ('shipping_methods', 'shipping_zones', 'tax_rates'):
         op.add_column(tariff, sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False))
     op.add_column('tax_rates', sa.Column('archived_at', sa.DateTime(timezone=True), nullable=True))
@@ -352,7 +358,13 @@ def downgrade() -> None:
     op.drop_column('tax_rates', 'archived_at')
     for tariff in ('shipping_methods', 'shipping_zones', 'tax_rates'):
         op.drop_column(tariff, 'created_at')
+    op.drop_index('ix_webhook_events_customer', table_name='webhook_events')
+    op.drop_index('ix_webhook_events_workflow_id', table_name='webhook_events')
+    op.alter_column('webhook_events', 'body', existing_type=sa.Text(), comment='as received, byte for byte', existing_comment='as received, byte for byte; empty: who it named is forgotten', existing_nullable=False)
+    op.drop_column('webhook_events', 'customer')
+    op.drop_index('ix_outbox_user', table_name='outbox')
     op.drop_column('outbox', 'user_id')
+    op.alter_column('idempotent_requests', 'scope', existing_type=sa.Text(collation='C'), type_=sa.Text(), existing_nullable=False)
     op.drop_index('ix_orders_email', table_name='orders')
     op.drop_index('ix_orders_customer', table_name='orders', postgresql_where=sa.text('customer_id IS NOT NULL'))
     op.alter_column('orders', 'customer_id',
