@@ -73,7 +73,7 @@ async def test_somebody_leaves(house: House, books: Books) -> None:
         number = bought.json()["order"]["number"]
         await shopper.order_when(bought.json()["order"], "confirmed")
         temporal = await house.temporal()
-        order = temporal.get_workflow_handle_for(Order.run, workflow_id(CartId(user), 1))
+        order = temporal.get_workflow_handle(workflow_id(CartId(user), 1))
         shipped: Any = await order.execute_update(Order.ship, ShipOrder("bob", "UPS", "1Z"))
         assert shipped.status == "shipped"
 
@@ -102,7 +102,7 @@ async def test_somebody_leaves(house: House, books: Books) -> None:
     delivered: Any = await order.execute_update(Order.deliver, DeliverOrder("bob"))
     assert delivered.status == "delivered"
     for one in (user, UserId(UUID(again["user"]["id"]))):
-        await temporal.get_workflow_handle_for(EraseAccount.run, f"erasure/{one}").signal(EraseAccount.look_now)
+        await temporal.get_workflow_handle(f"erasure/{one}").signal(EraseAccount.look_now)
         await until_erased(books, one)
     assert await traces.found(books.database, person) == {}
     [row] = await books.database.fetch("SELECT status, email FROM orders WHERE number = $1", number)
