@@ -90,7 +90,7 @@ async def test_two_accounts_have_two_carts(api: Api, database: Database) -> None
 
 
 @pytest.mark.parametrize(
-    ("path", "methods"), [("notifications", {"GET", "OPTIONS"}), ("checkout", {"POST", "OPTIONS"})]
+    ("path", "methods"), [("notifications", {"GET", "HEAD", "OPTIONS"}), ("checkout", {"POST", "OPTIONS"})]
 )
 async def test_what_is_possible_is_no_secret(api: Api, path: str, methods: set[str]) -> None:
     """Given somebody with no token of ours, when they ask what an address can do, then they are told."""
