@@ -45,9 +45,7 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     Raises: Refusal `unauthorized`, `token_expired`, `forbidden`, `too_many_requests`.
     """
     house = connection.app.state.house
-    # What is possible at an address is no secret; the framework says it itself, in a handler without our words.
-    access = Access.PUBLIC if connection.scope.get("method") == "OPTIONS" else handler.opt["access"]
-    claims = None
+    access, claims = handler.opt["access"], None
     try:
         if access is not Access.PUBLIC:
             claims = _claims(connection, house.settings.secret_key)

@@ -9,11 +9,11 @@ from litestar import delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, UnsetType
 
+from api import pages
 from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
+from api.pages import PageSize, Place
 from api.problems import SIGNED_IN, refuses
-from api.products import Limit, Place
 from api.repeats import once, scope_of
-from models import cursor
 from models.address import (
     Address,
     AddressKind,
@@ -95,15 +95,12 @@ class AddressList(msgspec.Struct, frozen=True):
     responses=refuses(*SIGNED_IN, "cursor_unknown", "invalid"),
 )  # fmt: skip
 async def list_addresses(
-    house: House, caller: Caller, kind: OfKind = None, limit: Limit = 20, place: Place = None
+    house: House, caller: Caller, kind: OfKind = None, limit: PageSize = 20, place: Place = None
 ) -> AddressList:
     """Newest first. Give the `id` of one to quote and checkout as `shipping_address_id` or `billing_address_id`."""
-    key = house.settings.secret_key
-    after = cursor.read(key, place) if place else None
-    found = await addresses.page(house.database, caller.account, limit + 1, kind, after)
-    last = found[limit - 1] if len(found) > limit else None
-    more = cursor.write(key, Cursor(last.created_at, last.id)) if last else None
-    return AddressList([_reply(address) for address in found[:limit]], more)
+    found = await addresses.page(house.database, caller.account, limit + 1, kind, pages.begin(house, place))
+    shown, more = pages.cut(house, found, limit, lambda last: Cursor(last.created_at, last.id))
+    return AddressList([_reply(address) for address in shown], more)
 
 
 @post(

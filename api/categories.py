@@ -5,8 +5,9 @@ from litestar import Response, get
 
 from api.access import Access
 from api.context import House, StrictRequest
+from api.pages import PageSize, Place
 from api.problems import refuses
-from api.products import Currency, Limit, Place, ProductList, Slug, encode_page, published
+from api.products import Currency, ProductList, Slug, encode_page, published
 from models import cache, cursor
 from models.catalog import Category
 from models.errors import Refusal
@@ -61,7 +62,12 @@ async def read_category(request: StrictRequest, house: House, slug: Slug) -> Res
     responses=refuses("category_not_found", "cursor_unknown", "invalid", "unavailable"),
 )  # fmt: skip
 async def list_category_products(
-    request: StrictRequest, house: House, slug: Slug, currency: Currency = None, limit: Limit = 20, place: Place = None
+    request: StrictRequest,
+    house: House,
+    slug: Slug,
+    currency: Currency = None,
+    limit: PageSize = 20,
+    place: Place = None,
 ) -> Response[ProductList]:
     """Newest first, in it and below it; as `/products?category=`, but an unknown category is 404."""
     kind = currency or house.settings.default_currency

@@ -8,11 +8,11 @@ import msgspec
 from litestar import get, post
 from litestar.params import FromPath, QueryParameter
 
+from api import pages
 from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
+from api.pages import PageSize, Place
 from api.problems import SIGNED_IN, refuses
-from api.products import Limit, Place
 from api.repeats import once, scope_of
-from models import cursor
 from models.cursor import Cursor
 from models.database import Writer
 from models.errors import Refusal
@@ -63,15 +63,13 @@ class NotificationCount(msgspec.Struct, frozen=True):
     summary="What happened to one's orders", responses=refuses(*SIGNED_IN, "cursor_unknown", "invalid"),
 )  # fmt: skip
 async def list_notifications(
-    house: House, caller: Caller, unread: OnlyUnread = False, limit: Limit = 20, place: Place = None
+    house: House, caller: Caller, unread: OnlyUnread = False, limit: PageSize = 20, place: Place = None
 ) -> NotificationList:
     """Newest first. Each fact is told once."""
-    key = house.settings.secret_key
-    after = cursor.read(key, place) if place else None
+    after = pages.begin(house, place)
     found = await notifications.page(house.database, caller.account, limit + 1, unread=unread, after=after)
-    last = found[limit - 1] if len(found) > limit else None
-    more = cursor.write(key, Cursor(last.created_at, last.id)) if last else None
-    return NotificationList([_reply(notification) for notification in found[:limit]], more)
+    shown, more = pages.cut(house, found, limit, lambda last: Cursor(last.created_at, last.id))
+    return NotificationList([_reply(notification) for notification in shown], more)
 
 
 @get(

@@ -12,13 +12,14 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from api import pages
 from api.access import Access
 from api.checkout import PaymentMethod, no_wallet
 from api.context import Caller, House, IdempotencyKey, Identity, OrderToken, digest, idempotency_key
+from api.pages import PageSize, Place
 from api.problems import SIGNED_IN, refuses
-from api.products import Limit, Place
 from api.replies import CheckoutReply, OrderList, OrderReply, nothing_yet, order_list_item, order_reply, reply_to
-from models import cursor, logs, tokens
+from models import logs, tokens
 from models.cursor import Cursor
 from models.errors import Refusal, Unavailable, refusal_of
 from models.ids import OrderNumber, new_id
@@ -74,14 +75,11 @@ class EventReply(msgspec.Struct):
     responses=refuses(*SIGNED_IN, "cursor_unknown", "invalid"),
 )  # fmt: skip
 async def list_orders(
-    house: House, caller: Caller, status: InStatus = None, limit: Limit = 20, place: Place = None
+    house: House, caller: Caller, status: InStatus = None, limit: PageSize = 20, place: Place = None
 ) -> OrderList:
     """Newest first; with `status`: only those that stand there now."""
-    key = house.settings.secret_key
-    after = cursor.read(key, place) if place else None
-    found = await order_history.page(house.database, caller.account, limit + 1, status, after)
-    shown = found[:limit]
-    more = cursor.write(key, Cursor(shown[-1].placed_at, shown[-1].id)) if len(found) > limit else None
+    found = await order_history.page(house.database, caller.account, limit + 1, status, pages.begin(house, place))
+    shown, more = pages.cut(house, found, limit, lambda last: Cursor(last.placed_at, last.id))
     return OrderList([order_list_item(order) for order in shown], more)
 
 

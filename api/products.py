@@ -7,11 +7,13 @@ import msgspec
 from litestar import Response, get
 from litestar.params import PathParameter, QueryParameter
 
+from api import pages
 from api.access import Access
 from api.context import House, StrictRequest
+from api.pages import PageSize, Place
 from api.problems import refuses
 from api.shelf import answer_of
-from models import cache, cursor
+from models import cache
 from models.catalog import Listed, Product, ProductCard
 from models.cursor import Cursor
 from models.errors import Refusal
@@ -25,10 +27,6 @@ InCategory = Annotated[
 Currency = Annotated[
     str | None,
     QueryParameter(pattern=r"^[a-z]{3}$", description="ISO 4217 in lower case; left out: the shop's own currency"),
-]
-Limit = Annotated[int, QueryParameter(ge=1, le=100, description="Items a page")]
-Place = Annotated[
-    str | None, QueryParameter(name="cursor", max_length=100, description="`next_cursor` of the page before")
 ]
 
 
@@ -55,7 +53,7 @@ async def list_products(
     house: House,
     category: InCategory = None,
     currency: Currency = None,
-    limit: Limit = 20,
+    limit: PageSize = 20,
     place: Place = None,
 ) -> Response[ProductList]:
     """Those that are sold in `currency`; with `category`: in it or in one below it.
@@ -63,7 +61,7 @@ async def list_products(
     An answer may be some seconds old. `Cache-Control: no-cache` asks for one made now.
     """
     kind = currency or house.settings.default_currency
-    after = cursor.read(house.settings.secret_key, place) if place else None
+    after = pages.begin(house, place)
 
     async def make() -> bytes:
         return encode_page(house, await catalog.listed(house.database, kind, limit + 1, category, after), limit)
@@ -92,11 +90,8 @@ async def read_product(
 
 def encode_page(house: House, found: list[Listed], limit: int) -> bytes:
     """`limit` products out of up to one more, which only proves that there is a next page."""
-    more = None
-    if len(found) > limit:
-        last = found[limit - 1]
-        more = cursor.write(house.settings.secret_key, Cursor(last.at, last.id))
-    return _encode(ProductList([one.card for one in found[:limit]], more))
+    shown, more = pages.cut(house, found, limit, lambda last: Cursor(last.at, last.id))
+    return _encode(ProductList([one.card for one in shown], more))
 
 
 async def published(

@@ -7,10 +7,10 @@ import msgspec
 from litestar import delete, get
 from litestar.params import FromPath
 
+from api import pages
 from api.context import Caller, House
+from api.pages import PageSize, Place
 from api.problems import refuses
-from api.products import Limit, Place
-from models import cursor
 from models.cursor import Cursor
 from models.errors import Refusal
 from models.ids import SessionId
@@ -48,20 +48,19 @@ class SessionList(msgspec.Struct, frozen=True):
     summary="Where one is signed in",
     responses=refuses("unauthorized", "token_expired", "forbidden", "cursor_unknown", "invalid", "unavailable"),
 )  # fmt: skip
-async def list_sessions(house: House, caller: Caller, limit: Limit = 20, place: Place = None) -> SessionList:
+async def list_sessions(house: House, caller: Caller, limit: PageSize = 20, place: Place = None) -> SessionList:
     """Newest first; an account has at most 20, and one more ends the one that rested longest."""
-    key = house.settings.secret_key
-    after = cursor.read(key, place) if place else None
+    after = pages.begin(house, place)
     living = await sessions.living(house.database, caller.account)
     found = [each for each in living if after is None or (each.created_at, each.id) < (after.at, after.id)]
-    last = found[limit - 1] if len(found) > limit else None
+    shown, more = pages.cut(house, found, limit, lambda last: Cursor(last.created_at, last.id))
     return SessionList(
         [
             SessionReply(each.id, each.user_agent, each.created_at, each.last_used_at, each.expires_at,
                          each.id == caller.session)
-            for each in found[:limit]
+            for each in shown
         ],
-        cursor.write(key, Cursor(last.created_at, last.id)) if last else None, len(living),
+        more, len(living),
     )  # fmt: skip
 
 

@@ -6,10 +6,10 @@ from uuid import UUID
 import msgspec
 from litestar import get
 
+from api import pages
 from api.context import Caller, House
+from api.pages import PageSize, Place
 from api.problems import refuses
-from api.products import Limit, Place
-from models import cursor
 from models.credit import Entry, EntryType
 from models.cursor import Cursor
 from models.money import Money
@@ -45,15 +45,12 @@ class StoreCredit(msgspec.Struct, frozen=True):
     summary="One's own store credit",
     responses=refuses("unauthorized", "token_expired", "forbidden", "cursor_unknown", "invalid", "unavailable"),
 )  # fmt: skip
-async def read_store_credit(house: House, caller: Caller, limit: Limit = 20, place: Place = None) -> StoreCredit:
+async def read_store_credit(house: House, caller: Caller, limit: PageSize = 20, place: Place = None) -> StoreCredit:
     """Spend it with `payment.store_credit` at checkout; gift cards of the cart go first."""
-    key = house.settings.secret_key
-    after = cursor.read(key, place) if place else None
-    found = await credit_history.of_account(house.database, caller.account, limit + 1, after)
-    last = found[limit - 1] if len(found) > limit else None
-    more = cursor.write(key, Cursor(last.at, last.id)) if last else None
+    found = await credit_history.of_account(house.database, caller.account, limit + 1, pages.begin(house, place))
+    shown, more = pages.cut(house, found, limit, lambda last: Cursor(last.at, last.id))
     balances = await store_credit.balances(house.database, caller.account)
-    return StoreCredit(balances, [_shown(entry) for entry in found[:limit]], more)
+    return StoreCredit(balances, [_shown(entry) for entry in shown], more)
 
 
 def _shown(entry: Entry) -> CreditMovement:

@@ -7,11 +7,12 @@ import msgspec
 from litestar import Response, delete, get, post
 from litestar.params import JSONBody
 
+from api import pages
 from api.context import Caller, House, IdempotencyKey, Identity, StrictRequest, idempotency_key
+from api.pages import PageSize, Place
 from api.problems import SIGNED_IN, refuses
-from api.products import SLUG, Currency, Limit, Place, Slug
+from api.products import SLUG, Currency, Slug
 from api.repeats import once, scope_of
-from models import cursor
 from models.catalog import CategoryName, Image
 from models.cursor import Cursor
 from models.database import Writer
@@ -67,15 +68,13 @@ class Remembered(msgspec.Struct, frozen=True):
     responses=refuses(*SIGNED_IN, "cursor_unknown", "invalid"),
 )  # fmt: skip
 async def list_wishes(
-    house: House, caller: Caller, currency: Currency = None, limit: Limit = 20, place: Place = None
+    house: House, caller: Caller, currency: Currency = None, limit: PageSize = 20, place: Place = None
 ) -> WishList:
     """Newest first. What was withdrawn stays listed, with `on_sale` false."""
-    key, kind = house.settings.secret_key, currency or house.settings.default_currency
-    after = cursor.read(key, place) if place else None
-    found = await wishlist.page(house.database, caller.account, kind, limit + 1, after)
-    last = found[limit - 1] if len(found) > limit else None
-    more = cursor.write(key, Cursor(last.added_at, last.product_id)) if last else None
-    return WishList([_reply(wish) for wish in found[:limit]], more)
+    kind = currency or house.settings.default_currency
+    found = await wishlist.page(house.database, caller.account, kind, limit + 1, pages.begin(house, place))
+    shown, more = pages.cut(house, found, limit, lambda last: Cursor(last.added_at, last.product_id))
+    return WishList([_reply(wish) for wish in shown], more)
 
 
 @post(

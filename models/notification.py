@@ -34,6 +34,7 @@ NEWS: Mapping[str, NotificationKind] = {
 """Types of an order's events of which its buyer is told, if they have an account; once a kind and order."""
 
 _WHY_CANCELLED = {
+    "cancelled_by_buyer": "You called it off.",
     "payment_window_closed": "It was not paid in time.",
     "cancelled_at_provider": "Its payment was called off.",
     "cancelled_by_operator": "The shop had to cancel it.",

@@ -7,10 +7,10 @@ import msgspec
 from litestar import get
 from litestar.params import QueryParameter
 
-from api.admin import pages
+from api import pages
 from api.admin.refusals import staff_refuses
 from api.context import House
-from api.products import Limit, Place
+from api.pages import PageSize, Place
 from models.audit import Change
 from models.cursor import Cursor
 from models.ids import UserId
@@ -51,7 +51,7 @@ async def list_changes(
     of_subject: OfSubject = None,
     by_actor: ByActor = None,
     of_action: OfAction = None,
-    limit: Limit = 20,
+    limit: PageSize = 20,
     place: Place = None,
 ) -> ChangeList:
     """Newest first. Filters add up. The log is written with each change and never edited."""

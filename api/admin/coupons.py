@@ -6,13 +6,13 @@ import msgspec
 from litestar import Response, delete, get, patch, post
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
-from api.admin import pages
+from api import pages
 from api.admin.changes import WhyAsked, differences, write_down
 from api.admin.coupon_terms import CouponChange, ManyCoupons, NewCoupon, terms_of, wanted_of
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, Identity, StrictRequest, idempotency_key
+from api.pages import PageSize, Place
 from api.problems import FieldError, Invalid
-from api.products import Limit, Place
 from api.repeats import once, scope_of
 from models.coupon import code_of
 from models.coupon_terms import CouponReport, CouponTerms, random_code
@@ -62,7 +62,7 @@ async def list_coupons(
     words: Words = None,
     active: Active = None,
     archived: Archived = False,
-    limit: Limit = 20,
+    limit: PageSize = 20,
     place: Place = None,
 ) -> CouponList:
     """Newest first. Filters add up."""

@@ -9,11 +9,11 @@ from litestar import Response, delete, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
-from api.admin import pages
+from api import pages
 from api.admin.changes import Reason, WhyAsked, write_down
 from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
+from api.pages import PageSize, Place
 from api.problems import FieldError, Invalid, refuses
-from api.products import Limit, Place
 from api.repeats import once, scope_of
 from models import clock, tokens
 from models.credit import Entry, IssuedCard
@@ -76,7 +76,7 @@ class GiftCardReply(msgspec.Struct, frozen=True):
     responses=refuses("unauthorized", "token_expired", "forbidden", "cursor_unknown", "invalid", "unavailable"),
 )  # fmt: skip
 async def list_gift_cards(
-    house: House, ends_in: EndsIn = None, archived: Archived = False, limit: Limit = 20, place: Place = None
+    house: House, ends_in: EndsIn = None, archived: Archived = False, limit: PageSize = 20, place: Place = None
 ) -> GiftCardList:
     """Those that are not withdrawn, newest first."""
     found = await gift_cards.listed(house.database, limit + 1, ends_in, archived, pages.begin(house, place))
@@ -129,7 +129,7 @@ async def issue_gift_card(
                       "unavailable"),
 )  # fmt: skip
 async def read_gift_card(
-    house: House, card_id: FromPath[UUID], limit: Limit = 20, place: Place = None
+    house: House, card_id: FromPath[UUID], limit: PageSize = 20, place: Place = None
 ) -> GiftCardReply:
     """Also when it is withdrawn. `limit` and `cursor` are of its ledger."""
     after = pages.begin(house, place)

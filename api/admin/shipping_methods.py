@@ -7,13 +7,13 @@ from litestar import Response, delete, get, patch, post
 from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
-from api.admin import pages
+from api import pages
 from api.admin.changes import Reason, WhyAsked, differences, write_down
 from api.admin.refusals import staff_refuses
 from api.admin.shipping_zones import Code, CodeInPath
 from api.context import Caller, House, IdempotencyKey, Identity, StrictRequest, idempotency_key
+from api.pages import PageSize, Place
 from api.problems import FieldError, Invalid
-from api.products import Limit, Place
 from api.repeats import once, scope_of
 from models.address import Text
 from models.cursor import Cursor
@@ -119,7 +119,9 @@ class MethodList(msgspec.Struct, frozen=True):
     tags=["Staff"], summary="Shipping methods",
     responses=staff_refuses("cursor_unknown", "invalid"),
 )  # fmt: skip
-async def list_methods(house: House, archived: Archived = False, limit: Limit = 20, place: Place = None) -> MethodList:
+async def list_methods(
+    house: House, archived: Archived = False, limit: PageSize = 20, place: Place = None
+) -> MethodList:
     """Those that are offered, newest first, with all their prices."""
     found = await shipping.list_methods(house.database, limit + 1, archived, pages.begin(house, place))
     items, more = pages.cut(house, found, limit, lambda last: Cursor(last[1].created_at, last[0]))

@@ -7,11 +7,11 @@ from litestar import Response, delete, get, patch, post
 from litestar.params import JSONBody, PathParameter
 from msgspec import Meta
 
-from api.admin import pages
+from api import pages
 from api.admin.changes import Reason, WhyAsked, differences, write_down
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
-from api.products import Limit, Place
+from api.pages import PageSize, Place
 from api.repeats import once, scope_of
 from models.address import COUNTRIES
 from models.cursor import Cursor
@@ -72,7 +72,7 @@ class ZoneList(msgspec.Struct, frozen=True):
     tags=["Staff"], summary="Shipping zones",
     responses=staff_refuses("cursor_unknown", "invalid"),
 )  # fmt: skip
-async def list_zones(house: House, limit: Limit = 20, place: Place = None) -> ZoneList:
+async def list_zones(house: House, limit: PageSize = 20, place: Place = None) -> ZoneList:
     """Newest first."""
     found = await shipping.list_zones(house.database, limit + 1, pages.begin(house, place))
     items, more = pages.cut(house, found, limit, lambda last: Cursor(last[1].created_at, last[0]))

@@ -6,11 +6,11 @@ import msgspec
 from litestar import get, post
 from litestar.params import FromPath, JSONBody
 
-from api.admin import pages
+from api import pages
 from api.admin.changes import Reason, write_down
 from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
+from api.pages import PageSize, Place
 from api.problems import FieldError, Invalid, refuses
-from api.products import Limit, Place
 from api.repeats import once, scope_of
 from models.credit import Entry
 from models.cursor import Cursor
@@ -48,7 +48,7 @@ class CreditLedger(msgspec.Struct, frozen=True):
                       "unavailable"),
 )  # fmt: skip
 async def read_store_credit(
-    house: House, user_id: FromPath[UUID], limit: Limit = 20, place: Place = None
+    house: House, user_id: FromPath[UUID], limit: PageSize = 20, place: Place = None
 ) -> CreditLedger:
     """Also of an account that is closed."""
     user, after = UserId(user_id), pages.begin(house, place)

@@ -8,11 +8,11 @@ from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
-from api.admin import pages
+from api import pages
 from api.admin.changes import Reason, WhyAsked, differences, write_down
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
-from api.products import Limit, Place
+from api.pages import PageSize, Place
 from api.repeats import once, scope_of
 from models.address import COUNTRIES, Text
 from models.cursor import Cursor
@@ -75,7 +75,7 @@ class TaxRateList(msgspec.Struct, frozen=True):
     responses=staff_refuses("cursor_unknown", "invalid"),
 )  # fmt: skip
 async def list_tax_rates(
-    house: House, of_country: OfCountry = None, archived: Archived = False, limit: Limit = 20, place: Place = None
+    house: House, of_country: OfCountry = None, archived: Archived = False, limit: PageSize = 20, place: Place = None
 ) -> TaxRateList:
     """Those that are charged, newest first."""
     found = await tax.listed(house.database, limit + 1, of_country, archived, pages.begin(house, place))

@@ -8,12 +8,12 @@ from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
-from api.admin import pages
+from api import pages
 from api.admin.changes import PERSONAL, Reason, WhyAsked, differences, write_down
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, Identity, StrictRequest, idempotency_key, sealed
 from api.credentials import must_be_good
-from api.products import Limit, Place
+from api.pages import PageSize, Place
 from api.repeats import once, scope_of
 from models.address import Phone, Text
 from models.cursor import Cursor
@@ -106,7 +106,7 @@ async def list_users(
     words: Words = None,
     of_role: OfRole = None,
     archived: Archived = False,
-    limit: Limit = 20,
+    limit: PageSize = 20,
     place: Place = None,
 ) -> UserList:
     """Newest first. Filters add up."""

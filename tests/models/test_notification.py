@@ -20,6 +20,8 @@ TOTAL = {"amount": 2700, "currency": "usd"}
          "Your order {} is not paid: the payment was declined. Please pay another way."),
         ("order_cancelled", {"reason": "payment_window_closed"}, "Order cancelled",
          "Your order {} was cancelled. It was not paid in time."),
+        ("order_cancelled", {"reason": "cancelled_by_buyer"}, "Order cancelled",
+         "Your order {} was cancelled. You called it off."),
         ("order_cancelled", {"reason": "found it cheaper"}, "Order cancelled",
          "Your order {} was cancelled. Reason: found it cheaper"),
         ("order_cancelled", {"reason": None}, "Order cancelled", "Your order {} was cancelled."),

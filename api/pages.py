@@ -1,13 +1,20 @@
-"""How a list of staff's is cut into pages."""
+"""How a list is cut into pages: what a client asks for, where a page begins, and the way to the next."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+from litestar.params import QueryParameter
 
 from api.context import House
 from models import cursor
 from models.cursor import Cursor
 
 T = TypeVar("T")
+
+PageSize = Annotated[int, QueryParameter(name="limit", ge=1, le=100, description="Items a page")]
+Place = Annotated[
+    str | None, QueryParameter(name="cursor", max_length=100, description="`next_cursor` of the page before")
+]
 
 
 def begin(house: House, place: str | None) -> Cursor | None:
