@@ -44,7 +44,7 @@ cart_items = sa.Table(
 
 _READ = """
 SELECT c.currency, c.attempt, i.id, i.variant_id, i.quantity, i.seen_price, v.sku, v.weight, v.attributes,
-       p.name, p.tax_category, p.archived_at IS NULL AS on_sale, r.amount,
+       p.name, p.tax_category, p.archived_at IS NULL AND v.archived_at IS NULL AS on_sale, r.price_now AS amount,
        coalesce(s.on_hand - s.held, 0) AS available,
        (SELECT gift_cards_of_cart(x.cart_id) FROM cart_gift_cards x WHERE x.cart_id = $1 LIMIT 1)::text AS gift_cards,
        (SELECT coupons_of_cart(x.cart_id) FROM cart_coupons x WHERE x.cart_id = $1 LIMIT 1)::text AS coupons
@@ -161,10 +161,10 @@ WITH held AS (
 ),
 turned AS (UPDATE carts SET currency = $4 FROM held WHERE id = $1 AND held.lines = 0 AND currency <> $4),
 offer AS (
-    SELECT v.id, r.amount FROM variants v
+    SELECT v.id, r.price_now AS amount FROM variants v
     JOIN products p ON p.id = v.product_id AND p.archived_at IS NULL
     LEFT JOIN prices r ON r.variant_id = v.id AND r.currency = coalesce($4, $5)
-    WHERE v.sku = $2
+    WHERE v.sku = $2 AND v.archived_at IS NULL
 ),
 put AS (
     INSERT INTO cart_items (id, cart_id, variant_id, quantity, seen_price)

@@ -1,4 +1,8 @@
-"""Categories, products, variants and prices: what can be bought."""
+"""Products, variants and prices: what can be bought.
+
+What a variant costs now is `prices.price_now`, and what it cost before `prices.price_before`: functions of the
+database over one row, because a sale window opens and closes by the clock. Nobody else reads `amount` to sell.
+"""
 
 import msgspec
 import sqlalchemy as sa
@@ -9,16 +13,8 @@ from models.catalog import Category, CategoryName, Image, Listed, Product, Produ
 from models.cursor import Cursor
 from models.database import Database
 from models.money import Money
-from models.tables.base import Json, currency, key, metadata, minor_units, now_column, reference
-
-categories = sa.Table(
-    "categories", metadata,
-    key(),
-    sa.Column("slug", sa.Text, nullable=False, unique=True),
-    sa.Column("name", sa.Text, nullable=False),
-    reference("parent_id", "categories.id", nullable=True, index=True),
-    sa.Column("position", sa.Integer, nullable=False, server_default="0"),
-)  # fmt: skip
+from models.tables.base import Json, currency, key, metadata, minor_units, moment, now_column, reference
+from models.tables.category import categories as categories
 
 products = sa.Table(
     "products", metadata,
@@ -29,11 +25,18 @@ products = sa.Table(
     reference("category_id", "categories.id", index=True),
     sa.Column("tax_category", sa.Text, nullable=False, server_default="standard"),
     sa.Column("featured", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("images", Json, nullable=False, server_default="[]", comment="[{url, alt}], the first is the primary"),
+    sa.Column("images", Json, nullable=False, server_default="[]", comment="[{url, alt, …}], the first is the primary"),
+    reference("vendor_id", "vendors.id", nullable=True, index=True),
+    sa.Column("options", Json, nullable=False, server_default="[]",
+              comment="[{name, values}], what its variants differ in; empty: anything goes"),
+    sa.Column("ratings", sa.Integer, nullable=False, server_default="0", comment="published reviews"),
+    sa.Column("stars", sa.BigInteger, nullable=False, server_default="0", comment="sum of their stars"),
     now_column(),
+    moment("updated_at", server_default=sa.func.now()),
     sa.Column("archived_at", sa.DateTime(timezone=True), comment="set: not on sale, kept for orders that refer to it"),
     sa.Index("ix_products_newest", sa.text("created_at DESC"), sa.text("id DESC"),
              postgresql_where=sa.text("archived_at IS NULL")),
+    sa.CheckConstraint("ratings >= 0 AND stars BETWEEN ratings AND 5 * ratings", name="stars_of_ratings"),
 )  # fmt: skip
 
 variants = sa.Table(
@@ -44,6 +47,9 @@ variants = sa.Table(
     sa.Column("attributes", Json, nullable=False, server_default="{}", comment='{"size": "M", "colour": "sand"}'),
     sa.Column("weight", sa.Integer, nullable=False, comment="grams"),
     sa.Column("position", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("images", Json, nullable=False, server_default="[]", comment="ids of its product's images that show it"),
+    now_column(),
+    sa.Column("archived_at", sa.DateTime(timezone=True), comment="set: not on sale, kept for orders that refer to it"),
     sa.CheckConstraint("weight >= 0", name="weight_not_negative"),
 )  # fmt: skip
 
@@ -53,7 +59,13 @@ prices = sa.Table(
     currency(primary_key=True),
     minor_units("amount"),
     minor_units("compare_at", nullable=True, comment="the price before, shown struck through"),
+    minor_units("sale_amount", nullable=True, comment="the price while its sale window is open"),
+    moment("sale_starts_at", nullable=True, comment="counted in"),
+    moment("sale_ends_at", nullable=True, comment="not counted in"),
     sa.CheckConstraint("amount >= 0", name="amount_not_negative"),
+    sa.CheckConstraint("num_nonnulls(sale_amount, sale_starts_at, sale_ends_at) IN (0, 3)", name="sale_whole"),
+    sa.CheckConstraint("sale_amount BETWEEN 0 AND amount AND sale_starts_at < sale_ends_at", name="sale_in_order"),
+    sa.Index("ix_prices_sale_ends_at", "sale_ends_at", postgresql_where=sa.text("sale_ends_at IS NOT NULL")),
 )  # fmt: skip
 
 _BELOW = """
@@ -70,11 +82,11 @@ SELECT p.id, p.created_at, p.slug, p.name, c.slug, c.name, p.images -> 0, offer.
 FROM products p
 JOIN categories c ON c.id = p.category_id
 CROSS JOIN LATERAL (
-    SELECT min(ARRAY[r.amount, r.compare_at]) AS cheapest, sum(s.on_hand - s.held) AS available
+    SELECT min(ARRAY[r.price_now, r.price_before]) AS cheapest, sum(s.on_hand - s.held) AS available
     FROM variants v
     JOIN prices r ON r.variant_id = v.id AND r.currency = $1
     LEFT JOIN stock s ON s.variant_id = v.id
-    WHERE v.product_id = p.id
+    WHERE v.product_id = p.id AND v.archived_at IS NULL
     HAVING count(*) > 0
 ) offer
 WHERE p.archived_at IS NULL {below} {after}
@@ -91,7 +103,8 @@ _LISTS = {
 
 _PRODUCT = """
 SELECT p.slug, p.name, p.description, p.images, p.featured,
-       v.sku, v.attributes, r.amount, r.compare_at, coalesce(s.on_hand - s.held, 0) AS available,
+       v.sku, v.attributes, r.price_now AS amount, r.price_before AS compare_at,
+       coalesce(s.on_hand - s.held, 0) AS available,
        ARRAY(
            WITH RECURSIVE up AS (
                SELECT id, parent_id, slug, name, 0 AS depth FROM categories WHERE id = p.category_id
@@ -100,7 +113,7 @@ SELECT p.slug, p.name, p.description, p.images, p.featured,
            ) SELECT ARRAY[slug, name] FROM up ORDER BY depth DESC
        ) AS path
 FROM products p
-LEFT JOIN variants v ON v.product_id = p.id
+LEFT JOIN variants v ON v.product_id = p.id AND v.archived_at IS NULL
 LEFT JOIN prices r ON r.variant_id = v.id AND r.currency = $2
 LEFT JOIN stock s ON s.variant_id = v.id
 WHERE p.slug = $1 AND p.archived_at IS NULL

@@ -25,7 +25,8 @@ FROM carts source WHERE source.id = $1
 """
 _TURN = "UPDATE carts SET currency = $2 WHERE id = $1"
 _LINES = """
-SELECT item.variant_id, item.quantity, item.seen_price, price.amount, source.currency = target.currency AS same,
+SELECT item.variant_id, item.quantity, item.seen_price, price.price_now AS amount,
+       source.currency = target.currency AS same,
        greatest(coalesce(stock.on_hand - stock.held, 0), 0) AS available,
        coalesce(own.quantity, 0) AS own, coalesce(ordered.quantity, 0) AS ordered
 FROM cart_items item

@@ -32,11 +32,11 @@ FROM wishlist_items w
 JOIN products p ON p.id = w.product_id
 JOIN categories c ON c.id = p.category_id
 CROSS JOIN LATERAL (
-    SELECT min(ARRAY[r.amount, r.compare_at]) AS cheapest, coalesce(sum(s.on_hand - s.held), 0) AS available
+    SELECT min(ARRAY[r.price_now, r.price_before]) AS cheapest, coalesce(sum(s.on_hand - s.held), 0) AS available
     FROM variants v
     JOIN prices r ON r.variant_id = v.id AND r.currency = $2
     LEFT JOIN stock s ON s.variant_id = v.id
-    WHERE v.product_id = p.id
+    WHERE v.product_id = p.id AND v.archived_at IS NULL
 ) offer
 WHERE w.user_id = $1
 """

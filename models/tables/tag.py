@@ -1,0 +1,22 @@
+"""Words that products have in common across categories."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from models.tables.base import key, metadata, now_column
+
+tags = sa.Table(
+    "tags", metadata,
+    key(),
+    sa.Column("slug", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    now_column(),
+    sa.Column("archived_at", sa.DateTime(timezone=True), comment="set: no longer shown or given"),
+)  # fmt: skip
+
+product_tags = sa.Table(
+    "product_tags", metadata,
+    sa.Column("product_id", pg.UUID(as_uuid=True), sa.ForeignKey("products.id"), primary_key=True),
+    sa.Column("tag_id", pg.UUID(as_uuid=True), sa.ForeignKey("tags.id"), primary_key=True),
+    sa.Index("ix_product_tags_tag_id", "tag_id"),
+)  # fmt: skip
