@@ -73,9 +73,8 @@ def test_migrations_lead_down_and_up_again(empty_url: str) -> None:
     command.downgrade(_config(empty_url), "base")
     assert tables(empty_url) == []
     database.upgrade(empty_url)
-    assert (
-        tables(empty_url) == first == sorted([*metadata.tables, "coupons_of_cart", "gift_cards_of_cart", "refuse_edit"])
-    )
+    assert tables(empty_url) == first
+    assert {*metadata.tables, "coupons_of_cart", "gift_cards_of_cart", "refuse_edit", "relist"} <= set(first)
     database.upgrade(empty_url)
 
 
