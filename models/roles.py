@@ -30,6 +30,9 @@ class Scope(StrEnum):
     """One's own account: profile, addresses, wishlist, notifications, payment methods."""
     USERS_READ = "users:read"
     USERS_WRITE = "users:write"
+    CATALOGUE_READ = "catalogue:read"
+    CATALOGUE_WRITE = "catalogue:write"
+    """Goods, categories, tags, vendors, pictures."""
     COUPONS_READ = "coupons:read"
     COUPONS_WRITE = "coupons:write"
     CREDIT_READ = "credit:read"
@@ -43,14 +46,14 @@ class Scope(StrEnum):
 
 
 _S = Scope
-_STAFF = frozenset({_S.ACCOUNT, _S.COUPONS_READ, _S.SHIPPING_READ, _S.TAXES_READ})
+_STAFF = frozenset({_S.ACCOUNT, _S.CATALOGUE_READ, _S.COUPONS_READ, _S.SHIPPING_READ, _S.TAXES_READ})
 """What everybody who works for the shop may see."""
 
 GRANTS: Mapping[Role, frozenset[Scope]] = {
     Role.CUSTOMER: frozenset({_S.ACCOUNT}),
     Role.VENDOR: frozenset({_S.ACCOUNT}),
     Role.SUPPORT: _STAFF | {_S.USERS_READ, _S.CREDIT_READ},
-    Role.CATALOG: _STAFF | {_S.COUPONS_WRITE},
+    Role.CATALOG: _STAFF | {_S.CATALOGUE_WRITE, _S.COUPONS_WRITE},
     Role.FINANCE: _STAFF | {_S.CREDIT_READ, _S.CREDIT_WRITE, _S.SHIPPING_WRITE, _S.TAXES_WRITE, _S.AUDIT_READ},
     Role.ADMIN: frozenset(Scope),
 }
