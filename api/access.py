@@ -8,6 +8,7 @@ from enum import Enum, auto
 from typing import Any
 
 from litestar.connection import ASGIConnection
+from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.utils.helpers import unwrap_partial
 
@@ -66,6 +67,12 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     connection.state.account = account = await prove(house, claims)
     if isinstance(access, Scope) and not may(account.roles, access):
         raise Refusal("forbidden", f"This needs the scope {access}, which your roles do not have.", scope=access)
+
+
+def nameable(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """For files: no name of one has a null byte, and asking the disk for such a one is a fault, not an answer."""
+    if "\x00" in connection.scope["path"]:
+        raise NotFoundException
 
 
 async def prove(house: Any, claims: Claims) -> SignedIn:

@@ -142,7 +142,7 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
             ),
             *health.handlers, *docs.handlers, *docs.routers(),
             create_static_files_router(
-                "/media", [settings.media_dir], name="media", include_in_schema=False,
+                "/media", [settings.media_dir], name="media", include_in_schema=False, guards=[access.nameable],
                 cache_control=CacheControlHeader(public=True, max_age=30 * 86400),
             ),
         ],

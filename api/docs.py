@@ -13,6 +13,7 @@ from litestar.params import FromPath
 from litestar.static_files import create_static_files_router
 from openapi_ui_bundles import redoc, swagger_ui
 
+from api.access import nameable
 from api.openapi import Told
 
 PATH = "/docs"
@@ -97,7 +98,7 @@ def routers() -> list[Router]:
     """The files that draw the pages."""
     folders = {"swagger": swagger_ui.static_path, "redoc-ui": redoc.static_path}
     return [
-        create_static_files_router(f"{PATH}/{name}", [folder], include_in_schema=False, name=name)
+        create_static_files_router(f"{PATH}/{name}", [folder], include_in_schema=False, name=name, guards=[nameable])
         for name, folder in folders.items()
     ]
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -17,7 +16,7 @@ from models.ids import SessionId, new_id
 from models.roles import Role
 from models.tables.session import sessions
 from tests import people, shop
-from tests.api.conftest import Api, StartApi
+from tests.api.conftest import Api, StartApi, everything
 from tests.routes import ANYONE, PUBLIC, ROUTES, TOKEN
 
 DOWN_IS_AN_ANSWER = {"GET /health/ready"}
@@ -85,18 +84,6 @@ async def bad(api: Api, database: Database) -> AsyncIterator[dict[str, dict[str,
         "forged token": {"Authorization": f"Bearer {forged}"},
         "unsigned token": {"Authorization": f"Bearer {jwt.encode(claims, '', 'none')}"},
     }
-
-
-async def everything(database: Database) -> dict[str, str]:
-    """What every table holds, as one hash each."""
-    tables = await database.fetch(
-        "SELECT table_name AS name FROM information_schema.tables WHERE table_schema='public'"
-    )
-    found = {}
-    for table in tables:
-        rows = await database.fetch(f'SELECT t::text AS row FROM "{table["name"]}" t ORDER BY 1')
-        found[table["name"]] = sha256(repr([row["row"] for row in rows]).encode()).hexdigest()
-    return found
 
 
 async def walk(api: Api, caller: str, headers: dict[str, str] | None, wanted: set[str]) -> list[Cell]:
