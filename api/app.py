@@ -147,7 +147,8 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
             ),
         ],
         dependencies={
-            "house": Provide(context.provide_house, sync_to_thread=False),
+            # Not by an argument `state`: the framework copies the whole state for each request that asks so.
+            "house": Provide(lambda: app.state.house, sync_to_thread=False),
             "caller": Provide(context.provide_caller, sync_to_thread=False),
             "meter": Provide(lambda: meter, sync_to_thread=False, use_cache=True),
         },
