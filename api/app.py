@@ -42,7 +42,8 @@ from api import (
     webhooks,
     wishlist,
 )
-from api.admin import audit, shipping_methods, shipping_zones, tax_rates, users
+from api.admin import audit, shipping_methods, shipping_zones, tags, tax_rates, users, vendors
+from api.admin import categories as category_records
 from api.admin import coupons as coupons_offered
 from api.admin import gift_cards as gift_cards_issued
 from api.admin import store_credit as store_credit_granted
@@ -87,6 +88,9 @@ ROOMS = (
     payment_methods,
     webhooks,
     audit,
+    category_records,
+    tags,
+    vendors,
     shipping_methods,
     shipping_zones,
     coupons_offered,
