@@ -36,6 +36,7 @@ from api import (
     products,
     profile,
     quote,
+    reviews,
     sessions,
     store_credit,
     unsubscribe,
@@ -46,6 +47,7 @@ from api.admin import audit, shipping_methods, shipping_zones, tags, tax_rates, 
 from api.admin import categories as category_records
 from api.admin import coupons as coupons_offered
 from api.admin import gift_cards as gift_cards_issued
+from api.admin import reviews as reviews_moderated
 from api.admin import store_credit as store_credit_granted
 from api.context import Premises, StrictRequest
 from api.door import Door
@@ -78,6 +80,7 @@ ROOMS = (
     addresses,
     products,
     categories,
+    reviews,
     cart,
     coupons,
     gift_cards,
@@ -91,6 +94,7 @@ ROOMS = (
     category_records,
     tags,
     vendors,
+    reviews_moderated,
     shipping_methods,
     shipping_zones,
     coupons_offered,

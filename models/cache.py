@@ -53,6 +53,11 @@ def product(slug: str, currency: str) -> str:
     return f"{PREFIX}product:{slug}:{currency}"
 
 
+def reviews(slug: str, stars: int | None, limit: int, cursor: str | None) -> str:
+    """One page of a product's reviews."""
+    return f"{PREFIX}reviews:{slug}:{stars or '*'}:{limit}:{cursor or ''}"
+
+
 def category_tree() -> str:
     """All categories."""
     return f"{PREFIX}categories"
