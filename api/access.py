@@ -13,7 +13,7 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.utils.helpers import unwrap_partial
 
 from api.limits import Limit
-from api.openapi import Described
+from api.openapi import Described, taking
 from api.problems import refuses_also
 from models import logs
 from models.errors import Refusal
@@ -97,7 +97,8 @@ def guarded(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
             handler.security = HTTP_BEARER
         elif access is not Access.PUBLIC:
             handler.security = OPTIONAL_BEARER
-        handler.operation_class = Described
+        takes = handler.opt.get("takes")
+        handler.operation_class = taking(takes) if takes else Described
         handler.responses = refuses_also(handler.responses or {}, _refusals_of(handler))
     return found
 
@@ -112,7 +113,7 @@ def _refusals_of(handler: HTTPRouteHandler) -> Iterator[str]:
         yield "forbidden"
     if handler.opt.get("limited") is not Limit.UNCOUNTED:
         yield "too_many_requests"
-    if "data" in takes:
+    if "data" in takes or "takes" in handler.opt:
         yield from ("body_too_large", "unsupported_media_type")
     if any("{" in path for path in handler.paths):
         yield "not_found"

@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from litestar import Litestar, Router
-from litestar.datastructures import CacheControlHeader, State
+from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.static_files import create_static_files_router
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -26,6 +25,7 @@ from api import (
     docs,
     gift_cards,
     health,
+    media,
     notifications,
     options,
     orders,
@@ -36,18 +36,15 @@ from api import (
     products,
     profile,
     quote,
-    reviews,
     sessions,
     store_credit,
     unsubscribe,
     webhooks,
     wishlist,
 )
-from api.admin import audit, shipping_methods, shipping_zones, tags, tax_rates, users, vendors
-from api.admin import categories as category_records
+from api.admin import audit, images, shipping_methods, shipping_zones, tax_rates, users
 from api.admin import coupons as coupons_offered
 from api.admin import gift_cards as gift_cards_issued
-from api.admin import reviews as reviews_moderated
 from api.admin import store_credit as store_credit_granted
 from api.context import Premises, StrictRequest
 from api.door import Door
@@ -55,9 +52,11 @@ from api.limits import Limits
 from api.metrics import Meter
 from api.shelf import Shelf
 from models import logs, wire
+from models.darkroom import Darkroom
 from models.database import Database
 from models.password import Passwords
 from models.settings import ApiSettings, api_settings
+from models.storage import Storage
 
 BASE = "/api/v1"
 LARGEST_BODY = 1024 * 1024
@@ -80,7 +79,6 @@ ROOMS = (
     addresses,
     products,
     categories,
-    reviews,
     cart,
     coupons,
     gift_cards,
@@ -91,10 +89,7 @@ ROOMS = (
     payment_methods,
     webhooks,
     audit,
-    category_records,
-    tags,
-    vendors,
-    reviews_moderated,
+    images,
     shipping_methods,
     shipping_zones,
     coupons_offered,
@@ -130,8 +125,9 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
             lazy=True,
             retry_config=TEMPORAL_PATIENCE,
         )
-        limits, passwords = Limits(redis, settings), Passwords()
-        app.state.house = Premises(settings, database, redis, temporal, shelf, limits, passwords)
+        limits, passwords, darkroom = Limits(redis, settings), Passwords(), Darkroom()
+        storage = Storage(settings.media_dir, settings.storage_url)
+        app.state.house = Premises(settings, database, redis, temporal, shelf, limits, passwords, storage, darkroom)
         if alone:
             _settle_down()
         try:
@@ -141,6 +137,7 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
             await limits.close()
             await redis.aclose()
             passwords.close()
+            darkroom.close()
 
     ours = access.guarded(handler for room in ROOMS for handler in room.handlers)
     app = Litestar(
@@ -148,15 +145,10 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
             Router(
                 BASE, guards=[access.admit], route_handlers=[*options.answers(ours), *ours],
             ),
-            *health.handlers, *docs.handlers, *docs.routers(),
-            create_static_files_router(
-                "/media", [settings.media_dir], name="media", include_in_schema=False, guards=[access.nameable],
-                cache_control=CacheControlHeader(public=True, max_age=30 * 86400),
-            ),
+            *health.handlers, *docs.handlers, *docs.routers(), *media.handlers,
         ],
         dependencies={
-            # Not by an argument `state`: the framework copies the whole state for each request that asks so.
-            "house": Provide(lambda: app.state.house, sync_to_thread=False),
+            "house": Provide(context.provide_house, sync_to_thread=False),
             "caller": Provide(context.provide_caller, sync_to_thread=False),
             "meter": Provide(lambda: meter, sync_to_thread=False, use_cache=True),
         },

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 from litestar.params import HeaderParameter
@@ -16,6 +17,7 @@ from api.limits import Limits
 from api.problems import FieldError, Invalid
 from api.shelf import Shelf
 from models import tokens
+from models.darkroom import Darkroom
 from models.database import Database
 from models.errors import Refusal
 from models.ids import CartId, SessionId, UserId
@@ -23,6 +25,7 @@ from models.password import Passwords
 from models.roles import Role
 from models.session import Claims
 from models.settings import ApiSettings
+from models.storage import Storage
 from models.user import SignedIn
 
 
@@ -38,6 +41,9 @@ class Premises(msgspec.Struct, frozen=True):
     limits: Limits
     """How often somebody may ask."""
     passwords: Passwords
+    storage: Storage
+    """Pictures, and other files."""
+    darkroom: Darkroom
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -45,8 +51,6 @@ class Identity(msgspec.Struct, frozen=True):
 
     cart: CartId | None = None
     """Their account's cart, or the one whose token they hold; None: none, or one we never gave out."""
-    cart_token: str | None = None
-    """The token that opened it."""
     user: UserId | None = None
     """The account they are signed in to."""
     session: SessionId | None = None
@@ -86,17 +90,22 @@ IdempotencyKey = Annotated[
 ]
 
 
+def provide_house(state: State) -> Premises:
+    """The same for every request."""
+    found: Premises = state.house
+    return found
+
+
 def provide_caller(request: Request[Any, Any, Any], house: House, cart_token: CartToken = None) -> Identity:
     """Made of the request's tokens, of which `api/access.py` has read the account's."""
     account = request.state.get("account")
     if isinstance(account, SignedIn):
         return Identity(
-            CartId(account.user), None, account.user, account.session, account.email, account.roles, account.customer
+            CartId(account.user), account.user, account.session, account.email, account.roles, account.customer
         )
     if isinstance(account, Claims):
-        return Identity(CartId(account.user), None, account.user, account.session)
-    cart = tokens.read_cart_token(house.settings.secret_key, cart_token) if cart_token else None
-    return Identity(cart, cart_token if cart else None)
+        return Identity(CartId(account.user), account.user, account.session)
+    return Identity(cart=tokens.read_cart_token(house.settings.secret_key, cart_token) if cart_token else None)
 
 
 def idempotency_key(given: str | None) -> str | None:

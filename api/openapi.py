@@ -50,6 +50,18 @@ class Described(Operation):
             nothing.content = None
 
 
+def taking(body: RequestBody) -> type[Described]:
+    """The same of an operation that reads its body itself."""
+
+    @dataclass
+    class Taking(Described):
+        def __post_init__(self) -> None:
+            self.request_body = body
+            super().__post_init__()
+
+    return Taking
+
+
 def _without_null(schema: Any) -> Any:
     """The one other choice of a schema that allows null; None: it does not."""
     if not isinstance(schema, Schema) or not schema.one_of:

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import msgspec
 
 from models.money import EXPONENTS
-from models.review import Moderation
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -30,6 +29,10 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     meilisearch_url: str | None
     """Search engine of the catalogue; None: Postgres does it."""
     meilisearch_api_key: str | None
+    media_dir: Path
+    """Where files are kept, when not in a bucket."""
+    storage_url: str | None
+    """The bucket of files; None: they are kept in `media_dir`."""
     public_url: str
     """Where buyers reach the API, without a slash at the end."""
     secret_key: bytes
@@ -64,12 +67,9 @@ class ApiSettings(Shared, frozen=True, kw_only=True):
 
     stripe_webhook_secret: str
     temporal_ui_url: str
-    media_dir: Path
     answer_budget: timedelta
     """How long a checkout waits for its outcome before it answers 202."""
     default_currency: str
-    moderation: Moderation
-    """Which reviews wait until staff read them."""
     rate_limits: RateLimits
     forwarded_hops: int
     """How many proxies stand before the API, each of which adds whom it heard to X-Forwarded-For."""
@@ -100,10 +100,10 @@ KNOWN = frozenset(
     (
         "DATABASE_URL REDIS_URL TEMPORAL_ADDRESS TEMPORAL_NAMESPACE TEMPORAL_UI_URL STRIPE_SECRET_KEY "
         "STRIPE_API_BASE STRIPE_WEBHOOK_SECRET MEILISEARCH_URL MEILISEARCH_API_KEY SMTP_URL MAIL_FROM "
-        "PUBLIC_URL SECRET_KEY MEDIA_DIR PAYMENT_WINDOW CHECKOUT_ANSWER_BUDGET DEFAULT_CURRENCY LOG_LEVEL "
+        "PUBLIC_URL SECRET_KEY MEDIA_DIR STORAGE_URL PAYMENT_WINDOW CHECKOUT_ANSWER_BUDGET DEFAULT_CURRENCY LOG_LEVEL "
         "LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT RATE_LIMIT_GENERAL RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
         "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH RATE_LIMIT_GIFT_CARD FORWARDED_HOPS "
-        "REVIEWS_MODERATED CART_REMINDER_AFTER CART_LIFETIME CART_TENDING_INTERVAL"
+        "CART_REMINDER_AFTER CART_LIFETIME CART_TENDING_INTERVAL"
     ).split()
 )
 """Every variable that means something to us; a test holds compose.yaml and the docs against it."""
@@ -116,10 +116,8 @@ def api_settings(environment: Mapping[str, str] | None = None) -> ApiSettings:
         **_shared(read),
         stripe_webhook_secret=read.text("STRIPE_WEBHOOK_SECRET"),
         temporal_ui_url=read.text("TEMPORAL_UI_URL", "http://127.0.0.1:8233").rstrip("/"),
-        media_dir=Path(read.text("MEDIA_DIR", "media")),
         answer_budget=read.seconds("CHECKOUT_ANSWER_BUDGET", "5"),
         default_currency=read.one_of("DEFAULT_CURRENCY", EXPONENTS, "usd"),
-        moderation=Moderation(read.one_of("REVIEWS_MODERATED", tuple(Moderation), "none")),
         rate_limits=RateLimits(
             general=read.rate("RATE_LIMIT_GENERAL", "600/minute"),
             register=read.rate("RATE_LIMIT_REGISTER", "5/minute"),
@@ -167,6 +165,8 @@ def _shared(read: "_Reader") -> dict[str, Any]:
         "temporal_namespace": read.text("TEMPORAL_NAMESPACE", "default"),
         "meilisearch_url": read.optional("MEILISEARCH_URL"),
         "meilisearch_api_key": read.optional("MEILISEARCH_API_KEY"),
+        "media_dir": Path(read.text("MEDIA_DIR", "media")),
+        "storage_url": read.bucket("STORAGE_URL"),
         "public_url": read.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
         "secret_key": key,
         "log_level": read.one_of("LOG_LEVEL", LOG_LEVELS, "info", fold=True),
@@ -219,6 +219,16 @@ class _Reader:
         if value != "off" and not found:
             raise Invalid(f"{name} must look like 10/minute (second, minute, hour, day), or be off, not {value!r}")
         return Rate(int(found[1]), _SECONDS[found[2]]) if found else None
+
+    def bucket(self, name: str) -> str | None:
+        value = self.optional(name)
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        known = parts.scheme in ("s3+https", "s3+http") and parts.hostname and parts.path.strip("/")
+        if not known or bool(parts.username) != bool(parts.password):
+            raise Invalid(f"{name} must look like s3+https://key:secret@host/bucket/prefix?region=eu-central-1")
+        return value
 
     def smtp(self, name: str) -> str:
         value = self.text(name)

@@ -46,7 +46,7 @@ def defaults() -> dict[str, str]:
         if arguments and arguments[0] in KNOWN:
             assert isinstance(node, ast.Call)
             way = ast.unparse(node.func).split(".")[-1]
-            absent = "none" if way in ("optional", "port") else "required"
+            absent = "none" if way in ("bucket", "optional", "port") else "required"
             found[str(arguments[0])] = f"`{arguments[-1]!s}`" if len(arguments) > 1 else absent
     return found
 

@@ -1,1 +1,0 @@
-"""Finding products by words: how text becomes words, what is asked and found, and the two engines that find it."""
