@@ -26,7 +26,9 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
+from activities.answers import AnswerActivities
 from activities.carts import CartActivities
+from activities.catalogue_changes import CatalogueChangeActivities
 from activities.checkout import CheckoutActivities
 from activities.erasure import ErasureActivities
 from activities.histories import HistoryActivities
@@ -44,7 +46,8 @@ from workflows import visibility
 from workflows.erase_account import EraseAccount
 from workflows.notify import NOTIFY_ID, Notify
 from workflows.order import Order
-from workflows.patience import MAIL, ORDERS, PAYMENTS
+from workflows.patience import CATALOGUE, MAIL, ORDERS, PAYMENTS
+from workflows.refresh_answers import REFRESH_ANSWERS_ID, RefreshAnswers
 from workflows.remove_payment_method import RemovePaymentMethod
 from workflows.reset_password import ResetPassword
 from workflows.save_payment_method import SavePaymentMethod
@@ -60,7 +63,13 @@ WORKFLOWS: Sequence[type] = (
     SavePaymentMethod,
     RemovePaymentMethod,
     EraseAccount,
+    RefreshAnswers,
 )
+ALWAYS: Sequence[tuple[type[Any], str, str]] = (
+    (Notify, NOTIFY_ID, "Sends the letters of the outbox"),
+    (RefreshAnswers, REFRESH_ANSWERS_ID, "Makes cached answers old when the catalogue changes"),
+)
+"""Workflows that never end, with their ids and what they do."""
 STICKY = timedelta(seconds=2)
 """How long an order cached on a dead worker waits for it before another may take over; the default is 10 s."""
 LAST_STEPS = timedelta(seconds=1)
@@ -82,6 +91,7 @@ def activities(
     carts = CartActivities(database)
     methods = PaymentMethodActivities(database)
     setups = SetupActivities(payments.connection)
+    changes, answers = CatalogueChangeActivities(database), AnswerActivities(settings.redis_url)
     return {
         ORDERS: [
             checkout.place_order, orders.record_payment_attempt, orders.secure_order, orders.confirm_order,
@@ -92,6 +102,7 @@ def activities(
             histories.delete_histories,
             payments.authorize_payment_now,
             methods.read_wallet, methods.note_customer, methods.keep_method, methods.drop_method,
+            changes.find_outdated, changes.settle_changes,
         ],
         PAYMENTS: [
             payments.authorize_payment, payments.read_payment, payments.capture_payment, payments.void_payment,
@@ -99,6 +110,7 @@ def activities(
             setups.forget_customer,
         ],
         MAIL: [outbox.await_letters, mail.send_letters],
+        CATALOGUE: [changes.await_changes, answers.drop_answers],
     }  # fmt: skip
 
 
@@ -198,14 +210,15 @@ async def run(settings: WorkerSettings) -> None:
     # Left in the opposite order, so that no step is handed to one that is leaving and waits for its timeout there.
     running.push_async_callback(asyncio.sleep, LAST_STEPS.total_seconds())
     await running.enter_async_context(asking)
-    await client.start_workflow(
-        Notify.run,
-        id=NOTIFY_ID,
-        task_queue=ORDERS,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        static_summary="Sends the letters of the outbox",
-    )
+    for story, identity, summary in ALWAYS:
+        await client.start_workflow(
+            story.run,
+            id=identity,
+            task_queue=ORDERS,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            static_summary=summary,
+        )
     await schedule_tending(client, settings)
     gc.collect()
     gc.freeze()  # what is here now stays: the collector need not look at it again

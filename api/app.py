@@ -36,15 +36,18 @@ from api import (
     products,
     profile,
     quote,
+    reviews,
     sessions,
     store_credit,
     unsubscribe,
     webhooks,
     wishlist,
 )
-from api.admin import audit, images, shipping_methods, shipping_zones, tax_rates, users
+from api.admin import audit, images, shipping_methods, shipping_zones, tags, tax_rates, users, vendors
+from api.admin import categories as category_records
 from api.admin import coupons as coupons_offered
 from api.admin import gift_cards as gift_cards_issued
+from api.admin import reviews as reviews_moderated
 from api.admin import store_credit as store_credit_granted
 from api.context import Premises, StrictRequest
 from api.door import Door
@@ -79,6 +82,7 @@ ROOMS = (
     addresses,
     products,
     categories,
+    reviews,
     cart,
     coupons,
     gift_cards,
@@ -89,6 +93,10 @@ ROOMS = (
     payment_methods,
     webhooks,
     audit,
+    category_records,
+    tags,
+    vendors,
+    reviews_moderated,
     images,
     shipping_methods,
     shipping_zones,
@@ -148,7 +156,8 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
             *health.handlers, *docs.handlers, *docs.routers(), *media.handlers,
         ],
         dependencies={
-            "house": Provide(context.provide_house, sync_to_thread=False),
+            # Not by an argument `state`: the framework copies the whole state for each request that asks so.
+            "house": Provide(lambda: app.state.house, sync_to_thread=False),
             "caller": Provide(context.provide_caller, sync_to_thread=False),
             "meter": Provide(lambda: meter, sync_to_thread=False, use_cache=True),
         },

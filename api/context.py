@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request
-from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 from litestar.params import HeaderParameter
@@ -51,6 +50,8 @@ class Identity(msgspec.Struct, frozen=True):
 
     cart: CartId | None = None
     """Their account's cart, or the one whose token they hold; None: none, or one we never gave out."""
+    cart_token: str | None = None
+    """The token that opened it."""
     user: UserId | None = None
     """The account they are signed in to."""
     session: SessionId | None = None
@@ -90,22 +91,17 @@ IdempotencyKey = Annotated[
 ]
 
 
-def provide_house(state: State) -> Premises:
-    """The same for every request."""
-    found: Premises = state.house
-    return found
-
-
 def provide_caller(request: Request[Any, Any, Any], house: House, cart_token: CartToken = None) -> Identity:
     """Made of the request's tokens, of which `api/access.py` has read the account's."""
     account = request.state.get("account")
     if isinstance(account, SignedIn):
         return Identity(
-            CartId(account.user), account.user, account.session, account.email, account.roles, account.customer
+            CartId(account.user), None, account.user, account.session, account.email, account.roles, account.customer
         )
     if isinstance(account, Claims):
-        return Identity(CartId(account.user), account.user, account.session)
-    return Identity(cart=tokens.read_cart_token(house.settings.secret_key, cart_token) if cart_token else None)
+        return Identity(CartId(account.user), None, account.user, account.session)
+    cart = tokens.read_cart_token(house.settings.secret_key, cart_token) if cart_token else None
+    return Identity(cart, cart_token if cart else None)
 
 
 def idempotency_key(given: str | None) -> str | None:

@@ -1,4 +1,8 @@
-"""Names and lifetimes of what the API keeps in Redis, so that whoever changes a row knows which keys to drop."""
+"""Names and lifetimes of what the API keeps in Redis, and what each answer is about.
+
+An answer says what it is about: a product, a category, all products. Each of these has a version in Redis, which
+changes with what it names; an answer made under another version is not given any more.
+"""
 
 from datetime import timedelta
 
@@ -11,6 +15,27 @@ HELD = timedelta(seconds=1)
 """How long one API process answers from its own memory without asking Redis."""
 KEPT = timedelta(minutes=10)
 """How long an answer is kept to stand in while Postgres is away."""
+
+VERSIONS_KEPT = timedelta(hours=1)
+"""Longer than any answer: a version that is forgotten makes those answers old which were made under it."""
+
+PRODUCTS, CATEGORIES, TAGS, VENDORS = "products", "categories", "tags", "vendors"
+"""All products as lists show them; the tree of categories itself; the names of tags and of vendors."""
+
+
+def about_product(slug: str) -> str:
+    """One product, whatever of it changed."""
+    return f"product:{slug}"
+
+
+def about_category(slug: str) -> str:
+    """One category with all that is in it and below it."""
+    return f"category:{slug}"
+
+
+def version(about: str) -> str:
+    """Where the version of what an answer is about is kept."""
+    return f"{PREFIX}version:{about}"
 
 
 def product_list(category: str | None, currency: str, limit: int, cursor: str | None) -> str:
@@ -26,6 +51,11 @@ def category_products(category: str, currency: str, limit: int, cursor: str | No
 def product(slug: str, currency: str) -> str:
     """One product's page."""
     return f"{PREFIX}product:{slug}:{currency}"
+
+
+def reviews(slug: str, stars: int | None, limit: int, cursor: str | None) -> str:
+    """One page of a product's reviews."""
+    return f"{PREFIX}reviews:{slug}:{stars or '*'}:{limit}:{cursor or ''}"
 
 
 def category_tree() -> str:

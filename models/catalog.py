@@ -8,11 +8,26 @@ import msgspec
 from models.money import Money
 
 
+class ImageSize(msgspec.Struct, frozen=True, gc=False):
+    """A picture scaled down."""
+
+    width: int
+    height: int
+    url: str
+
+
 class Image(msgspec.Struct, frozen=True, gc=False):
     """A picture and the words that stand in for it."""
 
     url: str
     alt: str = ""
+    id: str | None = None
+    """None: hung by hand, never uploaded; such a one has one size and nobody measured it."""
+    width: int | None = None
+    """Pixels."""
+    height: int | None = None
+    sizes: tuple[ImageSize, ...] = ()
+    """The same in other sizes, the smallest first."""
 
 
 class CategoryName(msgspec.Struct, frozen=True, gc=False):
@@ -35,6 +50,12 @@ class ProductCard(msgspec.Struct, frozen=True, gc=False):
     """What that variant cost before, to be shown struck through."""
     available: int
     """Units of all variants that can be bought now, capped at 100."""
+    rating: float | None = None
+    """Mean of the buyers' stars, 1 to 5; None while nobody has rated it."""
+    ratings: int = 0
+    """How many have rated it."""
+    sale_ends_at: datetime | None = None
+    """When a sale of it ends that is open now; None: none is."""
 
 
 class Listed(msgspec.Struct, frozen=True, gc=False):

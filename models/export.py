@@ -50,6 +50,28 @@ class ExportedWish(msgspec.Struct, frozen=True):
     added_at: datetime
 
 
+class ExportedReview(msgspec.Struct, frozen=True):
+    """What they said of a product."""
+
+    slug: str
+    stars: int
+    title: str | None
+    body: str
+    status: str
+    rejection_reason: str | None
+    verified_purchase: bool
+    created_at: datetime
+    edited_at: datetime | None
+
+
+class ExportedVote(msgspec.Struct, frozen=True):
+    """A review of somebody else that they found helpful."""
+
+    slug: str
+    """Of the product it is about."""
+    created_at: datetime
+
+
 class ExportedCard(msgspec.Struct, frozen=True):
     """A card that is kept, or was."""
 
@@ -167,6 +189,8 @@ class Export(msgspec.Struct, frozen=True):
     cart: ExportedCart | None
     addresses: list[ExportedAddress]
     wishlist: list[ExportedWish]
+    reviews: list[ExportedReview]
+    review_votes: list[ExportedVote]
     payment_methods: list[ExportedCard]
     sessions: list[ExportedSession]
     store_credit: list[ExportedEntry]

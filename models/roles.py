@@ -33,6 +33,9 @@ class Scope(StrEnum):
     CATALOGUE_READ = "catalogue:read"
     CATALOGUE_WRITE = "catalogue:write"
     """Goods, categories, tags, vendors, pictures."""
+    REVIEWS_READ = "reviews:read"
+    REVIEWS_WRITE = "reviews:write"
+    """Say which reviews everybody reads."""
     COUPONS_READ = "coupons:read"
     COUPONS_WRITE = "coupons:write"
     CREDIT_READ = "credit:read"
@@ -46,14 +49,14 @@ class Scope(StrEnum):
 
 
 _S = Scope
-_STAFF = frozenset({_S.ACCOUNT, _S.CATALOGUE_READ, _S.COUPONS_READ, _S.SHIPPING_READ, _S.TAXES_READ})
+_STAFF = frozenset({_S.ACCOUNT, _S.CATALOGUE_READ, _S.REVIEWS_READ, _S.COUPONS_READ, _S.SHIPPING_READ, _S.TAXES_READ})
 """What everybody who works for the shop may see."""
 
 GRANTS: Mapping[Role, frozenset[Scope]] = {
     Role.CUSTOMER: frozenset({_S.ACCOUNT}),
     Role.VENDOR: frozenset({_S.ACCOUNT}),
-    Role.SUPPORT: _STAFF | {_S.USERS_READ, _S.CREDIT_READ},
-    Role.CATALOG: _STAFF | {_S.CATALOGUE_WRITE, _S.COUPONS_WRITE},
+    Role.SUPPORT: _STAFF | {_S.REVIEWS_WRITE, _S.USERS_READ, _S.CREDIT_READ},
+    Role.CATALOG: _STAFF | {_S.CATALOGUE_WRITE, _S.REVIEWS_WRITE, _S.COUPONS_WRITE},
     Role.FINANCE: _STAFF | {_S.CREDIT_READ, _S.CREDIT_WRITE, _S.SHIPPING_WRITE, _S.TAXES_WRITE, _S.AUDIT_READ},
     Role.ADMIN: frozenset(Scope),
 }

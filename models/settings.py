@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from models.money import EXPONENTS
+from models.review import Moderation
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -70,6 +71,8 @@ class ApiSettings(Shared, frozen=True, kw_only=True):
     answer_budget: timedelta
     """How long a checkout waits for its outcome before it answers 202."""
     default_currency: str
+    moderation: Moderation
+    """Which reviews wait until staff read them."""
     rate_limits: RateLimits
     forwarded_hops: int
     """How many proxies stand before the API, each of which adds whom it heard to X-Forwarded-For."""
@@ -103,7 +106,7 @@ KNOWN = frozenset(
         "PUBLIC_URL SECRET_KEY MEDIA_DIR STORAGE_URL PAYMENT_WINDOW CHECKOUT_ANSWER_BUDGET DEFAULT_CURRENCY LOG_LEVEL "
         "LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT RATE_LIMIT_GENERAL RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
         "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH RATE_LIMIT_GIFT_CARD FORWARDED_HOPS "
-        "CART_REMINDER_AFTER CART_LIFETIME CART_TENDING_INTERVAL"
+        "REVIEWS_MODERATED CART_REMINDER_AFTER CART_LIFETIME CART_TENDING_INTERVAL"
     ).split()
 )
 """Every variable that means something to us; a test holds compose.yaml and the docs against it."""
@@ -118,6 +121,7 @@ def api_settings(environment: Mapping[str, str] | None = None) -> ApiSettings:
         temporal_ui_url=read.text("TEMPORAL_UI_URL", "http://127.0.0.1:8233").rstrip("/"),
         answer_budget=read.seconds("CHECKOUT_ANSWER_BUDGET", "5"),
         default_currency=read.one_of("DEFAULT_CURRENCY", EXPONENTS, "usd"),
+        moderation=Moderation(read.one_of("REVIEWS_MODERATED", tuple(Moderation), "none")),
         rate_limits=RateLimits(
             general=read.rate("RATE_LIMIT_GENERAL", "600/minute"),
             register=read.rate("RATE_LIMIT_REGISTER", "5/minute"),

@@ -10,13 +10,14 @@ from models.address import Address
 from models.database import Database, Writer
 from models.ids import UserId, new_id
 from models.roles import Role
-from models.tables import coupon, notification, outbox, password_reset, payment_method, session, user, wishlist
+from models.tables import coupon, notification, outbox, password_reset, payment_method, review, session, user, wishlist
 from models.tables.address import addresses
 from models.tables.base import metadata
 from models.tables.catalog import products
 from models.tables.checkout import requests
 from models.tables.credit import credit_accounts, credit_entries
 from models.tables.inbox import webhooks
+from tests import people
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -65,8 +66,19 @@ async def leave(writer: Writer, me: UserId, person: Person = ZERUBBABEL) -> None
     said, address = f"{person.first} {person.last}", msgspec.to_builtins(person.address)
     for kind in ("shipping", "billing"):
         await writer.execute(sa.insert(addresses).values(id=new_id(), user_id=me, kind=kind, **address))
-    product = (await writer.execute(sa.select(products.c.id).limit(1))).scalar_one()
+    product = (await writer.execute(sa.select(products.c.id).order_by(products.c.id).limit(1))).scalar_one()
+    stranger, theirs = await people.account(writer), new_id()
+    await writer.execute(
+        sa.insert(review.reviews).values(
+            id=theirs, product_id=product, user_id=stranger, stars=4, status="published", verified_purchase=False
+        )
+    )
     tables = {
+        review.reviews: {
+            "id": new_id(), "product_id": product, "user_id": me, "stars": 1, "title": said, "body": person.street,
+            "status": "published", "verified_purchase": False,
+        },
+        review.review_votes: {"review_id": theirs, "user_id": me},
         wishlist.wishlist_items: {"user_id": me, "product_id": product},
         notification.notifications: {
             "id": new_id(), "user_id": me, "cause": f"x/{me}", "kind": "order_cancelled", "facts": {"reason": said},

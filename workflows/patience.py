@@ -5,8 +5,9 @@ from typing import TypedDict
 
 from temporalio.common import RetryPolicy
 
-ORDERS, PAYMENTS, MAIL = "orders", "payments", "mail"
-"""Task queues, one a neighbour, so that a slow provider starves nobody: workflows and our rows, Stripe, mail."""
+ORDERS, PAYMENTS, MAIL, CATALOGUE = "orders", "payments", "mail", "catalogue"
+"""Task queues, one a neighbour, so that a slow provider starves nobody: workflows and our rows, Stripe, mail, and what
+follows the catalogue at its own pace."""
 
 
 class LocalPatience(TypedDict):
@@ -27,8 +28,8 @@ class Patience(TypedDict):
     retry_policy: RetryPolicy
 
 
-class OutboxPatience(TypedDict):
-    """Options of the activity that watches the outbox."""
+class WatchPatience(TypedDict):
+    """Options of an activity that watches rows of ours."""
 
     task_queue: str
     start_to_close_timeout: timedelta
@@ -90,13 +91,24 @@ MAIL_SERVER: Patience = {
 }
 """A mail server that says no, or is away, is an answer; only a batch that comes to no answer at all is tried again."""
 
-OUTBOX: OutboxPatience = {
+OUTBOX: WatchPatience = {
     "task_queue": MAIL,
     "start_to_close_timeout": timedelta(seconds=75),
     "heartbeat_timeout": timedelta(seconds=15),
     "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10)),
 }
 """Waiting for letters on our own rows; tried for ever, a heartbeat tells that its worker lives."""
+
+CHANGES: WatchPatience = {**OUTBOX, "task_queue": CATALOGUE}
+"""Waiting for changes of the catalogue, in the same way."""
+
+REDIS: Patience = {
+    "task_queue": CATALOGUE,
+    "start_to_close_timeout": timedelta(seconds=3),
+    "schedule_to_close_timeout": timedelta(seconds=15),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=2)),
+}
+"""Redis only ever saves time: what it could not be told within this has become too old to be given by itself."""
 
 HISTORIES: LocalPatience = {
     "start_to_close_timeout": timedelta(seconds=30),

@@ -3,7 +3,8 @@
 Fields of a person are named and their content left out: the log is never edited, and people may ask to be forgotten.
 """
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Protocol
 from uuid import UUID
 
 import msgspec
@@ -62,3 +63,24 @@ def differences(
         return {name: PERSONAL if name in personal and state[name] is not None else state[name] for name in changed}
 
     return (told(was), told(now)) if changed else None
+
+
+def said(data: msgspec.Struct) -> dict[str, Any]:
+    """What a PATCH says at all, but for its reason."""
+    fields = msgspec.structs.asdict(data).items()
+    return {name: value for name, value in fields if value is not msgspec.UNSET and name != "reason"}
+
+
+class Movable(Protocol):
+    """What can be archived."""
+
+    @property
+    def archived_at(self) -> datetime | None: ...
+
+
+async def write_down_move(
+    writer: Writer, caller: Identity, action: str, subject: str, was: Movable, now: Movable, reason: str | None
+) -> None:
+    """Append to the audit log that something was archived, or taken back into use."""
+    moved = {"archived_at": was.archived_at}, {"archived_at": now.archived_at}
+    await write_down(writer, caller, action, subject, before=moved[0], after=moved[1], reason=reason)

@@ -65,7 +65,13 @@ _KEEP_WITHOUT = (
         WHERE cart_id = $1 OR number IN (SELECT number FROM orders WHERE customer_id = $1)""",  # noqa: S608
 )
 _DELETE = (
+    # In one order: two who leave at once have voted for each other.
+    """SELECT FROM reviews WHERE id IN (
+           SELECT id FROM reviews WHERE user_id = $1 UNION SELECT review_id FROM review_votes WHERE user_id = $1
+       ) ORDER BY id FOR UPDATE""",
     "DELETE FROM addresses WHERE user_id = $1",
+    "DELETE FROM review_votes WHERE user_id = $1",
+    "DELETE FROM reviews WHERE user_id = $1",
     "DELETE FROM wishlist_items WHERE user_id = $1",
     "DELETE FROM notifications WHERE user_id = $1",
     "DELETE FROM payment_methods WHERE user_id = $1",

@@ -75,11 +75,17 @@ _ORDER = _own(
 )  # fmt: skip
 
 _ADDRESS = _own("t", "full_name", "line1", "line2", "city", "region", "postal_code", "country", "phone")
+_REVIEW = ("stars", "title", "body", "status", "rejection_reason", "verified_purchase", "created_at", "edited_at")
 SECTIONS = {
     "addresses": (_object(kind="t.kind", address=f"jsonb_strip_nulls({_ADDRESS})", is_default="t.is_default",
                           created_at="t.created_at"), "t.id", "addresses t WHERE t.user_id = $1"),
     "wishlist": (_object(slug="p.slug", name="p.name", added_at="t.added_at"), "t.product_id",
                  "wishlist_items t JOIN products p ON p.id = t.product_id WHERE t.user_id = $1"),
+    "reviews": (_object(slug="p.slug", **{name: f"t.{name}" for name in _REVIEW}), "t.id",
+                "reviews t JOIN products p ON p.id = t.product_id WHERE t.user_id = $1"),
+    "review_votes": (_object(slug="p.slug", created_at="t.created_at"), "t.review_id",
+                     "review_votes t JOIN reviews r ON r.id = t.review_id JOIN products p ON p.id = r.product_id "
+                     "WHERE t.user_id = $1"),
     "payment_methods": (_own("t", "brand", "last4", "exp_month", "exp_year", "is_default", "created_at", "removed_at"),
                         "md5(t.reference)::uuid", "payment_methods t WHERE t.user_id = $1"),
     "sessions": (_own("t", "created_at", "last_used_at", "expires_at", "revoked_at", "revoked_for", "user_agent"),

@@ -4,10 +4,20 @@ Postgres itself keeps it (`relist`, called by triggers of the rows it is made fr
 path of the code can forget to. Prices move with time alone when a sale window opens or closes: `until` says when.
 """
 
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from models.tables.base import currency, metadata, minor_units, moment
+from models.cart import MOST_SHOWN
+from models.catalog import CategoryName, Image, ProductCard
+from models.database import Database
+from models.money import Money
+from models.tables.base import currency, metadata, minor_units, moment, plain_uuid
 
 listings = sa.Table(
     "listings", metadata,
@@ -50,3 +60,62 @@ product_figures = sa.Table(
     sa.Column("trend", sa.Float, nullable=False, server_default="0", comment="popularity's growth; 0: none"),
     moment("computed_at", server_default=sa.func.now()),
 )  # fmt: skip
+
+CARD = """
+    p.slug, p.name, c.slug, c.name, p.images -> 0, offer.cheapest, offer.sale_ends_at, offer.available,
+    p.stars, p.ratings
+"""
+"""What a card is made of, of rows that OFFER joins; without an offer the product is not sold."""
+OFFER = """
+JOIN products p ON p.id = l.product_id AND p.archived_at IS NULL
+JOIN categories c ON c.id = p.category_id
+CROSS JOIN LATERAL (
+    SELECT min(ARRAY[r.price_now, r.price_before]) AS cheapest, sum(greatest(s.on_hand - s.held, 0)) AS available,
+           min(r.sale_ends_at) FILTER (WHERE now() >= r.sale_starts_at AND now() < r.sale_ends_at) AS sale_ends_at
+    FROM variants v
+    JOIN prices r ON r.variant_id = v.id AND r.currency = $1
+    LEFT JOIN stock s ON s.variant_id = v.id
+    WHERE v.product_id = l.product_id AND v.archived_at IS NULL
+    HAVING count(*) > 0
+) offer
+"""
+"""Prices are those of this moment, whatever the listing says: it may be a second behind a sale window."""
+
+_CARDS = f"SELECT l.product_id, {CARD} FROM unnest($2::uuid[]) AS l (product_id) {OFFER}"  # noqa: S608
+_image = msgspec.json.Decoder(Image).decode
+
+
+class Cards:
+    """Makes cards out of rows of one currency."""
+
+    def __init__(self, currency: str) -> None:
+        self._currency = currency
+        self._categories: dict[str, CategoryName] = {}
+
+    def card(
+        self, slug: str, name: str, category: str, category_name: str, image: str | None,
+        cheapest: tuple[int, int | None], sale_ends_at: datetime | None, available: int | None,
+        stars: int, ratings: int,
+    ) -> ProductCard:  # fmt: skip
+        """One row of `CARD`."""
+        place = self._categories.get(category)
+        if place is None:
+            place = self._categories[category] = CategoryName(category, category_name)
+        price, before = cheapest
+        return ProductCard(
+            slug, name, place, None if image is None else _image(image), Money(price, self._currency),
+            None if before is None else Money(before, self._currency), shown(available),
+            round(stars / ratings, 2) if ratings else None, ratings, sale_ends_at,
+        )  # fmt: skip
+
+
+async def cards(database: Database, currency: str, product_ids: Sequence[UUID]) -> list[ProductCard]:
+    """These products as lists show them, in this order; those that are not sold in `currency` are left out."""
+    made = Cards(currency)
+    rows: dict[UUID, Any] = {row[0]: row for row in await database.fetch(_CARDS, currency, product_ids)}
+    return [made.card(*rows[id][1:]) for id in map(plain_uuid, product_ids) if id in rows]
+
+
+def shown(available: int | None) -> int:
+    """Units as a page tells them."""
+    return 0 if not available or available < 0 else available if available < MOST_SHOWN else MOST_SHOWN

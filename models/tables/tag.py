@@ -3,7 +3,9 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from models.records import TagRecord
 from models.tables.base import key, metadata, now_column
+from models.tables.named import Named
 
 tags = sa.Table(
     "tags", metadata,
@@ -20,3 +22,6 @@ product_tags = sa.Table(
     sa.Column("tag_id", pg.UUID(as_uuid=True), sa.ForeignKey("tags.id"), primary_key=True),
     sa.Index("ix_product_tags_tag_id", "tag_id"),
 )  # fmt: skip
+
+records = Named(tags, TagRecord)
+"""The tags as staff keep them."""

@@ -2,7 +2,9 @@
 
 import sqlalchemy as sa
 
+from models.records import VendorRecord
 from models.tables.base import key, metadata, now_column
+from models.tables.named import Named
 
 vendors = sa.Table(
     "vendors", metadata,
@@ -13,3 +15,6 @@ vendors = sa.Table(
     now_column(),
     sa.Column("archived_at", sa.DateTime(timezone=True), comment="set: has no page; its products stay where they are"),
 )  # fmt: skip
+
+records = Named(vendors, VendorRecord)
+"""The vendors as staff keep them."""

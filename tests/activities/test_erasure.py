@@ -151,7 +151,7 @@ async def test_no_trace_is_left(till: Till, erasure: ErasureActivities) -> None:
     seen = await traces.found(till.database)
     assert set(seen) == {
         "users", "addresses", "notifications", "sessions", "password_resets", "idempotent_requests", "outbox",
-        "webhook_events", "checkouts", "orders", "coupon_redemptions",
+        "webhook_events", "checkouts", "orders", "coupon_redemptions", "reviews",
     }  # fmt: skip
     assert len(seen["webhook_events"]) == 4
 
@@ -178,6 +178,9 @@ async def test_no_trace_is_left(till: Till, erasure: ErasureActivities) -> None:
         assert [msgspec.json.decode(row[name]) for name in ("shipping_address", "billing_address")] == [kept, kept]
     assert [row["cancel_reason"] for row in rows] == [None, "erased"]
     assert await till.ask("SELECT count(*) FROM carts WHERE user_id = $1", neighbour) == [(1,)]
+    # Two strangers gave 4 stars each, the neighbour 1; of the two votes one is left.
+    assert await till.ask("SELECT ratings, stars FROM products WHERE ratings > 0") == [(3, 9)]
+    assert await till.ask("SELECT sum(helpful), count(*) FROM reviews") == [(1, 3)]
 
 
 async def test_an_account_has_business_until_orders_and_letters_are_over(

@@ -54,6 +54,8 @@ async def test_everything_is_in_it(api: Api, me: UserId, database: Database) -> 
     assert found.cart is not None
     assert [(item.sku, item.quantity) for item in found.cart.items] == [("MUG", 2)]
     assert [wish.slug for wish in found.wishlist] == ["mug"]
+    assert [(said.slug, said.stars, said.body) for said in found.reviews] == [("mug", 1, ZERUBBABEL.street)]
+    assert [vote.slug for vote in found.review_votes] == ["mug"]
     assert [(card.brand, card.last4, card.is_default) for card in found.payment_methods] == [("visa", "4242", True)]
     assert {session.user_agent for session in found.sessions} == {None, "Zerubbabel's phone"}
     assert [(entry.amount.amount, entry.reason) for entry in found.store_credit] == [(700, "sorry")]

@@ -33,6 +33,7 @@ async def test_cards(api: Api, database: Database) -> None:
             {
                 "slug": slug, "name": slug.title(), "category": {"slug": "all", "name": "All"}, "image": None,
                 "price": {"amount": 1000, "currency": "usd"}, "compare_at_price": None, "available": 5,
+                "rating": None, "ratings": 0, "sale_ends_at": None,
             }
             for slug in ("pot", "cup")
         ],

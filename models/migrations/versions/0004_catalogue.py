@@ -158,6 +158,22 @@ BEGIN
 END $$;
 CREATE TRIGGER changed AFTER UPDATE ON tags FOR EACH ROW EXECUTE FUNCTION tag_changed();
 
+CREATE FUNCTION category_added() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO catalogue_changes (reader, category_id)
+    SELECT reader, touched FROM unnest(ARRAY['answers', 'search']) AS reader, unnest(NEW.lineage) AS touched;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER added AFTER INSERT ON categories FOR EACH ROW EXECUTE FUNCTION category_added();
+
+CREATE FUNCTION names_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO catalogue_changes (reader, word) VALUES ('answers', TG_TABLE_NAME);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON tags FOR EACH STATEMENT EXECUTE FUNCTION names_changed();
+CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON vendors FOR EACH STATEMENT EXECUTE FUNCTION names_changed();
+
 CREATE TRIGGER place BEFORE INSERT OR UPDATE OF parent_id ON categories
 FOR EACH ROW EXECUTE FUNCTION place_category();
 CREATE TRIGGER changed AFTER UPDATE ON categories FOR EACH ROW
@@ -165,7 +181,7 @@ WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION category_changed();
 """
 
 FUNCTIONS = ("price_now(prices)", "price_before(prices)", "notice(uuid[], uuid)", "relist(uuid[])", "place_category()",
-             "category_changed()", "product_moved()", "vendor_changed()", "tag_changed()",
+             "category_changed()", "product_moved()", "vendor_changed()", "tag_changed()", "category_added()", "names_changed()",
              *(f"{table}_{event.lower()}()" for table, events in WATCHED.items() for event in events))
 
 FIRST_FILL = """
@@ -190,6 +206,7 @@ def upgrade() -> None:
     sa.Column('reader', sa.Text(), nullable=False, comment='`answers`: cached answers; `search`: the search index'),
     sa.Column('product_id', sa.UUID(), nullable=True, comment='this product changed'),
     sa.Column('category_id', sa.UUID(), nullable=True, comment='null product: this changed; else: that was in here'),
+    sa.Column('word', sa.Text(), nullable=True, comment='the list of this name changed: `tags`, `vendors`'),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_catalogue_changes'))
     )

@@ -1,0 +1,191 @@
+"""Matches in the search index that Postgres keeps: pages of them, and how many there are of each kind.
+
+The rank is a whole number for how well a product matches and, behind the point, its score: 3 the query is its name,
+2 all words are in its name, 1 likewise but completed, corrected or meant, 0 somewhere. So an order has no ties but by
+id, and a page can begin after any row.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from models.database import Database
+from models.search.question import Ask, Facets, Filters, Place, Sort
+from models.tables.base import plain_uuid
+from models.tables.search_document import SAMPLED
+
+
+class Query(NamedTuple):
+    """A search as texts for `tsquery`: what must match, and what puts a match further up."""
+
+    anywhere: str
+    named: str
+    """In the name, exactly as asked."""
+    meant: str
+    """In the name, as it may have been meant."""
+    name: str
+    """The whole name."""
+    sampled: str
+    """As `anywhere`, in the sample."""
+    sampled_name: str
+
+
+_ORDERS = {
+    Sort.NEWEST: ("(extract(epoch FROM d.created_at) * 1000000)::float8", True),
+    Sort.PRICE: ("d.amount::float8", False),
+    Sort.PRICE_DOWN: ("d.amount::float8", True),
+    Sort.RATING: ("d.rating", True),
+    Sort.POPULARITY: ("d.popularity::float8", True),
+}
+_RANK = """
+(CASE WHEN d.words @@ {name}::tsquery THEN 3 WHEN d.words @@ {named}::tsquery THEN 2
+      WHEN d.words @@ {meant}::tsquery THEN 1 ELSE 0 END + d.score)::float8
+"""
+
+
+class _Arguments:
+    """Numbers the values of a statement."""
+
+    def __init__(self) -> None:
+        self.values: list[object] = []
+
+    def __call__(self, value: object, kind: str = "") -> str:
+        self.values.append(value)
+        return f"${len(self.values)}{'::' + kind if kind else ''}"
+
+
+def _where(argument: _Arguments, generation: int, ask: Ask) -> str:
+    wanted = ask.filters
+    rules = [f"d.generation = {argument(generation)}", f"d.currency = {argument(ask.currency)}"]
+    rules += [rule.format(argument(value)) for rule, value in _rules(wanted) if value is not None]
+    return " AND ".join(rules)
+
+
+def _rules(wanted: Filters) -> Sequence[tuple[str, object]]:
+    return (
+        ("d.category_ids @> ARRAY[{}::uuid]", wanted.category),
+        ("d.vendor_id = {}", wanted.vendor),
+        ("d.tag_ids @> ARRAY[{}::uuid]", wanted.tag),
+        ("d.amount >= {}", wanted.min_price),
+        ("d.amount <= {}", wanted.max_price),
+        ("d.rating >= {}", wanted.min_rating),
+        ("d.in_stock = {}", wanted.in_stock),
+        ("d.featured = {}", wanted.featured),
+        ("d.on_sale = {}", wanted.on_sale),
+    )
+
+
+async def page(database: Database, generation: int, ask: Ask, query: Query) -> list[Place]:
+    """One page of all that matches, ranked or in the order asked for: each row's own place."""
+    argument = _Arguments()
+    where = _where(argument, generation, ask)
+    if ask.sort is Sort.RELEVANCE:
+        texts = {name: argument(getattr(query, name), "text") for name in ("name", "named", "meant")}
+        value, down = _RANK.format(**texts), True
+    else:
+        value, down = _ORDERS[ask.sort]
+    where += f" AND d.words @@ {argument(query.anywhere, 'text')}::tsquery"
+    found = f"SELECT d.product_id, {value} AS value FROM search_documents d WHERE {where}"  # noqa: S608
+    sql = f"SELECT * FROM ({found}) f {_end(argument, ask, down)}"  # noqa: S608
+    return _places(await database.fetch(sql, *argument.values))
+
+
+async def best(database: Database, generation: int, ask: Ask, query: Query) -> list[Place]:
+    """The beginning of the ranked list alone: products with the words in their name, by walking down the scores.
+
+    For words that very many products have. Fewer rows than asked for: the list goes on below, see `page`.
+    """
+    argument = _Arguments()
+    where = _where(argument, generation, ask)
+    name, named = argument(query.name, "text"), argument(query.named, "text")
+    after = f"AND {_after(argument, ask.after, True)}" if ask.after else ""
+    most = argument(ask.limit)
+    own = f"{where} AND d.words @@ {name}::tsquery"
+    other = f"{where} AND (d.words @@ {named}::tsquery) IS TRUE AND (d.words @@ {name}::tsquery) IS FALSE"
+    row = "SELECT product_id, (%s + score)::float8 AS value FROM search_documents d WHERE"
+    sql = f"""
+    SELECT * FROM (
+        (SELECT * FROM ({row % 3} {own}) f WHERE true {after})
+        UNION ALL
+        (SELECT product_id, value FROM ({row % 2} {other} ORDER BY score DESC, product_id DESC) f
+         WHERE true {after} LIMIT {most})
+    ) f ORDER BY value DESC, product_id DESC LIMIT {most}
+    """  # noqa: S608
+    return _places(await database.fetch(sql, *argument.values))
+
+
+class Counted(NamedTuple):
+    """How many match, and of what kinds they are."""
+
+    total: int
+    named: int
+    """Of these: with the words in their name."""
+    facets: Facets
+
+
+async def count(
+    database: Database, generation: int, ask: Ask, query: Query, steps: Sequence[int], *, sampled: bool
+) -> Counted:
+    """Count all matches, or estimate their number from the products in the sample."""
+    argument = _Arguments()
+    where = _where(argument, generation, ask)
+    match = argument(query.sampled if sampled else query.anywhere, "text")
+    named = argument(query.sampled_name if sampled else query.named, "text")
+    prices = argument(list(steps), "bigint[]")
+    rows = await database.fetch(
+        f"""
+        WITH f AS MATERIALIZED (
+            SELECT d.category_id, d.vendor_id, d.tag_ids, width_bucket(d.amount, {prices}) AS price,
+                   floor(d.rating)::int AS stars, d.in_stock, d.words @@ {named}::tsquery AS named
+            FROM search_documents d WHERE {where} AND d.words @@ {match}::tsquery
+        ), g AS (
+            SELECT category_id, vendor_id, price, stars, in_stock, named, count(*) AS n, GROUPING(category_id) AS c,
+                   GROUPING(vendor_id) AS v, GROUPING(price) AS p, GROUPING(stars) AS r, GROUPING(in_stock) AS s,
+                   GROUPING(named) AS m
+            FROM f GROUP BY GROUPING SETS ((category_id), (vendor_id), (price), (stars), (in_stock), (named))
+        )
+        SELECT CASE 0 WHEN p THEN 'price' WHEN r THEN 'stars' WHEN s THEN 'stock' ELSE 'named' END AS kind,
+               NULL::uuid AS id, CASE 0 WHEN p THEN price WHEN r THEN stars WHEN s THEN in_stock::int
+               ELSE named::int END AS value, n FROM g WHERE c = 1 AND v = 1
+        UNION ALL SELECT 'vendor', vendor_id, NULL, n FROM g WHERE v = 0 AND vendor_id IS NOT NULL
+        UNION ALL SELECT 'category', up.id, NULL, sum(n)::bigint FROM g JOIN categories k ON k.id = g.category_id,
+                  unnest(k.lineage) AS up (id) WHERE c = 0 GROUP BY up.id
+        UNION ALL SELECT 'tag', tag.id, NULL, count(*) FROM f, unnest(f.tag_ids) AS tag (id) GROUP BY tag.id
+        """,  # noqa: S608
+        *argument.values,
+    )
+    times = SAMPLED if sampled else 1
+    found: dict[str, dict[Any, int]] = {}
+    for kind, id, value, n in rows:
+        found.setdefault(kind, {})[value if id is None else plain_uuid(id)] = n * times
+    stock, names = found.get("stock", {}), found.get("named", {})
+    facets = Facets(
+        found.get("category", {}), found.get("vendor", {}), found.get("tag", {}), found.get("price", {}),
+        found.get("stars", {}), stock.get(1, 0), stock.get(0, 0),
+    )  # fmt: skip
+    return Counted(sum(names.values()), names.get(1, 0), facets)
+
+
+def _end(argument: _Arguments, ask: Ask, down: bool) -> str:
+    order = "DESC" if down else "ASC"
+    after = f"WHERE {_after(argument, ask.after, down)} " if ask.after else ""
+    return f"{after}ORDER BY value {order}, product_id {order} LIMIT {argument(ask.limit)}"
+
+
+def _after(argument: _Arguments, place: Place, down: bool) -> str:
+    return (
+        f"(value, product_id) {'<' if down else '>'} ({argument(place.value, 'float8')}, {argument(place.id, 'uuid')})"
+    )
+
+
+def _places(rows: Sequence[Any]) -> list[Place]:
+    return [Place(row["value"], plain_uuid(row["product_id"])) for row in rows]
+
+
+def either(*words: str) -> str:
+    """Any of these words, as a text for `tsquery`."""
+    return "(" + " | ".join(words) + ")"
+
+
+def quoted(word: str, *, begins: bool = False) -> str:
+    """One word as a text for `tsquery`. It has letters and digits and our signs only; a quote would end it early."""
+    return "'" + word.replace("\\", "").replace("'", "") + "'" + (":*" if begins else "")
