@@ -5,13 +5,14 @@ from litestar import Response, get
 
 from api.access import Access
 from api.context import House, StrictRequest
+from api.filters import FILTERS_WITHIN, Count, Currency, Narrowed, Order, Slug
 from api.pages import PageSize, Place
 from api.problems import refuses
-from api.products import Currency, ProductList, Slug, encode_page, published
-from models import cache, cursor
+from api.products import ProductList, listed, published
+from models import cache
 from models.catalog import Category
 from models.errors import Refusal
-from models.tables import catalog
+from models.tables import browse
 
 
 class CategoryList(msgspec.Struct, frozen=True):
@@ -33,10 +34,10 @@ async def list_categories(request: StrictRequest, house: House) -> Response[Cate
     """Whole, in the shop's order."""
 
     async def make() -> bytes:
-        roots = await catalog.category_tree(house.database)
+        roots = await browse.category_tree(house.database)
         return msgspec.json.encode(CategoryList(roots, total=len(_walk(roots))))
 
-    return await published(request, house, cache.category_tree(), make)
+    return await published(request, house, cache.category_tree(), (cache.CATEGORIES,), make)
 
 
 @get(
@@ -48,38 +49,38 @@ async def read_category(request: StrictRequest, house: House, slug: Slug) -> Res
     """With those below it."""
 
     async def make() -> bytes:
-        for category in _walk(await catalog.category_tree(house.database)):
-            if category.slug == slug:
-                return msgspec.json.encode(category)
-        raise _unknown(slug)
+        found = await browse.category(house.database, slug)
+        if found is None:
+            raise _unknown(slug)
+        return msgspec.json.encode(found)
 
-    return await published(request, house, cache.category(slug), make)
+    return await published(request, house, cache.category(slug), (cache.CATEGORIES,), make)
 
 
 @get(
     "/categories/{slug:str}/products", operation_id="listCategoryProducts", access=Access.PUBLIC, tags=["Catalogue"],
-    summary="Products of a category",
+    dependencies=FILTERS_WITHIN, summary="Products of a category",
     responses=refuses("category_not_found", "cursor_unknown", "invalid", "unavailable"),
 )  # fmt: skip
 async def list_category_products(
     request: StrictRequest,
     house: House,
     slug: Slug,
+    filters: Narrowed,
+    sort: Order = "newest",
     currency: Currency = None,
     limit: PageSize = 20,
     place: Place = None,
+    count: Count = False,
 ) -> Response[ProductList]:
-    """Newest first, in it and below it; as `/products?category=`, but an unknown category is 404."""
-    kind = currency or house.settings.default_currency
-    after = cursor.read(house.settings.secret_key, place) if place else None
+    """In it and below it; as `/products?category=`, but an unknown category is 404."""
 
-    async def make() -> bytes:
-        found = await catalog.listed(house.database, kind, limit + 1, slug, after)
-        if not found and not await catalog.has_category(house.database, slug):
+    async def check() -> None:
+        if not await browse.has_category(house.database, slug):
             raise _unknown(slug)
-        return encode_page(house, found, limit)
 
-    return await published(request, house, cache.category_products(slug, kind, limit, place), make)
+    inside = msgspec.structs.replace(filters, category=slug)
+    return await listed(request, house, sort, currency, limit, place, inside, count, check)
 
 
 def _walk(categories: list[Category]) -> list[Category]:

@@ -1,72 +1,59 @@
-"""The shelves: products newest first, and each product's page. Answers are kept ready, see `api/shelf.py`."""
+"""The shelves: products in any order, narrowed by any filters, and each product's page.
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+Answers are kept ready, see `api/shelf.py`.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import msgspec
 from litestar import Response, get
-from litestar.params import PathParameter, QueryParameter
 
-from api import pages
 from api.access import Access
 from api.context import House, StrictRequest
+from api.filters import FILTERS, Count, Currency, Narrowed, Order, Slug
 from api.pages import PageSize, Place
 from api.problems import refuses
 from api.shelf import answer_of
-from models import cache
-from models.catalog import Listed, Product, ProductCard
-from models.cursor import Cursor
+from models import cache, cursor
+from models.catalog import Filters, Product, ProductCard
 from models.errors import Refusal
-from models.tables import catalog
-
-SLUG = r"^[a-z0-9][a-z0-9-]{0,99}$"
-Slug = Annotated[str, PathParameter(pattern=SLUG, description="Lower case letters, digits and dashes")]
-InCategory = Annotated[
-    str | None, QueryParameter(pattern=SLUG, description="`slug` of a category; those below it count in")
-]
-Currency = Annotated[
-    str | None,
-    QueryParameter(pattern=r"^[a-z]{3}$", description="ISO 4217 in lower case; left out: the shop's own currency"),
-]
+from models.tables import catalog, shelf
 
 
 class ProductList(msgspec.Struct, frozen=True):
-    """One page of products, newest first."""
+    """One page of products."""
 
     items: list[ProductCard]
     next_cursor: str | None
-    """Give it as `cursor` for the next page; None: this was the last."""
+    """Give it as `cursor`, with the same filters and order, for the next page; None: this was the last."""
     total: int | None = None
-    """Not counted."""
+    """How many there are on all pages; None: not counted."""
 
 
 _encode = msgspec.json.Encoder().encode
 
 
 @get(
-    "/products", operation_id="listProducts", access=Access.PUBLIC,
-    tags=["Catalogue"], summary="Products, newest first",
+    "/products", operation_id="listProducts", access=Access.PUBLIC, dependencies=FILTERS,
+    tags=["Catalogue"], summary="Products, newest first unless sorted",
     responses=refuses("cursor_unknown", "invalid", "unavailable"),
 )  # fmt: skip
 async def list_products(
     request: StrictRequest,
     house: House,
-    category: InCategory = None,
+    filters: Narrowed,
+    sort: Order = "newest",
     currency: Currency = None,
     limit: PageSize = 20,
     place: Place = None,
+    count: Count = False,
 ) -> Response[ProductList]:
-    """Those that are sold in `currency`; with `category`: in it or in one below it.
+    """Those that are sold in `currency` and pass all filters. A category, tag or vendor that is none has no products.
 
     An answer may be some seconds old. `Cache-Control: no-cache` asks for one made now.
     """
-    kind = currency or house.settings.default_currency
-    after = pages.begin(house, place)
-
-    async def make() -> bytes:
-        return encode_page(house, await catalog.listed(house.database, kind, limit + 1, category, after), limit)
-
-    return await published(request, house, cache.product_list(category, kind, limit, place), make)
+    return await listed(request, house, sort, currency, limit, place, filters, count)
 
 
 @get(
@@ -85,23 +72,52 @@ async def read_product(
             raise Refusal("product_not_found", f"There is no product {slug!r}.", slug=slug)
         return _encode(found)
 
-    return await published(request, house, cache.product(slug, kind), make)
+    about = (cache.about_product(slug), cache.CATEGORIES)
+    return await published(request, house, cache.product(slug, kind), about, make)
 
 
-def encode_page(house: House, found: list[Listed], limit: int) -> bytes:
-    """`limit` products out of up to one more, which only proves that there is a next page."""
-    shown, more = pages.cut(house, found, limit, lambda last: Cursor(last.at, last.id))
-    return _encode(ProductList([one.card for one in shown], more))
+async def listed(
+    request: StrictRequest,
+    house: House,
+    order: str,
+    currency: str | None,
+    limit: int,
+    place: str | None,
+    filters: Filters = shelf.ALL,
+    count: bool = False,
+    check: Callable[[], Awaitable[None]] | None = None,
+) -> Response[ProductList]:
+    """A page of the list that `order` and `filters` make, of those in `shelf.SORTS`.
+
+    check: refuses, when the page is empty, where the list itself is none.
+    """
+    kind, key = currency or house.settings.default_currency, house.settings.secret_key
+    of = _encode([order, kind, filters]).decode()
+    after = cursor.read_rank(key, place, of, shelf.SORTS[order].kind) if place else None
+
+    async def make() -> bytes:
+        found = await shelf.page(house.database, kind, filters, order, limit, after, count)
+        if check is not None and not found.cards:
+            await check()
+        more = cursor.write_rank(key, found.next, of) if found.next else None
+        return _encode(ProductList(found.cards, more, found.total))
+
+    about = (cache.about_category(filters.category) if filters.category else cache.PRODUCTS,)
+    key_of = of if check is None else f"checked:{of}"  # what was checked is not found where it was not
+    return await published(request, house, cache.product_list(key_of, limit, place, count), about, make)
 
 
 async def published(
-    request: StrictRequest, house: House, key: str, make: Callable[[], Awaitable[bytes]]
+    request: StrictRequest, house: House, key: str, about: Sequence[str], make: Callable[[], Awaitable[bytes]]
 ) -> Response[Any]:
-    """A public answer from the shelf, or made now when the client insists; 304 when it has it already."""
+    """A public answer from the shelf, or made now when the client insists; 304 when it has it already.
+
+    about: what must not have changed since it was made, in the words of `models/cache.py`.
+    """
     if "no-cache" in request.headers.get("cache-control", ""):
         answer = answer_of(await make())
     else:
-        answer = await house.shelf.get(key, make)
+        answer = await house.shelf.get(key, about, make)
         scope = request.scope
         house.shelf.put_ready(scope["path"], scope["query_string"], scope["path_template"], answer)
     if_none_match = request.headers.get("if-none-match")

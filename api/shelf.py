@@ -1,14 +1,14 @@
-"""Catalogue answers kept ready: a second in this process, a few in Redis, longer only to stand in for Postgres.
+"""Catalogue answers kept ready: a second in this process, some in Redis until what they are about has changed.
 
-One request a key fetches while the others wait for it, and a Redis that is away is left alone for a while.
+One request a key fetches while the others wait for it, in this process and in all others; a Redis that is away is left
+alone for a while. While Postgres is away, old answers stand in.
 """
 
 import asyncio
-import struct
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import structlog
@@ -26,9 +26,12 @@ MOST_HELD = 1000
 """Answers in memory at most: some 25 MB of full pages."""
 REDIS_PAUSE = 5.0
 """Seconds without asking Redis after it failed."""
+ONE_MAKES = 1.0
+"""Seconds for which one process alone makes an answer; the others give the old one, or wait."""
+LOOK_AGAIN = 0.02
+"""Seconds between two looks of one that waits, and for which an old answer is held."""
 CACHE_CONTROL = f"public, max-age={int(cache.FRESH.total_seconds())}"
 
-_AGE = struct.Struct(">d")
 _HELD, _FRESH, _KEPT = (span.total_seconds() for span in (cache.HELD, cache.FRESH, cache.KEPT))
 
 
@@ -55,10 +58,36 @@ class Answer(msgspec.Struct, frozen=True):
         )
 
 
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """An answer as Redis keeps it."""
+
+    made_at: float
+    versions: list[bytes | None]
+    """Of what it is about, read before it was made."""
+    body: bytes
+
+
+class _Seen(NamedTuple):
+    """What Redis says: the answer it has, and the versions that one made now will have. None: it says nothing."""
+
+    kept: Kept | None
+    versions: list[bytes | None] | None
+
+    @property
+    def fresh(self) -> bool:
+        kept = self.kept
+        return kept is not None and kept.versions == self.versions and time.time() - kept.made_at <= _FRESH
+
+
+_encode, _decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(Kept).decode
+
+
 class Shelf:
     """The answers of one process, and the way to the others' through Redis."""
 
     def __init__(self, redis: Redis) -> None:
+        self.given = {"memory": 0, "redis": 0, "postgres": 0, "old": 0}
+        """How many answers came from where, for `api/metrics.py`."""
         self._redis = redis
         self._redis_from = 0.0
         self._held: dict[str, Answer] = {}
@@ -68,24 +97,30 @@ class Shelf:
     def ready(self, path: str, query: bytes) -> tuple[Answer, str] | None:
         """The answer to exactly this address and its route, when it is still warm: no parsing, no waiting."""
         found = self._ready.get((path, query))
-        return found if found is not None and found[0].until > time.monotonic() else None
+        if found is None or found[0].until <= time.monotonic():
+            return None
+        self.given["memory"] += 1
+        return found
 
     def put_ready(self, path: str, query: bytes, route: str, answer: Answer) -> None:
         """Let the next request for the same address have `answer` at once."""
         _keep(self._ready, (path, query), (answer, route))
 
-    async def get(self, key: str, make: Callable[[], Awaitable[bytes]]) -> Answer:
-        """The answer under `key`, made anew when no fresh one is at hand.
+    async def get(self, key: str, about: Sequence[str], make: Callable[[], Awaitable[bytes]]) -> Answer:
+        """The answer under `key`, made anew when no fresh one is at hand or what it is `about` has changed.
 
         Raises: Unavailable when it can be neither made nor found; and whatever `make` refuses with.
         """
         held = self._held.get(key)
         if held is not None and held.until > time.monotonic():
+            self.given["memory"] += 1
             return held
         flight = self._flights.get(key)
         if flight is None:
-            flight = self._flights[key] = asyncio.create_task(self._fetch(key, make))
+            flight = self._flights[key] = asyncio.create_task(self._fetch(key, about, make))
             flight.add_done_callback(lambda done: self._land(key, done))
+        else:
+            self.given["memory"] += 1
         return await asyncio.shield(flight)
 
     def _land(self, key: str, flight: "asyncio.Task[Answer]") -> None:
@@ -93,29 +128,72 @@ class Shelf:
         if not flight.cancelled():
             flight.exception()  # seen by those who waited; if all of them left, by nobody, which is as well
 
-    async def _fetch(self, key: str, make: Callable[[], Awaitable[bytes]]) -> Answer:
-        found = await self._from_redis(key)
-        if found is None or time.time() - found.made_at > _FRESH:
-            try:
-                found = answer_of(await make())
-                await self._to_redis(key, found)
-            except Unavailable:
-                found = found or self._held.get(key)
-                if found is None or time.time() - found.made_at > _KEPT:
-                    raise
-                log.warning("old answer given", key=key, age=round(time.time() - found.made_at))
-                found = answer_of(found.body, found.made_at)
-        _keep(self._held, key, found)
-        return found
+    async def _fetch(self, key: str, about: Sequence[str], make: Callable[[], Awaitable[bytes]]) -> Answer:
+        seen = await self._look(key, about)
+        if not seen.fresh and not await self._is_mine(key):
+            if seen.kept is not None and time.time() - seen.kept.made_at <= _KEPT:
+                return self._give("old", key, answer_of(seen.kept.body, seen.kept.made_at, LOOK_AGAIN))
+            seen = await self._wait(key, about)
+        if seen.fresh and seen.kept is not None:
+            return self._give("redis", key, answer_of(seen.kept.body, seen.kept.made_at))
+        try:
+            answer = answer_of(await make())
+        except Exception as error:
+            await self._ask(lambda: self._redis.delete(cache.being_made(key)))
+            old = self._stand_in(key, seen.kept) if isinstance(error, Unavailable) else None
+            if old is None:
+                raise
+            return self._give("old", key, old)
+        await self._put(key, answer, seen.versions)
+        return self._give("postgres", key, answer)
 
-    async def _from_redis(self, key: str) -> Answer | None:
-        value = await self._ask(lambda: self._redis.get(key))
-        if not isinstance(value, bytes) or len(value) <= _AGE.size:
+    def _give(self, source: str, key: str, answer: Answer) -> Answer:
+        self.given[source] += 1
+        _keep(self._held, key, answer)
+        return answer
+
+    def _stand_in(self, key: str, kept: Kept | None) -> Answer | None:
+        """An answer while Postgres is away; None when there is none, or none young enough."""
+        old = kept or self._held.get(key)
+        if old is None or time.time() - old.made_at > _KEPT:
             return None
-        return answer_of(value[_AGE.size :], _AGE.unpack_from(value)[0])
+        log.warning("old answer given", key=key, age=round(time.time() - old.made_at))
+        return answer_of(old.body, old.made_at)
 
-    async def _to_redis(self, key: str, answer: Answer) -> None:
-        await self._ask(lambda: self._redis.set(key, _AGE.pack(answer.made_at) + answer.body, ex=int(_KEPT)))
+    async def _look(self, key: str, about: Sequence[str]) -> _Seen:
+        found = await self._ask(lambda: self._redis.mget(key, *map(cache.version, about)))
+        if not isinstance(found, list):
+            return _Seen(None, None)
+        try:
+            return _Seen(None if found[0] is None else _decode(found[0]), found[1:])
+        except msgspec.MsgspecError:  # another release wrote it
+            return _Seen(None, found[1:])
+
+    async def _is_mine(self, key: str) -> bool:
+        """Whether this process is to make the answer, because no other one does already."""
+        taken = await self._ask(lambda: self._redis.set(cache.being_made(key), b"", nx=True, px=int(ONE_MAKES * 1000)))
+        return taken is not None or time.monotonic() < self._redis_from
+
+    async def _wait(self, key: str, about: Sequence[str]) -> _Seen:
+        """Until another process has made the answer, or has had its time for it."""
+        until = time.monotonic() + ONE_MAKES
+        while True:
+            await asyncio.sleep(LOOK_AGAIN)
+            seen = await self._look(key, about)
+            if seen.fresh or seen.versions is None or time.monotonic() > until:
+                return seen
+
+    async def _put(self, key: str, answer: Answer, versions: list[bytes | None] | None) -> None:
+        if versions is None:
+            return  # who does not know what it was made under cannot know how long it holds
+
+        async def write() -> None:
+            async with self._redis.pipeline(transaction=False) as commands:
+                commands.set(key, _encode(Kept(answer.made_at, versions, answer.body)), ex=int(_KEPT))
+                commands.delete(cache.being_made(key))
+                await commands.execute()
+
+        await self._ask(write)
 
     async def _ask(self, command: Callable[[], Any]) -> Any:
         if time.monotonic() < self._redis_from:
@@ -128,14 +206,14 @@ class Shelf:
             return None
 
 
-def answer_of(body: bytes, made_at: float | None = None) -> Answer:
+def answer_of(body: bytes, made_at: float | None = None, held: float = _HELD) -> Answer:
     """A body with the headers that let a client and a proxy keep it."""
     etag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
     headers = [
         (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()),
         (b"etag", etag.encode()), (b"cache-control", CACHE_CONTROL.encode()),
     ]  # fmt: skip
-    return Answer(body, etag, headers, time.monotonic() + _HELD, time.time() if made_at is None else made_at)
+    return Answer(body, etag, headers, time.monotonic() + held, time.time() if made_at is None else made_at)
 
 
 def _keep(kept: dict[_Key, _Value], key: _Key, value: _Value) -> None:

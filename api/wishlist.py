@@ -9,9 +9,9 @@ from litestar.params import JSONBody
 
 from api import pages
 from api.context import Caller, House, IdempotencyKey, Identity, StrictRequest, idempotency_key
+from api.filters import SLUG, Currency, Slug
 from api.pages import PageSize, Place
 from api.problems import SIGNED_IN, refuses
-from api.products import SLUG, Currency, Slug
 from api.repeats import once, scope_of
 from models.catalog import CategoryName, Image
 from models.cursor import Cursor

@@ -38,14 +38,14 @@ def version(about: str) -> str:
     return f"{PREFIX}version:{about}"
 
 
-def product_list(category: str | None, currency: str, limit: int, cursor: str | None) -> str:
-    """One page of the product list."""
-    return f"{PREFIX}list:{category or '*'}:{currency}:{limit}:{cursor or ''}"
+def being_made(key: str) -> str:
+    """There while one process makes the answer under `key`."""
+    return f"{PREFIX}making:{key}"
 
 
-def category_products(category: str, currency: str, limit: int, cursor: str | None) -> str:
-    """One page of a category's products; unlike the list's, never the page of a category that does not exist."""
-    return f"{PREFIX}category-list:{category}:{currency}:{limit}:{cursor or ''}"
+def product_list(of: str, limit: int, cursor: str | None, count: bool) -> str:
+    """One page of a list of products; `of`: which list, in which currency, order and filters."""
+    return f"{PREFIX}list:{of}:{limit}:{cursor or ''}:{count:d}"
 
 
 def product(slug: str, currency: str) -> str:

@@ -1,7 +1,6 @@
 """What a shopper sees of the catalogue. Prices and stock counts here are news, not promises: checkout decides."""
 
 from datetime import datetime
-from uuid import UUID
 
 import msgspec
 
@@ -58,12 +57,49 @@ class ProductCard(msgspec.Struct, frozen=True, gc=False):
     """When a sale of it ends that is open now; None: none is."""
 
 
-class Listed(msgspec.Struct, frozen=True, gc=False):
-    """A card with its place in the list."""
+class Filters(msgspec.Struct, frozen=True):
+    """What a list of products is narrowed to; all of it together."""
 
-    card: ProductCard
-    at: datetime
-    id: UUID
+    category: str | None = None
+    """In it or in one below it."""
+    tag: str | None = None
+    vendor: str | None = None
+    min_price: int | None = None
+    """Of the cheapest variant, minor units, counted in."""
+    max_price: int | None = None
+    min_rating: float | None = None
+    in_stock: bool = False
+    featured: bool = False
+    on_sale: bool = False
+
+
+class TagName(msgspec.Struct, frozen=True, gc=False):
+    """A tag as a product's page names it."""
+
+    slug: str
+    name: str
+
+
+class VendorName(msgspec.Struct, frozen=True, gc=False):
+    """A vendor as a product's page names it."""
+
+    slug: str
+    name: str
+
+
+class Option(msgspec.Struct, frozen=True):
+    """What variants of a product differ in."""
+
+    name: str
+    values: list[str]
+
+
+class Sale(msgspec.Struct, frozen=True, gc=False):
+    """A sale window that is open now."""
+
+    starts_at: datetime
+    ends_at: datetime
+    """Not counted in."""
 
 
 class Variant(msgspec.Struct, frozen=True):
@@ -76,6 +112,10 @@ class Variant(msgspec.Struct, frozen=True):
     compare_at_price: Money | None
     available: int
     """Units that can be bought now, capped at 100."""
+    sale: Sale | None = None
+    """`price` is this sale's; None: it is no sale's price."""
+    images: list[str] = []
+    """Ids of those of the product's images that show this variant; empty: none in particular."""
 
 
 class Product(msgspec.Struct, frozen=True):
@@ -97,6 +137,15 @@ class Product(msgspec.Struct, frozen=True):
     featured: bool = False
     rating: float | None = None
     """Mean of the buyers' stars, 1 to 5; None while nobody has rated it."""
+    ratings: int = 0
+    """How many have rated it."""
+    sale: Sale | None = None
+    """That `price` is from; None: it is no sale's price."""
+    vendor: VendorName | None = None
+    """None: the shop itself."""
+    tags: list[TagName] = []
+    options: list[Option] = []
+    """What its variants differ in, in the order to choose."""
 
 
 class Category(msgspec.Struct, frozen=True):
@@ -104,4 +153,5 @@ class Category(msgspec.Struct, frozen=True):
 
     slug: str
     name: str
+    description: str = ""
     children: list["Category"] = []

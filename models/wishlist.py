@@ -28,3 +28,9 @@ class Wish(msgspec.Struct, frozen=True):
     on_sale: bool
     """False: withdrawn, or not sold in the asked currency."""
     added_at: datetime
+    rating: float | None = None
+    """Mean of the buyers' stars, 1 to 5; None while nobody has rated it."""
+    ratings: int = 0
+    """How many have rated it."""
+    sale_ends_at: datetime | None = None
+    """When a sale of it ends that is open now; None: none is."""

@@ -27,12 +27,14 @@ wishlist_items = sa.Table(
 
 _WISHES = """
 SELECT w.product_id, w.added_at, p.slug, p.name, p.archived_at, c.slug AS category, c.name AS category_name,
-       (p.images -> 0)::text AS image, offer.cheapest, offer.available
+       (p.images -> 0)::text AS image, offer.cheapest, offer.available,
+       p.stars, p.ratings, offer.sale_ends_at
 FROM wishlist_items w
 JOIN products p ON p.id = w.product_id
 JOIN categories c ON c.id = p.category_id
 CROSS JOIN LATERAL (
-    SELECT min(ARRAY[r.price_now, r.price_before]) AS cheapest, coalesce(sum(s.on_hand - s.held), 0) AS available
+    SELECT min(ARRAY[r.price_now, r.price_before]) AS cheapest, coalesce(sum(s.on_hand - s.held), 0) AS available,
+           min(r.sale_ends_at) FILTER (WHERE now() >= r.sale_starts_at AND now() < r.sale_ends_at) AS sale_ends_at
     FROM variants v
     JOIN prices r ON r.variant_id = v.id AND r.currency = $2
     LEFT JOIN stock s ON s.variant_id = v.id
@@ -109,6 +111,8 @@ def _wishes(rows: Sequence[Any], currency: str) -> list[Wish]:
                 CategoryName(row["category"], row["category_name"]), _image(row["image"]) if row["image"] else None,
                 None if price is None else Money(price, currency), None if before is None else Money(before, currency),
                 min(max(row["available"], 0), MOST_SHOWN) if on_sale else 0, on_sale, row["added_at"],
+                round(row["stars"] / row["ratings"], 2) if row["ratings"] else None, row["ratings"],
+                row["sale_ends_at"] if on_sale else None,
             )
         )  # fmt: skip
     return found

@@ -125,8 +125,8 @@ async def test_product(api: Api, database: Database) -> None:
         "slug": "bolt", "name": "Bolt", "description": "", "category_path": [{"slug": "all", "name": "All"}],
         "images": [], "price": {"amount": 1000, "currency": "usd"}, "compare_at_price": None, "available": 100,
         "variants": [{"sku": "BOLT", "attributes": {}, "price": {"amount": 1000, "currency": "usd"},
-                      "compare_at_price": None, "available": 100}],
-        "featured": False, "rating": None,
+                      "compare_at_price": None, "available": 100, "sale": None, "images": []}],
+        "featured": False, "rating": None, "ratings": 0, "sale": None, "vendor": None, "tags": [], "options": [],
     }  # fmt: skip
 
 
@@ -147,11 +147,12 @@ async def test_categories(api: Api, database: Database) -> None:
         parent = new_id()
         await writer.execute(sa.insert(categories).values(id=parent, slug="home", name="Home", position=1))
         await writer.execute(sa.insert(categories).values(id=new_id(), slug="desk", name="Desk", parent_id=parent))
-    home = {"slug": "home", "name": "Home", "children": [{"slug": "desk", "name": "Desk", "children": []}]}
+    desk = {"slug": "desk", "name": "Desk", "description": "", "children": []}
+    home = {"slug": "home", "name": "Home", "description": "", "children": [desk]}
 
     tree = (await api.get("/api/v1/categories")).json()
 
-    assert tree == {"items": [{"slug": "all", "name": "All", "children": []}, home], "next_cursor": None, "total": 3}
+    assert tree == {"items": [{**desk, "slug": "all", "name": "All"}, home], "next_cursor": None, "total": 3}
     assert (await api.get("/api/v1/categories/home")).json() == home
     assert (await api.get("/api/v1/categories/nothing")).json()["code"] == "category_not_found"
 

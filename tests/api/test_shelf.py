@@ -40,7 +40,7 @@ async def test_a_crowd_asks_once(redis: Redis) -> None:
     """A hundred at once, one fetch."""
     shelf, source = Shelf(redis), Source()
 
-    answers = await asyncio.gather(*(shelf.get("k", source) for _ in range(100)))
+    answers = await asyncio.gather(*(shelf.get("k", (), source) for _ in range(100)))
 
     assert source.asked == 1
     assert {answer.body for answer in answers} == {b"{}"}
@@ -49,8 +49,8 @@ async def test_a_crowd_asks_once(redis: Redis) -> None:
 async def test_one_who_leaves_takes_nobody_along(redis: Redis) -> None:
     """The first of a crowd hangs up; the others get their answer."""
     shelf, source = Shelf(redis), Source()
-    first = asyncio.create_task(shelf.get("k", source))
-    second = asyncio.create_task(shelf.get("k", source))
+    first = asyncio.create_task(shelf.get("k", (), source))
+    second = asyncio.create_task(shelf.get("k", (), source))
     await asyncio.sleep(0)
     first.cancel()
 
@@ -61,9 +61,9 @@ async def test_one_who_leaves_takes_nobody_along(redis: Redis) -> None:
 async def test_processes_share_through_redis(redis: Redis) -> None:
     """The second process need not ask Postgres."""
     source = Source()
-    made = await Shelf(redis).get("k", source)
+    made = await Shelf(redis).get("k", (), source)
 
-    again = await Shelf(redis).get("k", source)
+    again = await Shelf(redis).get("k", (), source)
 
     assert source.asked == 1
     assert (again.body, again.etag) == (made.body, made.etag)
@@ -72,18 +72,18 @@ async def test_processes_share_through_redis(redis: Redis) -> None:
 async def test_old_answers_are_made_anew(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """Past its freshness an answer stands in only when no new one can be had, and not for ever."""
     source = Source(b"[1]")
-    await Shelf(redis).get("k", source)
+    await Shelf(redis).get("k", (), source)
     clock = time.time() + 6
     monkeypatch.setattr("api.shelf.time.time", lambda: clock)
 
     source.error = Unavailable("postgres")
-    assert (await Shelf(redis).get("k", source)).body == b"[1]"
+    assert (await Shelf(redis).get("k", (), source)).body == b"[1]"
     source.error, source.body = None, b"[2]"
-    assert (await Shelf(redis).get("k", source)).body == b"[2]"
+    assert (await Shelf(redis).get("k", (), source)).body == b"[2]"
     clock += 601
     source.error = Unavailable("postgres")
     with pytest.raises(Unavailable):
-        await Shelf(redis).get("k", source)
+        await Shelf(redis).get("k", (), source)
     assert source.asked == 4
 
 
@@ -92,20 +92,20 @@ async def test_refusals_are_not_kept(redis: Redis) -> None:
     shelf, source = Shelf(redis), Source()
     source.error = Refusal("product_not_found", "No.")
     with pytest.raises(Refusal):
-        await shelf.get("k", source)
+        await shelf.get("k", (), source)
     source.error = None
 
-    assert (await shelf.get("k", source)).body == b"{}"
+    assert (await shelf.get("k", (), source)).body == b"{}"
 
 
 async def test_redis_is_left_alone_after_it_failed() -> None:
     """Nobody waits for a dead Redis at every request."""
     away = Redis.from_url("redis://127.0.0.1:9/0")
     shelf, source = Shelf(away), Source()
-    await shelf.get("a", source)
+    await shelf.get("a", (), source)
     before = shelf._redis_from
 
-    await shelf.get("b", source)
+    await shelf.get("b", (), source)
 
     assert source.asked == 2
     assert before > time.monotonic()
@@ -118,7 +118,7 @@ async def test_memory_is_bounded(redis: Redis, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "MOST_HELD", 3)
     shelf = Shelf(redis)
     for index in range(5):
-        answer = await shelf.get(str(index), Source())
+        answer = await shelf.get(str(index), (), Source())
         shelf.put_ready(f"/{index}", b"", "/{slug}", answer)
 
     assert list(shelf._held) == ["2", "3", "4"]
