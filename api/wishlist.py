@@ -44,6 +44,12 @@ class WishReply(msgspec.Struct, frozen=True):
     on_sale: bool
     """False: withdrawn from the shop, or not sold in the asked currency."""
     added_at: datetime
+    rating: float | None = None
+    """Mean of the buyers' stars, 1 to 5; null while nobody has rated it."""
+    ratings: int = 0
+    """How many have rated it."""
+    sale_ends_at: datetime | None = None
+    """When a sale of it ends that is open now; null: none is."""
 
 
 class WishList(msgspec.Struct, frozen=True):
