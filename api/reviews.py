@@ -12,9 +12,10 @@ from msgspec import UNSET, UnsetType
 from api import pages
 from api.access import Access
 from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
+from api.filters import Slug
 from api.pages import PageSize, Place
 from api.problems import SIGNED_IN, refuses
-from api.products import Slug, published
+from api.products import published
 from api.repeats import once, scope_of
 from models import cache
 from models.cursor import Cursor
@@ -100,7 +101,7 @@ async def list_reviews(
         mean = known.sum / known.count if known.count else None
         return msgspec.json.encode(ReviewList(shown, more, total, mean, known.by_stars))
 
-    return await published(request, house, cache.reviews(slug, stars, limit, place), make)
+    return await published(request, house, cache.reviews(slug, stars, limit, place), (cache.about_product(slug),), make)
 
 
 @post(

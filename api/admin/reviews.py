@@ -11,8 +11,8 @@ from api import pages
 from api.admin.changes import Reason, write_down
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, Identity, StrictRequest, idempotency_key
+from api.filters import SLUG
 from api.pages import PageSize, Place
-from api.products import SLUG
 from api.repeats import once, scope_of
 from models.cursor import Cursor
 from models.database import Writer
