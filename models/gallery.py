@@ -4,16 +4,10 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
+from models.catalog import ImageSize
+
 MOST_IMAGES = 30
 """Of one product."""
-
-
-class ImageSize(msgspec.Struct, frozen=True):
-    """A picture in one size."""
-
-    width: int
-    height: int
-    url: str
 
 
 class KeptImage(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -12,13 +12,14 @@ from msgspec import UNSET, Meta, UnsetType
 from api.admin.changes import Reason, WhyAsked, write_down
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
+from api.filters import Slug
 from api.forms import file_of, form_body, read_form, text_of
 from api.problems import FieldError, Invalid
-from api.products import Slug
 from api.repeats import once, scope_of
+from models.catalog import ImageSize
 from models.database import Writer
 from models.errors import Refusal
-from models.gallery import MOST_IMAGES, ImageSize, KeptImage, ProductImage
+from models.gallery import MOST_IMAGES, KeptImage, ProductImage
 from models.ids import new_id
 from models.picture import KINDS, LARGEST_FILE, SUFFIX, Rendition
 from models.roles import Scope
