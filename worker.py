@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -39,14 +40,19 @@ from activities.passwords import PasswordActivities
 from activities.payment_methods import PaymentMethodActivities
 from activities.payments.intents import PaymentActivities
 from activities.payments.setups import SetupActivities
+from activities.search import SearchActivities
 from models import logs, wire
 from models.database import Database
+from models.search.engines import engine_of
 from models.settings import Invalid, WorkerSettings, worker_settings
 from workflows import visibility
 from workflows.erase_account import EraseAccount
+from workflows.heal_search import HEAL_SEARCH_ID, HealSearch, healing
+from workflows.index_catalogue import INDEX_CATALOGUE_ID, IndexCatalogue
 from workflows.notify import NOTIFY_ID, Notify
 from workflows.order import Order
 from workflows.patience import CATALOGUE, MAIL, ORDERS, PAYMENTS
+from workflows.rebuild_search import RebuildSearch
 from workflows.refresh_answers import REFRESH_ANSWERS_ID, RefreshAnswers
 from workflows.remove_payment_method import RemovePaymentMethod
 from workflows.reset_password import ResetPassword
@@ -64,10 +70,14 @@ WORKFLOWS: Sequence[type] = (
     RemovePaymentMethod,
     EraseAccount,
     RefreshAnswers,
+    IndexCatalogue,
+    RebuildSearch,
+    HealSearch,
 )
 ALWAYS: Sequence[tuple[type[Any], str, str]] = (
     (Notify, NOTIFY_ID, "Sends the letters of the outbox"),
     (RefreshAnswers, REFRESH_ANSWERS_ID, "Makes cached answers old when the catalogue changes"),
+    (IndexCatalogue, INDEX_CATALOGUE_ID, "Keeps the search index like the catalogue"),
 )
 """Workflows that never end, with their ids and what they do."""
 STICKY = timedelta(seconds=2)
@@ -92,6 +102,7 @@ def activities(
     methods = PaymentMethodActivities(database)
     setups = SetupActivities(payments.connection)
     changes, answers = CatalogueChangeActivities(database), AnswerActivities(settings.redis_url)
+    search = SearchActivities(database, engine_of(settings, database))
     return {
         ORDERS: [
             checkout.place_order, orders.record_payment_attempt, orders.secure_order, orders.confirm_order,
@@ -103,6 +114,7 @@ def activities(
             payments.authorize_payment_now,
             methods.read_wallet, methods.note_customer, methods.keep_method, methods.drop_method,
             changes.find_outdated, changes.settle_changes,
+            search.open_index, search.begin_rebuild, search.note_products, search.swap_generation,
         ],
         PAYMENTS: [
             payments.authorize_payment, payments.read_payment, payments.capture_payment, payments.void_payment,
@@ -110,7 +122,11 @@ def activities(
             setups.forget_customer,
         ],
         MAIL: [outbox.await_letters, mail.send_letters],
-        CATALOGUE: [changes.await_changes, answers.drop_answers],
+        CATALOGUE: [
+            changes.await_changes, answers.drop_answers,
+            search.index_products, search.index_category, search.configure_index, search.await_indexed,
+            search.compare_index, search.tidy_search,
+        ],
     }  # fmt: skip
 
 
@@ -157,18 +173,20 @@ async def register_search_attributes(client: Client, namespace: str) -> None:
             raise
 
 
-async def schedule_tending(client: Client, settings: WorkerSettings) -> None:
-    """Have carts looked after as these settings say; a pause that an operator made, and its note, stay."""
-    wanted = tending(Tending(settings.cart_reminder_after, settings.cart_lifetime, settings.cart_tending_interval))
+async def keep_schedules(client: Client, settings: WorkerSettings) -> None:
+    """Have done every so often what these settings say; a pause that an operator made, and its note, stay."""
+    tend = Tending(settings.cart_reminder_after, settings.cart_lifetime, settings.cart_tending_interval)
+    schedules = {TEND_CARTS_ID: tending(tend), HEAL_SEARCH_ID: healing(settings.search_healing_interval)}
+    for identity, wanted in schedules.items():
+        try:
+            await client.create_schedule(identity, wanted)
+        except ScheduleAlreadyRunningError:
+            await client.get_schedule_handle(identity).update(partial(_as_wanted, wanted))
 
-    def as_wanted(known: ScheduleUpdateInput) -> ScheduleUpdate:
-        state = known.description.schedule.state
-        return ScheduleUpdate(Schedule(action=wanted.action, spec=wanted.spec, policy=wanted.policy, state=state))
 
-    try:
-        await client.create_schedule(TEND_CARTS_ID, wanted)
-    except ScheduleAlreadyRunningError:
-        await client.get_schedule_handle(TEND_CARTS_ID).update(as_wanted)
+def _as_wanted(wanted: Schedule, known: ScheduleUpdateInput) -> ScheduleUpdate:
+    state = known.description.schedule.state
+    return ScheduleUpdate(Schedule(action=wanted.action, spec=wanted.spec, policy=wanted.policy, state=state))
 
 
 async def connect(settings: WorkerSettings) -> Client:
@@ -219,7 +237,7 @@ async def run(settings: WorkerSettings) -> None:
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             static_summary=summary,
         )
-    await schedule_tending(client, settings)
+    await keep_schedules(client, settings)
     gc.collect()
     gc.freeze()  # what is here now stays: the collector need not look at it again
     gc.set_threshold(50_000, 20, 100)

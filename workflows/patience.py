@@ -110,6 +110,16 @@ REDIS: Patience = {
 }
 """Redis only ever saves time: what it could not be told within this has become too old to be given by itself."""
 
+ENGINE: Patience = {
+    "task_queue": CATALOGUE,
+    "start_to_close_timeout": timedelta(minutes=2),
+    "schedule_to_close_timeout": timedelta(minutes=10),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=30)),
+}
+"""The search engine; who gives up after this asks again, because what changed stays noted."""
+TALLIES_KEPT = timedelta(days=400)
+"""How long it is remembered what shoppers searched for: a year, and to compare it with."""
+
 HISTORIES: LocalPatience = {
     "start_to_close_timeout": timedelta(seconds=30),
     "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),

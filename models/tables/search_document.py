@@ -221,3 +221,28 @@ def row(document: Document, encode: Any) -> str:
         }
     )  # fmt: skip
     return made
+
+
+async def note(fetch: Fetch, products: Sequence[UUID]) -> int:
+    """Have products indexed as if they had changed. The number of the last change noted so far, of any product."""
+    if products:
+        await fetch(
+            "INSERT INTO catalogue_changes (reader, product_id) SELECT 'search', id FROM unnest($1::uuid[]) AS id",
+            list(products),
+        )
+    [row] = await fetch("SELECT coalesce(max(id), 0) AS last FROM catalogue_changes WHERE reader = 'search'")
+    return int(row["last"])
+
+
+async def is_behind(database: Database, change: int) -> bool:
+    """Whether the index has yet to follow this change or one before it."""
+    return bool(await database.fetch("SELECT FROM catalogue_changes WHERE reader = 'search' AND id <= $1", change))
+
+
+async def not_on_their_way(database: Database, products: Sequence[UUID]) -> list[UUID]:
+    """Those of these products of which no change waits to be indexed."""
+    rows = await database.fetch(
+        "SELECT id FROM unnest($1::uuid[]) AS id WHERE id NOT IN (SELECT product_id FROM catalogue_changes "
+        "WHERE reader = 'search' AND product_id IS NOT NULL)", list(products),
+    )  # fmt: skip
+    return [plain_uuid(row["id"]) for row in rows]

@@ -59,6 +59,7 @@ def test_activities_run_on_the_queue_that_workflows_ask(registered: dict[str, li
         "MAIL_SERVER": MAIL,
         "OUTBOX": MAIL,
         "CHANGES": CATALOGUE,
+        "ENGINE": CATALOGUE,
         "REDIS": CATALOGUE,
     }
     asked: dict[str, set[str]] = {}

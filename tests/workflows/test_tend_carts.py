@@ -22,6 +22,7 @@ from tests import people, shop
 from tests.flow import Flow
 from tests.workflows.trouble import Trouble
 from workflows import tend_carts
+from workflows.heal_search import HEAL_SEARCH_ID
 from workflows.order import Order
 from workflows.patience import ORDERS
 from workflows.tend_carts import TEND_CARTS_ID, TendCarts, Tended, Tending
@@ -136,19 +137,20 @@ async def schedule(flow: Flow) -> AsyncIterator[ScheduleHandle]:
     handle = flow.client.get_schedule_handle(TEND_CARTS_ID)
     yield handle
     await handle.delete()
+    await flow.client.get_schedule_handle(HEAL_SEARCH_ID).delete()
 
 
 async def test_a_worker_that_starts_has_carts_looked_after(
     flow: Flow, settings: WorkerSettings, schedule: ScheduleHandle
 ) -> None:
     """Given a worker that starts, then the schedule is as its settings say; what an operator paused stays so."""
-    await worker.schedule_tending(flow.client, settings)
+    await worker.keep_schedules(flow.client, settings)
     await schedule.pause(note="Ada asks why")
     changed = msgspec.structs.replace(
         settings, cart_tending_interval=timedelta(minutes=7), cart_reminder_after=timedelta(hours=5)
     )
 
-    await worker.schedule_tending(flow.client, changed)
+    await worker.keep_schedules(flow.client, changed)
 
     found = (await schedule.describe()).schedule
     assert [interval.every for interval in found.spec.intervals] == [timedelta(minutes=7)]

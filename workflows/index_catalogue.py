@@ -1,0 +1,103 @@
+"""Keeps the search index like the catalogue. One workflow alone writes to it, so that nothing old overtakes the new."""
+
+from uuid import UUID
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities.answers import AnswerActivities, DropAnswers
+from activities.catalogue_changes import AwaitChanges, CatalogueChangeActivities, Changes, SettleChanges
+from activities.search import IndexCategory, IndexProducts, SearchActivities
+from workflows import patience
+
+INDEX_CATALOGUE_ID = "index-catalogue"
+BATCH = 500
+"""Changes a round."""
+ROUNDS = 300
+"""Rounds before the workflow begins anew with a short history."""
+POLL = 0.25
+"""Seconds between two looks."""
+SEARCH = "search"
+"""Reader of the changes; and what cached answers of searches are about."""
+
+
+@workflow.defn
+class IndexCatalogue:
+    """Wait for changes of the catalogue, take them into the search index, settle them; for ever.
+
+    Id: `index-catalogue`, one in a namespace. Waits: up to a minute for changes, then asks again; while the search
+    engine is away, for it, and nothing else waits for this workflow.
+    """
+
+    @workflow.run
+    async def run(self) -> None:
+        await workflow.execute_local_activity_method(
+            SearchActivities.open_index, summary="Make sure that there is an index", **patience.DATABASE
+        )
+        for _ in range(ROUNDS):
+            workflow.set_current_details("### Waiting for the catalogue to change")
+            changes = await self._changes()
+            if changes.ids:
+                workflow.set_current_details(f"### Indexing {len(changes.ids)} changes")
+                await self._follow(changes)
+            if workflow.info().is_continue_as_new_suggested():
+                break
+        workflow.continue_as_new()
+
+    async def _changes(self) -> Changes:
+        try:
+            return await workflow.execute_activity_method(
+                CatalogueChangeActivities.await_changes,
+                AwaitChanges(SEARCH, most=BATCH, seconds=60, poll=POLL),
+                summary="Wait for changes",
+                **patience.CHANGES,
+            )
+        except ActivityError as failed:
+            workflow.logger.warning("changes cannot be read: %s", failed)
+            return Changes()
+
+    async def _follow(self, changes: Changes) -> None:
+        try:
+            await self._index(changes)
+        except ActivityError as failed:  # they stay to be done
+            workflow.set_current_details(f"### The search engine does not answer\n\n{failed.cause}")
+            workflow.logger.warning("the index cannot follow: %s", failed)
+            return
+        try:
+            await workflow.execute_activity_method(
+                AnswerActivities.drop_answers,
+                DropAnswers((SEARCH,)),
+                summary="Make answers of searches old",
+                **patience.REDIS,
+            )
+        except ActivityError as failed:  # by now they are too old to be given anyway
+            workflow.logger.warning("answers cannot be dropped: %s", failed)
+        await workflow.execute_local_activity_method(
+            CatalogueChangeActivities.settle_changes,
+            SettleChanges(changes.ids),
+            summary="Write down that it is done",
+            **patience.DATABASE,
+        )
+
+    async def _index(self, changes: Changes) -> None:
+        if "synonyms" in changes.words:
+            await workflow.execute_activity_method(
+                SearchActivities.configure_index, summary="Tell synonyms", **patience.ENGINE
+            )
+        if changes.products:
+            await workflow.execute_activity_method(
+                SearchActivities.index_products,
+                IndexProducts(changes.products),
+                summary=f"Index {len(changes.products)} products",
+                **patience.ENGINE,
+            )
+        for category in changes.categories:
+            await self._index_category(category)
+
+    async def _index_category(self, category: UUID) -> None:
+        request: IndexCategory | None = IndexCategory(category)
+        while request is not None:
+            done = await workflow.execute_activity_method(
+                SearchActivities.index_category, request, summary="Index products of a category", **patience.ENGINE
+            )
+            request = None if done.after is None else IndexCategory(category, done.after)
