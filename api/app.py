@@ -43,10 +43,11 @@ from api import (
     webhooks,
     wishlist,
 )
-from api.admin import audit, images, shipping_methods, shipping_zones, tags, tax_rates, users, vendors
+from api.admin import audit, images, shipping_methods, shipping_zones, tags, tax_rates, users, variants, vendors
 from api.admin import categories as category_records
 from api.admin import coupons as coupons_offered
 from api.admin import gift_cards as gift_cards_issued
+from api.admin import products as product_records
 from api.admin import reviews as reviews_moderated
 from api.admin import store_credit as store_credit_granted
 from api.context import Premises, StrictRequest
@@ -93,6 +94,8 @@ ROOMS = (
     payment_methods,
     webhooks,
     audit,
+    product_records,
+    variants,
     category_records,
     tags,
     vendors,

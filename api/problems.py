@@ -51,6 +51,7 @@ STATUSES: Mapping[str, int] = {
     "tag_not_found": 404,
     "tax_rate_not_found": 404,
     "user_not_found": 404,
+    "variant_not_found": 404,
     "vendor_not_found": 404,
     "wishlist_item_not_found": 404,
     "method_not_allowed": 405,
@@ -88,9 +89,11 @@ STATUSES: Mapping[str, int] = {
     "review_exists": 409,
     "setup_ended": 409,
     "shipping_zone_in_use": 409,
+    "sku_taken": 409,
     "slug_taken": 409,
     "tax_rate_exists": 409,
     "tax_rates_mixed": 409,
+    "variants_alike": 409,
     "wrong_move": 409,
     "body_too_large": 413,
     "unsupported_media_type": 415,
@@ -106,6 +109,7 @@ STATUSES: Mapping[str, int] = {
     "invalid": 422,
     "no_shipping": 422,
     "not_sold_in_currency": 422,
+    "options_mismatch": 422,
     "otp_wrong": 422,
     "own_review": 422,
     "password_unacceptable": 422,
@@ -115,7 +119,10 @@ STATUSES: Mapping[str, int] = {
     "reset_token_invalid": 422,
     "shipping_method_unknown": 422,
     "shipping_zone_unknown": 422,
+    "tag_unknown": 422,
     "unknown_sku": 422,
+    "variants_full": 422,
+    "vendor_unknown": 422,
     "wishlist_full": 422,
     "too_many_requests": 429,
     "internal_error": 500,
@@ -129,6 +136,7 @@ _BY_STATUS = {
 }  # fmt: skip
 _AWAY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED,
          RPCStatusCode.CANCELLED)  # fmt: skip
+_PLACE_NAMED = re.compile(r"(.*?) - at `(?:key` in `)?\$(.*)`", re.DOTALL)
 _FIELD_NAMED = re.compile(r"Object (?:missing required|contains unknown) field `(.+)`")
 
 
@@ -166,15 +174,19 @@ class Invalid(Exception):
     @classmethod
     def body(cls, error: msgspec.ValidationError) -> "Invalid":
         """JSON, but not what the operation takes."""
-        detail, _, path = str(error).partition(" - at `$")
+        said = _PLACE_NAMED.fullmatch(str(error))
+        detail, path = (said[1], said[2]) if said else (str(error), "")
         named = _FIELD_NAMED.match(detail)
-        pointer = pointer_of(path.rstrip("`")) + (f"/{_escape(named[1])}" if named else "")
+        pointer = pointer_of(path) + (f"/{_escape(named[1])}" if named else "")
         return cls(FieldError(detail, pointer=pointer))
 
 
 def pointer_of(path: str) -> str:
-    """msgspec's path to a value as a JSON pointer: `.lines[0].sku` → `/lines/0/sku`."""
-    steps = re.findall(r"\.([^.\[]+)|\[(\d+)\]", path)
+    """msgspec's path to a value as a JSON pointer: `.lines[0].sku` → `/lines/0/sku`.
+
+    It does not tell the key of an object whose keys are free (`[...]`): the pointer then is that object's.
+    """
+    steps = re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path)
     return "".join(f"/{_escape(name or index)}" for name, index in steps)
 
 

@@ -47,17 +47,27 @@ class Named(Generic[T]):
     async def find(self, database: Database, slug: str) -> T | None:
         """One row, also an archived one."""
         async with database.reading() as reader:
-            return await self._find(reader, slug)
+            return await self.find_in(reader, slug)
+
+    async def find_in(self, reader: Reader, slug: str) -> T | None:
+        """The same on a connection that is open."""
+        row = (await reader.execute(self._one, {"named": slug})).mappings().one_or_none()
+        return None if row is None else self._told(row)
 
     async def lock(self, writer: Writer, slug: str) -> T | None:
         """One row, which nobody else changes to the end of the transaction."""
+        found = await self.lock_with_id(writer, slug)
+        return found[1] if found else None
+
+    async def lock_with_id(self, writer: Writer, slug: str) -> tuple[UUID, T] | None:
+        """The same, with its id."""
         # Two statements: one that had to wait for the lock would see what is computed as it was before it waited.
-        await writer.execute(self._lock, {"named": slug})
-        return await self._find(writer, slug)
+        id = (await writer.execute(self._lock, {"named": slug})).scalar()
+        return None if id is None else (plain_uuid(id), await self.read(writer, slug))
 
     async def read(self, reader: Reader, slug: str) -> T:
         """A row that there is."""
-        found = await self._find(reader, slug)
+        found = await self.find_in(reader, slug)
         assert found is not None
         return found
 
@@ -78,10 +88,6 @@ class Named(Generic[T]):
     async def move(self, writer: Writer, slug: str, archived: bool) -> T:
         """Archive a locked row, or take it back into use."""
         return await self.change(writer, slug, {"archived_at": sa.func.now() if archived else None})
-
-    async def _find(self, reader: Reader, slug: str) -> T | None:
-        row = (await reader.execute(self._one, {"named": slug})).mappings().one_or_none()
-        return None if row is None else self._told(row)
 
     def _told(self, row: Any) -> T:
         return msgspec.convert({name: row[name] for name in self._record.__struct_fields__}, self._record)

@@ -40,6 +40,7 @@ def test_every_refusal_has_a_status() -> None:
 @pytest.mark.parametrize(
     ("path", "pointer"),
     [
+        (".variants[0].attributes[...]", "/variants/0/attributes"),
         ("", ""),
         (".sku", "/sku"),
         (".items[0].sku", "/items/0/sku"),
