@@ -66,3 +66,13 @@ def category_tree() -> str:
 def category(slug: str) -> str:
     """One category."""
     return f"{PREFIX}category:{slug}"
+
+
+def names(word: str, limit: int, cursor: str | None) -> str:
+    """One page of tags or vendors."""
+    return f"{PREFIX}{word}:{limit}:{cursor or ''}"
+
+
+def vendor(slug: str) -> str:
+    """One vendor."""
+    return f"{PREFIX}vendor:{slug}"

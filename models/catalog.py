@@ -155,3 +155,11 @@ class Category(msgspec.Struct, frozen=True):
     name: str
     description: str = ""
     children: list["Category"] = []
+
+
+class Vendor(msgspec.Struct, frozen=True):
+    """Who makes or sells what is on the shelves."""
+
+    slug: str
+    name: str
+    description: str

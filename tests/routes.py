@@ -27,10 +27,17 @@ STAFF = {SUPPORT, CATALOG, FINANCE, ADMIN}
 TABLE: dict[str, str | set[Role]] = {
     # Catalogue
     "GET /products": PUBLIC,
+    "GET /products/featured": PUBLIC,
+    "GET /products/best-sellers": PUBLIC,
+    "GET /products/flash-sales": PUBLIC,
+    "GET /products/trending": PUBLIC,
     "GET /products/{slug:str}": PUBLIC,
     "GET /categories": PUBLIC,
     "GET /categories/{slug:str}": PUBLIC,
     "GET /categories/{slug:str}/products": PUBLIC,
+    "GET /tags": PUBLIC,
+    "GET /vendors": PUBLIC,
+    "GET /vendors/{slug:str}": PUBLIC,
     "GET /products/{slug:str}/reviews": PUBLIC,
     "POST /products/{slug:str}/reviews": ACCOUNT,
     "GET /reviews": ACCOUNT,

@@ -46,7 +46,9 @@ listings = sa.Table(
     sa.Index("ix_listings_vendor_id", "vendor_id", postgresql_where=sa.text("vendor_id IS NOT NULL")),
     sa.Index("ix_listings_category_ids", "category_ids", postgresql_using="gin"),
     sa.Index("ix_listings_tag_ids", "tag_ids", postgresql_using="gin"),
-    sa.Index("ix_listings_sale_ends_at", "currency", "sale_ends_at",
+    sa.Index("ix_listings_featured", "currency", sa.text("created_at DESC"), sa.text("product_id DESC"),
+             postgresql_where=sa.text("featured")),
+    sa.Index("ix_listings_sale_ends_at", "currency", "sale_ends_at", "product_id",
              postgresql_where=sa.text("sale_ends_at IS NOT NULL")),
     sa.Index("ix_listings_until", "until", postgresql_where=sa.text("until IS NOT NULL")),
 )  # fmt: skip

@@ -14,6 +14,7 @@ tags = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     now_column(),
     sa.Column("archived_at", sa.DateTime(timezone=True), comment="set: no longer shown or given"),
+    sa.Index("ix_tags_name", "name", "slug"),
 )  # fmt: skip
 
 product_tags = sa.Table(

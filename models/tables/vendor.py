@@ -14,6 +14,7 @@ vendors = sa.Table(
     sa.Column("description", sa.Text, nullable=False, server_default=""),
     now_column(),
     sa.Column("archived_at", sa.DateTime(timezone=True), comment="set: has no page; its products stay where they are"),
+    sa.Index("ix_vendors_name", "name", "slug"),
 )  # fmt: skip
 
 records = Named(vendors, VendorRecord)

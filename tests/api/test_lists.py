@@ -118,3 +118,102 @@ async def test_lists_under_concurrent_readers(stall: Api) -> None:
     wanted = {"red": ["pot", "cup"], "blue": []}
     answers = await asyncio.gather(*(slugs(stall, tag=tag, limit=10 + n) for n in range(10) for tag in wanted))
     assert answers == [wanted[tag] for _ in range(10) for tag in wanted]
+
+
+async def test_the_front_page(api: Api, database: Database) -> None:
+    """Given products with figures and sales, then each list has its own, in its own order, also within a category."""
+    hour = goods.HOUR
+    amount, opened, closes = goods.open_sale(500)
+    async with database.writing() as writer:
+        home = await goods.category(writer, "home")
+        await goods.product(writer, "old", Sold(sale=(amount, opened, closes + hour)), figures={"sold": 3},
+                            category=home)  # fmt: skip
+        await goods.product(writer, "hit", Sold(sale=(amount, opened, closes)), figures={"sold": 9, "trend": 0.1})
+        await goods.product(writer, "star", featured=True, figures={"trend": 2.5}, category=home)
+        await goods.product(writer, "next", Sold(sale=(amount, closes, closes + hour)), featured=True)
+
+    assert await slugs(api, "products/featured") == ["next", "star"]
+    assert await slugs(api, "products/best-sellers") == ["hit", "old"]
+    assert await slugs(api, "products/flash-sales") == ["hit", "old"]
+    assert await slugs(api, "products/trending") == ["star", "hit"]
+    assert await slugs(api, "products/trending", category="home") == ["star"]
+    first = (await api.get("/api/v1/products/best-sellers?limit=1")).json()
+    assert await slugs(api, "products/best-sellers", limit=1, cursor=first["next_cursor"]) == ["old"]
+    strange = await api.get("/api/v1/products/trending", params={"cursor": first["next_cursor"]})
+    assert (strange.status_code, strange.json()["code"]) == (400, "cursor_unknown")
+    card = (await api.get("/api/v1/products/flash-sales?limit=1")).json()["items"][0]
+    assert (card["price"]["amount"], card["compare_at_price"]["amount"]) == (500, 1000)
+    assert card["sale_ends_at"] == closes.isoformat().replace("+00:00", "Z")
+
+
+async def test_a_page_tells_everything(api: Api, database: Database) -> None:
+    """Given a product with all there is, then its page has it; of an archived tag or vendor nothing is told."""
+    amount, opened, closes = goods.open_sale(500)
+    picture = {"id": "a1", "url": "/media/a.webp", "alt": "A mug", "width": 800, "height": 600,
+               "sizes": [{"width": 80, "height": 60, "url": "/media/a-80.webp"}]}  # fmt: skip
+    async with database.writing() as writer:
+        mugs = await goods.category(writer, "mugs", await goods.category(writer, "home"))
+        red, old, acme = (
+            await goods.tag(writer, "red"),
+            await goods.tag(writer, "old"),
+            await goods.vendor(writer, "acme"),
+        )
+        await writer.exec_driver_sql("UPDATE tags SET archived_at = now() WHERE slug = 'old'")
+        _, made = await goods.product(
+            writer, "mug", Sold(2, {"usd": 900}), Sold(1, {"usd": 1000}, 1200, (amount, opened, closes)),
+            category=mugs, tags=[red, old], vendor_id=acme, featured=True, ratings=3, stars=14,
+            images=[picture, {"url": "/media/old.svg", "alt": "Old"}], options=[{"name": "size", "values": ["S", "L"]}],
+        )  # fmt: skip
+        await writer.exec_driver_sql("UPDATE variants SET images = '[\"a1\"]' WHERE id = $1", (made[1],))
+
+    page = (await api.get("/api/v1/products/mug")).json()
+
+    sale = {
+        "starts_at": opened.isoformat().replace("+00:00", "Z"),
+        "ends_at": closes.isoformat().replace("+00:00", "Z"),
+    }
+    usd = [{"amount": amount, "currency": "usd"} for amount in (900, 500, 1200)]
+    assert page == {
+        "slug": "mug", "name": "Mug", "description": "",
+        "category_path": [{"slug": "home", "name": "Home"}, {"slug": "mugs", "name": "Mugs"}],
+        "images": [picture, {"url": "/media/old.svg", "alt": "Old", "id": None, "width": None, "height": None,
+                             "sizes": []}],
+        "price": usd[1], "compare_at_price": usd[2], "available": 3,
+        "variants": [
+            {"sku": "MUG-0", "attributes": {}, "price": usd[0], "compare_at_price": None, "available": 2,
+             "sale": None, "images": []},
+            {"sku": "MUG-1", "attributes": {}, "price": usd[1], "compare_at_price": usd[2], "available": 1,
+             "sale": sale, "images": ["a1"]},
+        ],
+        "featured": True, "rating": 4.67, "ratings": 3, "sale": sale, "vendor": {"slug": "acme", "name": "Acme"},
+        "tags": [{"slug": "red", "name": "Red"}], "options": [{"name": "size", "values": ["S", "L"]}],
+    }  # fmt: skip
+    async with database.writing() as writer:
+        await writer.exec_driver_sql("UPDATE vendors SET archived_at = now()")
+        await writer.exec_driver_sql("UPDATE variants SET archived_at = now() WHERE id = $1", (made[1],))
+    page = (await api.get("/api/v1/products/mug", headers=FRESH)).json()
+    assert (page["vendor"], [each["sku"] for each in page["variants"]], page["sale"]) == (None, ["MUG-0"], None)
+
+
+async def test_tags_and_vendors(api: Api, database: Database) -> None:
+    """By name, page by page, without the archived ones; a vendor has a page of its own."""
+    async with database.writing() as writer:
+        for slug in ("pear", "apple", "fig", "gone"):
+            await goods.tag(writer, slug)
+            await goods.vendor(writer, slug)
+        for table in ("tags", "vendors"):
+            await writer.exec_driver_sql(f"UPDATE {table} SET archived_at = now() WHERE slug = 'gone'")
+
+    for word in ("tags", "vendors"):
+        assert await slugs(api, word) == ["apple", "fig", "pear"]
+        first = (await api.get(f"/api/v1/{word}?limit=2")).json()
+        assert [item["slug"] for item in first["items"]] == ["apple", "fig"]
+        assert await slugs(api, word, limit=2, cursor=first["next_cursor"]) == ["pear"]
+        other = "vendors" if word == "tags" else "tags"
+        strange = await api.get(f"/api/v1/{other}", params={"cursor": first["next_cursor"]})
+        assert (strange.status_code, strange.json()["code"]) == (400, "cursor_unknown")
+    fig = {"slug": "fig", "name": "Fig", "description": "Of fig."}
+    assert (await api.get("/api/v1/vendors/fig")).json() == fig
+    for slug in ("gone", "nobody"):
+        missing = await api.get(f"/api/v1/vendors/{slug}")
+        assert (missing.status_code, missing.json()["code"]) == (404, "vendor_not_found")

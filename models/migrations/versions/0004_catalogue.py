@@ -220,6 +220,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_tags')),
     sa.UniqueConstraint('slug', name=op.f('uq_tags_slug'))
     )
+    op.create_index('ix_tags_name', 'tags', ['name', 'slug'], unique=False)
     op.create_table('vendors',
     sa.Column('id', sa.UUID(), nullable=False),
     sa.Column('slug', sa.Text(), nullable=False),
@@ -230,6 +231,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_vendors')),
     sa.UniqueConstraint('slug', name=op.f('uq_vendors_slug'))
     )
+    op.create_index('ix_vendors_name', 'vendors', ['name', 'slug'], unique=False)
     op.create_table('listings',
     sa.Column('product_id', sa.UUID(), nullable=False),
     sa.Column('currency', sa.String(length=3), nullable=False),
@@ -255,7 +257,8 @@ def upgrade() -> None:
     op.create_index('ix_listings_newest', 'listings', ['currency', sa.literal_column('created_at DESC'), sa.literal_column('product_id DESC')], unique=False)
     op.create_index('ix_listings_popularity', 'listings', ['currency', sa.literal_column('popularity DESC'), sa.literal_column('product_id DESC')], unique=False)
     op.create_index('ix_listings_rating', 'listings', ['currency', sa.literal_column('rating DESC'), sa.literal_column('product_id DESC')], unique=False)
-    op.create_index('ix_listings_sale_ends_at', 'listings', ['currency', 'sale_ends_at'], unique=False, postgresql_where=sa.text('sale_ends_at IS NOT NULL'))
+    op.create_index('ix_listings_featured', 'listings', ['currency', sa.literal_column('created_at DESC'), sa.literal_column('product_id DESC')], unique=False, postgresql_where=sa.text('featured'))
+    op.create_index('ix_listings_sale_ends_at', 'listings', ['currency', 'sale_ends_at', 'product_id'], unique=False, postgresql_where=sa.text('sale_ends_at IS NOT NULL'))
     op.create_index('ix_listings_sold', 'listings', ['currency', sa.literal_column('sold DESC'), sa.literal_column('product_id DESC')], unique=False)
     op.create_index('ix_listings_tag_ids', 'listings', ['tag_ids'], unique=False, postgresql_using='gin')
     op.create_index('ix_listings_trend', 'listings', ['currency', sa.literal_column('trend DESC'), sa.literal_column('product_id DESC')], unique=False)
@@ -365,6 +368,7 @@ def downgrade() -> None:
     op.drop_index('ix_listings_rating', table_name='listings')
     op.drop_index('ix_listings_popularity', table_name='listings')
     op.drop_index('ix_listings_newest', table_name='listings')
+    op.drop_index('ix_listings_featured', table_name='listings', postgresql_where=sa.text('featured'))
     op.drop_index('ix_listings_category_ids', table_name='listings', postgresql_using='gin')
     op.drop_index('ix_listings_amount', table_name='listings')
     op.drop_table('listings')
