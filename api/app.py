@@ -124,14 +124,15 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
     if settings is None:
         settings = api_settings()
         logs.configure(settings.log_level, settings.log_format)
-    redis = Redis.from_url(
-        settings.redis_url, socket_timeout=REDIS_PATIENCE, socket_connect_timeout=REDIS_PATIENCE,
-        retry=Retry(NoBackoff(), 0),
-    )  # fmt: skip
-    shelf, meter = Shelf(redis), Meter()
+    meter = Meter()
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        redis = Redis.from_url(
+            settings.redis_url, socket_timeout=REDIS_PATIENCE, socket_connect_timeout=REDIS_PATIENCE,
+            retry=Retry(NoBackoff(), 0),
+        )  # fmt: skip
+        door.shelf = shelf = Shelf(redis)
         database = Database(settings.database_url)
         temporal = await Client.connect(
             settings.temporal_address,
@@ -172,7 +173,7 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
         exception_handlers=problems.HANDLERS, logging_config=None,
         openapi_config=docs.config([*ours, *health.handlers]),
     )  # fmt: skip
-    app.asgi_handler = Door(app.asgi_handler, shelf, meter, https=settings.public_url.startswith("https://"))
+    app.asgi_handler = door = Door(app.asgi_handler, meter, https=settings.public_url.startswith("https://"))
     return app
 
 

@@ -68,9 +68,10 @@ _DRAINED_WITHIN = 2.0
 class Door:
     """The outermost layer of the API, around the whole framework."""
 
-    def __init__(self, app: ASGIApp, shelf: Shelf, meter: Meter, *, https: bool) -> None:
+    def __init__(self, app: ASGIApp, meter: Meter, *, https: bool) -> None:
         self._app = app
-        self._shelf = shelf
+        self.shelf: Shelf
+        """Opened with the process's other connections, before the first request."""
         self._meter = meter
         guards = [*_GUARDS, (b"strict-transport-security", _YEAR)] if https else _GUARDS
         self._guards = [*guards, _NO_PAGE]
@@ -101,7 +102,7 @@ class Door:
                 preflight = method == "OPTIONS"
         request_id = given if given and _SANE_ID(given) else uuid7().hex.encode()
 
-        ready = self._shelf.ready(path, scope["query_string"]) if method == "GET" and not fresh else None
+        ready = self.shelf.ready(path, scope["query_string"]) if method == "GET" and not fresh else None
         if ready is not None:
             answer, route = ready
             status, body = (304, b"") if _has(if_none_match, answer) else (200, answer.body)

@@ -121,6 +121,7 @@ STATUSES: Mapping[str, int] = {
     "shipping_zone_unknown": 422,
     "tag_unknown": 422,
     "unknown_sku": 422,
+    "synonyms_full": 422,
     "variants_full": 422,
     "vendor_unknown": 422,
     "wishlist_full": 422,

@@ -107,7 +107,7 @@ class Cards:
         return ProductCard(
             slug, name, place, None if image is None else _image(image), Money(price, self._currency),
             None if before is None else Money(before, self._currency), shown(available),
-            round(stars / ratings, 2) if ratings else None, ratings, sale_ends_at,
+            mean(stars, ratings), ratings, sale_ends_at,
         )  # fmt: skip
 
 
@@ -116,6 +116,11 @@ async def cards(database: Database, currency: str, product_ids: Sequence[UUID]) 
     made = Cards(currency)
     rows: dict[UUID, Any] = {row[0]: row for row in await database.fetch(_CARDS, currency, product_ids)}
     return [made.card(*rows[id][1:]) for id in map(plain_uuid, product_ids) if id in rows]
+
+
+def mean(stars: int, ratings: int) -> float | None:
+    """The rating as a page tells it."""
+    return round(stars / ratings, 2) if ratings else None
 
 
 def shown(available: int | None) -> int:

@@ -1,6 +1,7 @@
 """The API in this process, on real rows, spoken to through ASGI; no order is placed here, so Temporal may be away."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from hashlib import sha256
@@ -19,6 +20,9 @@ from models.ids import UserId
 from models.roles import Role
 from models.settings import ApiSettings, api_settings
 from tests import people, shop
+from tests.models.swept import database, database_url, swept_url
+
+__all__ = ["database", "database_url", "swept_url"]
 
 NOBODY = "127.0.0.1:9"
 """Nothing listens here."""
@@ -63,10 +67,16 @@ async def everything(database: Database) -> dict[str, str]:
     return found
 
 
+_BUILT: dict[str, Litestar] = {}
+"""Applications that no test is using, by their settings: building one costs more than most tests do, and whatever one
+opens is its lifespan's.
+"""
+
+
 @asynccontextmanager
 async def started(settings: ApiSettings) -> AsyncIterator[Api]:
     """The API with its lifespan run as a server runs it: in a task of its own."""
-    app = create_app(settings)
+    app = _BUILT.pop(repr(settings), None) or create_app(settings)
     inbox: asyncio.Queue[dict[str, str]] = asyncio.Queue()
     outbox: asyncio.Queue[Any] = asyncio.Queue()
     life = asyncio.create_task(app({"type": "lifespan"}, inbox.get, outbox.put))  # type: ignore[arg-type]
@@ -78,6 +88,7 @@ async def started(settings: ApiSettings) -> AsyncIterator[Api]:
     await inbox.put({"type": "lifespan.shutdown"})
     await life
     assert (await outbox.get())["type"] == "lifespan.shutdown.complete"
+    _BUILT[repr(settings)] = app
 
 
 @pytest.fixture
@@ -91,13 +102,23 @@ async def redis_url(parts: dict[str, str], worker_name: str) -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures are kept, of all tests: the same for all, so that they can share an application."""
+    return tmp_path_factory.mktemp("media")
+
+
 @pytest.fixture
-def api_environment(parts: dict[str, str], database_url: str, redis_url: str, tmp_path: Path) -> dict[str, str]:
-    """What the API reads; Temporal is away."""
+def api_environment(
+    parts: dict[str, str], database: Database, database_url: str, redis_url: str, media: Path
+) -> dict[str, str]:
+    """What the API reads, of a database that was swept before; Temporal is away."""
+    for left in media.iterdir():
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
     return {
         "DATABASE_URL": database_url, "REDIS_URL": redis_url, "TEMPORAL_ADDRESS": NOBODY,
         "SECRET_KEY": "0123456789abcdef0123456789abcdef", "STRIPE_WEBHOOK_SECRET": "whsec_test",
-        "MEDIA_DIR": str(tmp_path), **LIMITS_FAR_AWAY,
+        "MEDIA_DIR": str(media), **LIMITS_FAR_AWAY,
     }  # fmt: skip
 
 

@@ -80,9 +80,11 @@ async def test_trailing_slash(api: Api, path: str) -> None:
     assert (await api.get(path)).status_code == 200
 
 
-async def test_metrics(api: Api, database: Database) -> None:
+async def test_metrics(start_api: StartApi, database: Database) -> None:
     """Counted by route, never by path: whoever tries addresses cannot fill the memory."""
+    api = await start_api(SECRET_KEY="an application that has counted nothing yet")
     async with database.writing() as writer:
+        await shop.open_shop(writer)
         await shop.stock_product(writer, "TEAPOT", 1)
     for path in ("products/teapot", "products/teapot", "products/nothing", "who/are/you"):
         await api.get(f"/api/v1/{path}")
