@@ -45,7 +45,7 @@ from api import (
     webhooks,
     wishlist,
 )
-from api.admin import audit, images, shipping_methods, shipping_zones, tags, tax_rates, users, variants, vendors
+from api.admin import audit, bulk, images, shipping_methods, shipping_zones, tags, tax_rates, users, variants, vendors
 from api.admin import categories as category_records
 from api.admin import coupons as coupons_offered
 from api.admin import gift_cards as gift_cards_issued
@@ -98,6 +98,7 @@ ROOMS = (
     payment_methods,
     webhooks,
     audit,
+    bulk,
     product_records,
     variants,
     category_records,

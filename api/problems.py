@@ -57,6 +57,7 @@ STATUSES: Mapping[str, int] = {
     "method_not_allowed": 405,
     "account_erased": 409,
     "archived": 409,
+    "bulk_refused": 409,
     "cart_empty": 409,
     "category_cycle": 409,
     "category_in_use": 409,

@@ -154,3 +154,11 @@ class ProductSheet(ProductRecord, frozen=True):
 
     variants: list[VariantRecord]
     """In their order, archived ones behind the others."""
+
+
+def must_be_a_window(starts_at: datetime, ends_at: datetime) -> None:
+    """Raises: ValueError when it ends before it begins, or at the ends of time."""
+    if not (2000 <= starts_at.year <= 9000 and 2000 <= ends_at.year <= 9000):
+        raise ValueError("the year lies between 2000 and 9000")
+    if ends_at <= starts_at:
+        raise ValueError("ends_at is later than starts_at")

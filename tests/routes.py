@@ -116,6 +116,7 @@ TABLE: dict[str, str | set[Role]] = {
     "PATCH /admin/variants/{sku:str}": {CATALOG, ADMIN},
     "DELETE /admin/variants/{sku:str}": {CATALOG, ADMIN},
     "POST /admin/variants/{sku:str}/restore": {CATALOG, ADMIN},
+    "POST /admin/products/bulk": {CATALOG, ADMIN},
     "GET /admin/products/{slug:str}/variants": STAFF,
     "POST /admin/products/{slug:str}/variants": {CATALOG, ADMIN},
     "GET /admin/categories": STAFF,

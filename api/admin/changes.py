@@ -3,6 +3,7 @@
 Fields of a person are named and their content left out: the log is never edited, and people may ask to be forgotten.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Protocol
 from uuid import UUID
@@ -47,6 +48,13 @@ async def write_down(
         writer, caller.account, action, subject,
         before=before, after=after, reason=reason, request_id=logs.bound("request_id"),
     )  # fmt: skip
+
+
+async def write_down_all(
+    writer: Writer, caller: Identity, action: str, changes: Sequence[tuple[str, object, object]], reason: str | None
+) -> None:
+    """Append the same change of many things: subject, before and after of each."""
+    await audit.append_all(writer, caller.account, action, changes, reason, logs.bound("request_id"))
 
 
 def differences(

@@ -19,6 +19,7 @@ from models.records import (
     Prose,
     SaleWindow,
     Slug,
+    must_be_a_window,
 )
 from models.tables.variant import NewRow
 
@@ -203,14 +204,6 @@ def prices_of(terms: list[PriceTerms]) -> list[PriceRecord]:
         )
         for each in sorted(terms, key=lambda each: each.price.currency)
     ]  # fmt: skip
-
-
-def must_be_a_window(starts_at: datetime, ends_at: datetime) -> None:
-    """Raises: ValueError when it ends before it begins, or at the ends of time."""
-    if not (2000 <= starts_at.year <= 9000 and 2000 <= ends_at.year <= 9000):
-        raise ValueError("the year lies between 2000 and 9000")
-    if ends_at <= starts_at:
-        raise ValueError("ends_at is later than starts_at")
 
 
 def _each_once(prices: list[PriceTerms]) -> None:

@@ -1,5 +1,6 @@
 """What staff changed: who, what, when and why, appended in the transaction of the change."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
@@ -48,6 +49,29 @@ async def append(
     """Write down a change of staff's, in its transaction. Never personal data beyond what staff must be able to see."""
     said = [None if value is None else as_json(value) for value in (before, after)]
     await writer.exec_driver_sql(_APPEND, (new_id(), actor, action, str(subject), *said, reason, request_id))
+
+
+_APPEND_ALL = """
+INSERT INTO audit_log (id, actor_id, action, subject, before, after, reason, request_id)
+SELECT id, $1, $2, subject, before, after, $3, $4
+FROM unnest($5::uuid[], $6::text[], $7::jsonb[], $8::jsonb[]) AS each (id, subject, before, after)
+"""
+
+
+async def append_all(
+    writer: Writer,
+    actor: UserId | None,
+    action: str,
+    changes: Sequence[tuple[str, object, object]],
+    reason: str | None = None,
+    request_id: str | None = None,
+) -> None:
+    """The same change of many things: subject, before and after of each."""
+    columns = (
+        [new_id() for _ in changes], [subject for subject, _, _ in changes],
+        [as_json(before) for _, before, _ in changes], [as_json(after) for _, _, after in changes],
+    )  # fmt: skip
+    await writer.exec_driver_sql(_APPEND_ALL, (actor, action, reason, request_id, *columns))
 
 
 _LISTED = """
