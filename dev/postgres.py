@@ -144,8 +144,9 @@ def fresh_database(url: str, name: str | None = None, *, template: str = TEMPLAT
 
     A database of that name is replaced. Without a name it gets one of its own.
     """
+    if name:
+        drop_database(at_database(url, name))
     name = name or f"test_{secrets.token_hex(6)}"
-    drop_database(at_database(url, name))
     run_sql(at_database(url, "postgres"), f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return at_database(url, name)
 
