@@ -18,12 +18,19 @@ import sqlalchemy as sa
 from dev.pictures.draw import draw
 from dev.seed import promotions, shipping, tax
 from dev.seed.catalog import CATEGORIES, Good, Variant, goods, variants
+from dev.seed.makers import MAKERS, SALE, SALE_DAYS, TAGS
+from dev.seed.opinions import OPINIONS, READERS
 from models.database import Writer
-from models.ids import VariantId, new_id
+from models.ids import UserId, VariantId, new_id
+from models.review import ReviewStatus
 from models.tables import catalog as shelf
 from models.tables import inventory
 from models.tables import pricing as tariff
+from models.tables import user as users
 from models.tables.coupon import coupons
+from models.tables.review import reviews
+from models.tables.tag import product_tags, tags
+from models.tables.vendor import vendors
 
 _ONE_AT_A_TIME = 4818
 """Key of the advisory lock that keeps two seeds from filling the same tables side by side."""
@@ -74,11 +81,19 @@ async def _fill_shelves(writer: Writer, today: datetime) -> dict[str, int]:
             for position, category in enumerate(CATEGORIES)
         ],
     )  # fmt: skip
+    makers = {slug: new_id() for slug in MAKERS}
+    await writer.execute(
+        sa.insert(vendors),
+        [{"id": makers[slug], "slug": slug, "name": maker.name, "description": maker.description}
+         for slug, maker in MAKERS.items()],
+    )  # fmt: skip
+    made_by = {product: makers[slug] for slug, maker in MAKERS.items() for product in maker.makes}
     stocked = [(new_id(), good) for good in goods()]
     offered = [(new_id(), owner, position, variant)
                for owner, good in stocked for position, variant in enumerate(variants(good))]  # fmt: skip
     await writer.execute(
-        sa.insert(shelf.products), [_product(key, good, branches[good.category], today) for key, good in stocked]
+        sa.insert(shelf.products),
+        [_product(key, good, branches[good.category], made_by.get(good.slug), today) for key, good in stocked],
     )
     await writer.execute(
         sa.insert(shelf.variants),
@@ -88,27 +103,69 @@ async def _fill_shelves(writer: Writer, today: datetime) -> dict[str, int]:
             for key, owner, position, variant in offered
         ],
     )  # fmt: skip
-    tags = [tag for key, _, _, variant in offered for tag in _prices(key, variant)]
-    await writer.execute(sa.insert(shelf.prices), tags)
+    keys = {good.slug: key for key, good in stocked}
+    slugs = {key: slug for slug, key in keys.items()}
+    tickets = [
+        ticket for key, owner, _, variant in offered for ticket in _prices(key, variant, SALE.get(slugs[owner]), today)
+    ]
+    await writer.execute(sa.insert(shelf.prices), tickets)
+    await _hang_tags(writer, keys)
     for key, _, _, variant in offered:
         await inventory.receive(writer, VariantId(key), variant.stock, "seed", "first delivery")
-    return {"categories": len(branches), "products": len(stocked), "variants": len(offered), "prices": len(tags)}
+    return {
+        "categories": len(branches), "products": len(stocked), "variants": len(offered), "prices": len(tickets),
+        "vendors": len(makers), "tags": len(TAGS), "reviews": await _let_speak(writer, keys, today),
+    }  # fmt: skip
 
 
-def _product(key: UUID, good: Good, category: UUID, today: datetime) -> dict[str, Any]:
+async def _hang_tags(writer: Writer, products: dict[str, UUID]) -> None:
+    kept = {slug: new_id() for slug in TAGS}
+    await writer.execute(
+        sa.insert(tags), [{"id": kept[slug], "slug": slug, "name": tag.name} for slug, tag in TAGS.items()]
+    )
+    await writer.execute(
+        sa.insert(product_tags),
+        [{"product_id": products[product], "tag_id": kept[slug]} for slug, tag in TAGS.items() for product in tag.on],
+    )
+
+
+async def _let_speak(writer: Writer, products: dict[str, UUID], today: datetime) -> int:
+    """Reviews of people without a password, one a day; none of a shop that has such people already."""
+    readers = {address: UserId(new_id()) for address in READERS}
+    for address, (first, last) in READERS.items():
+        if not await users.insert(writer, readers[address], address, None, first_name=first, last_name=last):
+            return 0
+    await writer.execute(
+        sa.insert(reviews),
+        [
+            {"id": new_id(), "product_id": products[each.slug], "user_id": readers[each.reader], "stars": each.stars,
+             "title": each.title, "body": each.body, "status": ReviewStatus.PUBLISHED, "verified_purchase": False,
+             "created_at": today - timedelta(days=day)}
+            for day, each in enumerate(OPINIONS)
+        ],
+    )  # fmt: skip
+    return len(OPINIONS)
+
+
+def _product(key: UUID, good: Good, category: UUID, vendor: UUID | None, today: datetime) -> dict[str, Any]:
     """Products of one day came in at different minutes, so that newest first is one order."""
     born = today - timedelta(days=good.aged, minutes=crc32(good.slug.encode()) % 600 if good.aged else 0)
     return {
         "id": key, "slug": good.slug, "name": good.name, "description": good.description, "category_id": category,
         "tax_category": good.tax, "featured": good.featured, "created_at": born,
+        "vendor_id": vendor, "options": [{"name": name, "values": values} for name, values in good.options.items()],
         "images": [{"url": f"/media/products/{good.image}", "alt": good.alt}],
     }  # fmt: skip
 
 
-def _prices(variant_id: UUID, variant: Variant) -> list[dict[str, Any]]:
+def _prices(variant_id: UUID, variant: Variant, percent: int | None, today: datetime) -> list[dict[str, Any]]:
+    """With what it costs in the shop's first days, where it is `percent` cheaper then."""
     return [
         {"variant_id": variant_id, "currency": currency, "amount": amount,
-         "compare_at": variant.compare_at.get(currency)}
+         "compare_at": variant.compare_at.get(currency),
+         "sale_amount": amount * (100 - percent) // 100 if percent else None,
+         "sale_starts_at": today if percent else None,
+         "sale_ends_at": today + timedelta(days=SALE_DAYS) if percent else None}
         for currency, amount in variant.price.items()
     ]  # fmt: skip
 

@@ -4,6 +4,7 @@ from collections import Counter
 
 from dev.pictures.draw import KINDS
 from dev.pictures.paint import COLOURS
+from dev.seed import makers, opinions
 from dev.seed.catalog import CATEGORIES, CURRENCIES, SKU_EXAMPLE, Good, Variant, goods, variants
 from models.money import EXPONENTS
 
@@ -66,6 +67,19 @@ def test_every_variant_weighs_something_and_has_a_sane_price() -> None:
         assert variant.compare_at.keys() <= variant.price.keys(), variant.sku
         assert all(before > variant.price[currency] for currency, before in variant.compare_at.items()), variant.sku
         assert good.description.endswith((".", "!")), good.slug
+
+
+def test_makers_tags_sales_and_opinions_are_about_goods_that_there_are() -> None:
+    """A misspelt slug would leave a vendor without goods; nobody makes a thing twice, or speaks twice of one."""
+    known = {good.slug for good in goods()}
+    made = [slug for maker in makers.MAKERS.values() for slug in maker.makes]
+    assert len(made) == len(set(made))
+    tagged = {slug for tag in makers.TAGS.values() for slug in tag.on}
+    assert {*made, *tagged, *makers.SALE, *(each.slug for each in opinions.OPINIONS)} <= known
+    spoken = [(each.reader, each.slug) for each in opinions.OPINIONS]
+    assert len(spoken) == len(set(spoken))
+    assert {reader for reader, _ in spoken} == opinions.READERS.keys()
+    assert SKU_EXAMPLE not in {variant.sku for good, variant in SHELF if good.slug in makers.SALE}
 
 
 def test_choices_are_told_apart_and_every_exception_is_about_one_of_them() -> None:
