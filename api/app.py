@@ -38,6 +38,7 @@ from api import (
     profile,
     quote,
     reviews,
+    search,
     sessions,
     shelves,
     store_credit,
@@ -45,22 +46,38 @@ from api import (
     webhooks,
     wishlist,
 )
-from api.admin import audit, bulk, images, shipping_methods, shipping_zones, tags, tax_rates, users, variants, vendors
+from api.admin import (
+    audit,
+    bulk,
+    images,
+    shipping_methods,
+    shipping_zones,
+    synonyms,
+    tags,
+    tax_rates,
+    users,
+    variants,
+    vendors,
+)
 from api.admin import categories as category_records
 from api.admin import coupons as coupons_offered
 from api.admin import gift_cards as gift_cards_issued
 from api.admin import products as product_records
 from api.admin import reviews as reviews_moderated
+from api.admin import search as search_kept
 from api.admin import store_credit as store_credit_granted
 from api.context import Premises, StrictRequest
 from api.door import Door
 from api.limits import Limits
 from api.metrics import Meter
 from api.shelf import Shelf
+from api.tallies import Tallies
 from models import logs, wire
 from models.darkroom import Darkroom
 from models.database import Database
 from models.password import Passwords
+from models.search.engines import engine_of
+from models.search.names import Names
 from models.settings import ApiSettings, api_settings
 from models.storage import Storage
 
@@ -87,6 +104,7 @@ ROOMS = (
     shelves,
     categories,
     names,
+    search,
     reviews,
     cart,
     coupons,
@@ -106,6 +124,8 @@ ROOMS = (
     vendors,
     reviews_moderated,
     images,
+    synonyms,
+    search_kept,
     shipping_methods,
     shipping_zones,
     coupons_offered,
@@ -144,12 +164,18 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
         )
         limits, passwords, darkroom = Limits(redis, settings), Passwords(), Darkroom()
         storage = Storage(settings.media_dir, settings.storage_url)
-        app.state.house = Premises(settings, database, redis, temporal, shelf, limits, passwords, storage, darkroom)
+        engine, tallies = engine_of(settings, database), Tallies(database)
+        app.state.house = Premises(
+            settings, database, redis, temporal, shelf, limits, passwords, storage, darkroom, engine, Names(database),
+            tallies,
+        )  # fmt: skip
         if alone:
             _settle_down()
         try:
             yield
         finally:
+            await tallies.close()
+            await engine.close()
             await database.close()
             await limits.close()
             await redis.aclose()

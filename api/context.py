@@ -15,6 +15,7 @@ from temporalio.client import Client
 from api.limits import Limits
 from api.problems import FieldError, Invalid
 from api.shelf import Shelf
+from api.tallies import Tallies
 from models import tokens
 from models.darkroom import Darkroom
 from models.database import Database
@@ -22,6 +23,8 @@ from models.errors import Refusal
 from models.ids import CartId, SessionId, UserId
 from models.password import Passwords
 from models.roles import Role
+from models.search.names import Names
+from models.search.question import Engine
 from models.session import Claims
 from models.settings import ApiSettings
 from models.storage import Storage
@@ -43,6 +46,11 @@ class Premises(msgspec.Struct, frozen=True):
     storage: Storage
     """Pictures, and other files."""
     darkroom: Darkroom
+    search: Engine
+    names: Names
+    """Of categories, tags and vendors."""
+    tallies: Tallies
+    """What shoppers search for."""
 
 
 class Identity(msgspec.Struct, frozen=True):

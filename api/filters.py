@@ -6,6 +6,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import PathParameter, QueryParameter
 
 from models.catalog import Filters
+from models.search.text import LONGEST_QUERY
 
 SLUG = r"^[a-z0-9][a-z0-9-]{0,99}$"
 Slug = Annotated[str, PathParameter(pattern=SLUG, description="Lower case letters, digits and dashes")]
@@ -33,6 +34,18 @@ OnSale = Annotated[bool, QueryParameter(description="Only what is in a sale now;
 Order = Annotated[
     Literal["newest", "price", "-price", "rating", "popularity"],
     QueryParameter(name="sort", description="The dearest first with `-price`; the highest first with the others"),
+]
+OrderOrRank = Annotated[
+    Literal["newest", "price", "-price", "rating", "popularity"] | None,
+    QueryParameter(
+        name="sort",
+        description="The dearest first with `-price`; the highest first with the others. Left out: newest, but with "
+        "`q` what matches best",
+    ),
+]
+Words = Annotated[
+    str | None,
+    QueryParameter(name="q", min_length=1, max_length=LONGEST_QUERY, description="Only what `/search` would find"),
 ]
 Count = Annotated[
     bool, QueryParameter(description="Also say in `total` how many there are, which takes longer than a page does")

@@ -11,13 +11,15 @@ from litestar import Response, get
 
 from api.access import Access
 from api.context import House, StrictRequest
-from api.filters import FILTERS, Count, Currency, Narrowed, Order, Slug
+from api.filters import FILTERS, Count, Currency, Narrowed, OrderOrRank, Slug, Words
+from api.finding import begin, find, of
 from api.pages import PageSize, Place
 from api.problems import refuses
 from api.shelf import answer_of
 from models import cache, cursor
 from models.catalog import Filters, Product, ProductCard
 from models.errors import Refusal
+from models.search.text import tidy
 from models.tables import catalog, shelf
 
 
@@ -43,7 +45,8 @@ async def list_products(
     request: StrictRequest,
     house: House,
     filters: Narrowed,
-    sort: Order = "newest",
+    q: Words = None,
+    sort: OrderOrRank = None,
     currency: Currency = None,
     limit: PageSize = 20,
     place: Place = None,
@@ -51,9 +54,28 @@ async def list_products(
 ) -> Response[ProductList]:
     """Those that are sold in `currency` and pass all filters. A category, tag or vendor that is none has no products.
 
-    An answer may be some seconds old. `Cache-Control: no-cache` asks for one made now.
+    With `q`, those that `/search` finds. An answer may be some seconds old. `Cache-Control: no-cache` asks for one made
+    now.
     """
-    return await listed(request, house, sort, currency, limit, place, filters, count)
+    if q is not None:
+        return await _matching(request, house, tidy(q), sort or "relevance", currency, limit, place, filters, count)
+    return await listed(request, house, sort or "newest", currency, limit, place, filters, count)
+
+
+async def _matching(
+    request: StrictRequest, house: House, query: str, order: str, currency: str | None, limit: int, place: str | None,
+    filters: Filters, count: bool,
+) -> Response[ProductList]:  # fmt: skip
+    """A page of the list that the search engine makes."""
+    kind = currency or house.settings.default_currency
+    which = of(query, order, kind, filters)
+    after = begin(house, which, place)
+
+    async def make() -> bytes:
+        found = await find(house, query, order, kind, filters, limit, after, counted=count)
+        return _encode(ProductList(found.cards, found.next_cursor, found.found.total if count else None))
+
+    return await published(request, house, cache.product_list(which, limit, place, count), (cache.SEARCH,), make)
 
 
 @get(

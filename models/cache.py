@@ -19,8 +19,9 @@ KEPT = timedelta(minutes=10)
 VERSIONS_KEPT = timedelta(hours=1)
 """Longer than any answer: a version that is forgotten makes those answers old which were made under it."""
 
-PRODUCTS, CATEGORIES, TAGS, VENDORS = "products", "categories", "tags", "vendors"
-"""All products as lists show them; the tree of categories itself; the names of tags and of vendors."""
+PRODUCTS, CATEGORIES, TAGS, VENDORS, SEARCH = "products", "categories", "tags", "vendors", "search"
+"""All products as lists show them; the tree of categories itself; the names of tags and of vendors; the search index,
+which follows the others."""
 
 
 def about_product(slug: str) -> str:
@@ -46,6 +47,16 @@ def being_made(key: str) -> str:
 def product_list(of: str, limit: int, cursor: str | None, count: bool) -> str:
     """One page of a list of products; `of`: which list, in which currency, order and filters."""
     return f"{PREFIX}list:{of}:{limit}:{cursor or ''}:{count:d}"
+
+
+def search(of: str, limit: int, cursor: str | None) -> str:
+    """One page of what a search finds; `of`: which search."""
+    return f"{PREFIX}search:{of}:{limit}:{cursor or ''}"
+
+
+def suggestions(query: str, currency: str, limit: int) -> str:
+    """What a query may become."""
+    return f"{PREFIX}suggestions:{currency}:{limit}:{query}"
 
 
 def product(slug: str, currency: str) -> str:

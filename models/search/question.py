@@ -27,8 +27,8 @@ class Sort(StrEnum):
     POPULARITY = "popularity"
 
 
-class Filters(msgspec.Struct, frozen=True):
-    """What matches must be besides; None: anything. Ids, because an index that follows slowly knows no new names."""
+class Chosen(msgspec.Struct, frozen=True):
+    """What matches must be besides; None: anything. By ids, because names change faster than an index follows."""
 
     category: UUID | None = None
     """In it or below it."""
@@ -56,7 +56,7 @@ class Ask(msgspec.Struct, frozen=True):
     text: str
     currency: str
     limit: int
-    filters: Filters = Filters()
+    filters: Chosen = Chosen()
     sort: Sort = Sort.RELEVANCE
     after: Place | None = None
     counted: bool = True

@@ -3,8 +3,10 @@
 A generation is a whole index. Changes go to the living one and to one that is being built; the swap is one statement.
 """
 
+from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
 from models.database import Database, Fetch
@@ -90,3 +92,33 @@ async def swap(fetch: Fetch, number: int) -> bool:
 async def forget(fetch: Fetch, number: int) -> None:
     """A retired generation of which nothing is left."""
     await fetch("DELETE FROM search_generations WHERE number = $1 AND status = 'retired'", number)
+
+
+class Index(msgspec.Struct, frozen=True):
+    """How the search index stands."""
+
+    engine: str
+    generation: int | None
+    """The one that is searched; null: there is none yet."""
+    live_at: datetime | None
+    """Since when."""
+    building: int | None
+    """The one that is being built; null: none is."""
+    waiting: int
+    """Changes that it has yet to follow."""
+    oldest_waiting_at: datetime | None
+
+
+_INDEX = """
+SELECT (SELECT count(*) FROM catalogue_changes WHERE reader = 'search') AS waiting,
+       (SELECT min(created_at) FROM catalogue_changes WHERE reader = 'search') AS oldest,
+       (SELECT number FROM search_generations WHERE engine = $1 AND status = 'live') AS live,
+       (SELECT live_at FROM search_generations WHERE engine = $1 AND status = 'live') AS live_at,
+       (SELECT number FROM search_generations WHERE engine = $1 AND status = 'building') AS building
+"""
+
+
+async def index_of(database: Database, engine: str) -> Index:
+    """What there is of one engine, and how far behind it is."""
+    [row] = await database.fetch(_INDEX, engine)
+    return Index(engine, row["live"], row["live_at"], row["building"], row["waiting"], row["oldest"])

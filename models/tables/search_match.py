@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from models.database import Database
-from models.search.question import Ask, Facets, Filters, Place, Sort
+from models.search.question import Ask, Chosen, Facets, Place, Sort
 from models.tables.base import plain_uuid
 from models.tables.search_document import SAMPLED
 
@@ -60,7 +60,7 @@ def _where(argument: _Arguments, generation: int, ask: Ask) -> str:
     return " AND ".join(rules)
 
 
-def _rules(wanted: Filters) -> Sequence[tuple[str, object]]:
+def _rules(wanted: Chosen) -> Sequence[tuple[str, object]]:
     return (
         ("d.category_ids @> ARRAY[{}::uuid]", wanted.category),
         ("d.vendor_id = {}", wanted.vendor),

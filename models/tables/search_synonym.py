@@ -51,9 +51,10 @@ async def listed(database: Database, limit: int, after: Cursor | None) -> list[S
         return [_synonyms(row) for row in rows.mappings()]
 
 
-async def find(reader: Reader, group: UUID) -> Synonyms | None:
-    """One group."""
-    row = (await reader.execute(sa.select(*_COLUMNS).where(search_synonyms.c.id == group))).mappings().first()
+async def find(reader: Reader, group: UUID, *, lock: bool = False) -> Synonyms | None:
+    """One group; with `lock`, nobody else changes it before this transaction ends."""
+    query = sa.select(*_COLUMNS).where(search_synonyms.c.id == group)
+    row = (await reader.execute(query.with_for_update() if lock else query)).mappings().first()
     return None if row is None else _synonyms(row)
 
 

@@ -47,7 +47,7 @@ class Page(NamedTuple):
     total: int | None = None
 
 
-class _Chosen(NamedTuple):
+class Named(NamedTuple):
     """What the names of filters stand for."""
 
     category: UUID | None
@@ -60,7 +60,7 @@ SELECT (SELECT id FROM categories WHERE slug = $1::text AND archived_at IS NULL)
        (SELECT id FROM tags WHERE slug = $2::text AND archived_at IS NULL) AS tag,
        (SELECT id FROM vendors WHERE slug = $3::text AND archived_at IS NULL) AS vendor
 """
-_NOBODY = _Chosen(None, None, None)
+_NOBODY = Named(None, None, None)
 
 ALL = Filters()
 """None at all."""
@@ -74,20 +74,20 @@ async def page(
     if filters == ALL:
         found = await _walk(database, currency, sort, limit, after)
         return found._replace(total=await _count(database, currency, sort, ALL, _NOBODY)) if count else found
-    chosen = await _look_up(database, filters)
+    chosen = await look_up(database, filters)
     if chosen is None:
         return Page([], None, 0 if count else None)
     found = await _pick(database, currency, filters, chosen, sort, limit, after)
     return found._replace(total=await _count(database, currency, sort, filters, chosen)) if count else found
 
 
-async def _look_up(database: Database, filters: Filters) -> _Chosen | None:
+async def look_up(database: Database, filters: Filters) -> Named | None:
     """The ids of what is filtered by; None when there is no such category, tag or vendor, and so no product in it."""
     wanted = (filters.category, filters.tag, filters.vendor)
     if wanted == (None, None, None):
         return _NOBODY
     (row,) = await database.fetch(_IDS, *wanted)
-    found = _Chosen(*(None if id is None else plain_uuid(id) for id in row))
+    found = Named(*(None if id is None else plain_uuid(id) for id in row))
     return None if any(slug and not id for slug, id in zip(wanted, found, strict=True)) else found
 
 
@@ -113,7 +113,7 @@ def _walk_sql(sort: Sort, after: bool) -> str:
 
 
 async def _pick(
-    database: Database, currency: str, filters: Filters, chosen: _Chosen, sort: Sort, limit: int, after: Rank | None
+    database: Database, currency: str, filters: Filters, chosen: Named, sort: Sort, limit: int, after: Rank | None
 ) -> Page:
     where, arguments = _conditions(currency, sort, filters, chosen)
     if after is not None:
@@ -130,13 +130,13 @@ async def _pick(
     return Page(await cards(database, currency, ids) if ids else [], more)
 
 
-async def _count(database: Database, currency: str, sort: Sort, filters: Filters, chosen: _Chosen) -> int:
+async def _count(database: Database, currency: str, sort: Sort, filters: Filters, chosen: Named) -> int:
     where, arguments = _conditions(currency, sort, filters, chosen)
     rows = await database.fetch_planned(f"SELECT count(*) FROM listings l WHERE {where}", *arguments)  # noqa: S608
     return int(rows[0][0])
 
 
-def _conditions(currency: str, sort: Sort, filters: Filters, chosen: _Chosen) -> tuple[str, list[Any]]:
+def _conditions(currency: str, sort: Sort, filters: Filters, chosen: Named) -> tuple[str, list[Any]]:
     """What listings must be, as SQL and its arguments; the same filters always make the same text."""
     arguments: list[Any] = [currency]
     where = ["l.currency = $1", *([sort.only] if sort.only else ())]

@@ -33,6 +33,7 @@ WITHOUT_A_KEY = {
     "POST /api/v1/webhooks/stripe": "the provider's event has an id, under which it is taken in once",
     "POST /api/v1/checkout/quote": "changes nothing",
     "POST /api/v1/auth/token/verify": "changes nothing",
+    "POST /api/v1/search/clicks": "adds one to a sum of many",
     "POST /api/v1/auth/logout": "a session ends once, and again is as good",
     "POST /api/v1/unsubscribe/{token}": "a mail program posts it (RFC 8058), and again is as good",
 }

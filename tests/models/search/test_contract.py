@@ -6,7 +6,7 @@ import pytest
 
 from models.ids import new_id
 from models.search.document import Offer
-from models.search.question import Filters, Sort
+from models.search.question import Chosen, Sort
 from tests.models.search.conftest import Index
 
 
@@ -107,7 +107,7 @@ async def test_filters(index: Index) -> None:
     await index.add("Sale mug", price=500, on_sale=True, rating=4.0)
 
     async def names(**wanted: object) -> set[str]:
-        return set(await index.find("mug", filters=Filters(**wanted)))  # type: ignore[arg-type]
+        return set(await index.find("mug", filters=Chosen(**wanted)))  # type: ignore[arg-type]
 
     assert await names(category=cups[0]) == await names(category=cups[1]) == {"Plain mug", "Fine mug"}
     assert await names(vendor=vendor) == {"Fine mug"}
@@ -183,7 +183,7 @@ async def test_facets_are_those_of_what_the_filters_leave(index: Index) -> None:
     await index.add("Plain mug", tag_ids=[new_id()])
     await index.add("Fine mug", vendor_id=vendor, vendor="Finest")
 
-    found = await index.ask("mug", filters=Filters(vendor=vendor))
+    found = await index.ask("mug", filters=Chosen(vendor=vendor))
 
     assert found.facets is not None
     assert (found.total, found.facets.vendors, found.facets.tags) == (1, {vendor: 1}, {})
@@ -197,8 +197,8 @@ async def test_currencies_are_apart(index: Index) -> None:
 
     assert await index.find("mug") == ["Home mug"]
     assert await index.find("mug", currency="jpy") == ["Far mug"]
-    assert await index.find("mug", currency="eur", filters=Filters(in_stock=True)) == []
-    assert await index.find("mug", currency="eur", filters=Filters(max_price=900)) == ["Home mug"]
+    assert await index.find("mug", currency="eur", filters=Chosen(in_stock=True)) == []
+    assert await index.find("mug", currency="eur", filters=Chosen(max_price=900)) == ["Home mug"]
 
 
 async def test_synonyms(index: Index) -> None:
@@ -223,7 +223,7 @@ async def test_a_changed_product_is_found_as_it_is(index: Index) -> None:
     await index.put(now)
 
     assert await index.find("copper") == await index.find("kettle") == []
-    assert await index.find("steel", filters=Filters(min_price=2000)) == ["Steel urn"]
+    assert await index.find("steel", filters=Chosen(min_price=2000)) == ["Steel urn"]
     assert (await index.ask("steel")).total == 1
 
 

@@ -1,0 +1,54 @@
+"""Names of categories, tags and vendors in memory, for facets and suggestions."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+from models.database import Database
+from models.search.text import words
+from models.tables import naming
+from models.tables.naming import Name
+
+AGE = 1.0
+"""Seconds that they may be old."""
+
+
+class Names:
+    """Reads them at most once a second; while one request reads, the others go on with what is there."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: list[tuple[Name, list[str]]] = []
+        self._by_id: dict[UUID, Name] = {}
+        self._read_at = float("-inf")
+        self._reading = asyncio.Lock()
+
+    async def by_id(self) -> dict[UUID, Name]:
+        """Each by its id."""
+        await self._refresh()
+        return self._by_id
+
+    async def beginning(self, asked: Sequence[str], most: int) -> list[Name]:
+        """Those whose names have all these words, of which the last may be unfinished; the shortest names first."""
+        await self._refresh()
+        if not asked:
+            return []
+        *whole, last = asked
+        found = [
+            name for name, has in self._known
+            if all(word in has for word in whole) and any(word.startswith(last) for word in has)
+        ]  # fmt: skip
+        return sorted(found, key=lambda name: (len(name.name), name.name))[:most]
+
+    async def _refresh(self) -> None:
+        if time.monotonic() - self._read_at < AGE or (self._reading.locked() and self._by_id):
+            return
+        async with self._reading:
+            if time.monotonic() - self._read_at < AGE:
+                return
+            begun = time.monotonic()
+            found = await naming.names(self._database)
+            self._known = [(name, words(name.name)) for name in found]
+            self._by_id = {name.id: name for name in found}
+            self._read_at = begun
