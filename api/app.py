@@ -154,6 +154,7 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
             retry=Retry(NoBackoff(), 0),
         )  # fmt: skip
         door.shelf = shelf = Shelf(redis)
+        meter.answers = shelf.given
         database = Database(settings.database_url)
         temporal = await Client.connect(
             settings.temporal_address,

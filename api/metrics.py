@@ -1,5 +1,7 @@
 """Numbers for Prometheus: requests by route and status, how long they took, how many are in the house."""
 
+from collections.abc import Iterator, Mapping
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -10,6 +12,8 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
@@ -23,6 +27,8 @@ class Meter:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.in_flight = 0
+        self.answers: Mapping[str, int] = {}
+        """Catalogue answers given, by where they came from: counted by who gives them."""
         self._count = Counter(
             "holdfast_http_requests", "Requests answered.", ("route", "method", "status"), registry=self.registry
         )
@@ -35,6 +41,7 @@ class Meter:
         )
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
+        self.registry.register(_Answers(self))
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def count(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -51,3 +58,17 @@ class Meter:
     def text(self) -> bytes:
         """All numbers, as Prometheus reads them."""
         return generate_latest(self.registry)
+
+
+class _Answers(Collector):
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        family = CounterMetricFamily(
+            "holdfast_catalogue_answers", "Catalogue answers given, by where they came from.",
+            labels=("source",),
+        )  # fmt: skip
+        for source, count in self._meter.answers.items():
+            family.add_metric((source,), count)
+        yield family

@@ -76,8 +76,9 @@ _SHOWN_IN = """
 SELECT 'product' AS kind, slug FROM products WHERE id = ANY ($1)
 UNION ALL
 SELECT 'category', slug FROM categories WHERE id IN (
-    SELECT unnest(lineage) FROM categories
-    WHERE id = ANY ($2) OR id IN (SELECT category_id FROM products WHERE id = ANY ($1))
+    SELECT unnest(lineage) FROM categories WHERE id = ANY ($2)
+    UNION
+    SELECT unnest(c.lineage) FROM products p JOIN categories c ON c.id = p.category_id WHERE p.id = ANY ($1)
 )
 """
 

@@ -29,8 +29,10 @@ CREATE FUNCTION notice(products uuid[], category uuid) RETURNS void LANGUAGE sql
     FROM unnest(ARRAY['answers', 'search']) AS reader, unnest(products) AS product
 $$;
 
-CREATE FUNCTION relist(ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION relist(ids uuid[]) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
+    -- All are look-ups by key. Left to choose, a plan made in the middle of a big import scans whole tables, for good.
     IF coalesce(cardinality(ids), 0) = 0 THEN
         RETURN;
     END IF;
@@ -263,7 +265,7 @@ def upgrade() -> None:
     op.create_index('ix_listings_tag_ids', 'listings', ['tag_ids'], unique=False, postgresql_using='gin')
     op.create_index('ix_listings_trend', 'listings', ['currency', sa.literal_column('trend DESC'), sa.literal_column('product_id DESC')], unique=False)
     op.create_index('ix_listings_until', 'listings', ['until'], unique=False, postgresql_where=sa.text('until IS NOT NULL'))
-    op.create_index('ix_listings_vendor_id', 'listings', ['vendor_id'], unique=False, postgresql_where=sa.text('vendor_id IS NOT NULL'))
+    op.create_index('ix_listings_vendor_id', 'listings', ['vendor_id', 'currency', sa.literal_column('created_at DESC'), sa.literal_column('product_id DESC')], unique=False, postgresql_where=sa.text('vendor_id IS NOT NULL'))
     op.create_table('product_figures',
     sa.Column('product_id', sa.UUID(), nullable=False),
     sa.Column('sold', sa.BigInteger(), server_default='0', nullable=False, comment='units sold in the last 90 days'),
