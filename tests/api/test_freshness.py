@@ -63,7 +63,9 @@ CHANGES: dict[str, list[str]] = {
 
 @pytest.fixture(autouse=True)
 def timeless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers are always fresh, and never held."""
+    """Answers are always fresh, and never held; a machine that is busy with other tests takes nobody's turn."""
+    monkeypatch.setattr("api.app.REDIS_PATIENCE", 10.0)
+    monkeypatch.setattr(shelf, "ONE_MAKES", 10.0)
     monkeypatch.setattr(shelf, "_FRESH", 1e6)
     monkeypatch.setattr(shelf, "_HELD", 0.0)
     monkeypatch.setattr(shelf.answer_of, "__defaults__", (None, 0.0))
@@ -177,8 +179,11 @@ async def test_a_crowd_of_two_processes_makes_one_answer(
     assert b"Jug" in (await read(other, path))[1] and asked == 1
 
 
-async def test_a_maker_that_dies_is_not_waited_for_long(stall: Api, redis_url: str) -> None:
-    """Given a process that took up an answer and died, then another one makes it after a second."""
+async def test_a_maker_that_dies_is_not_waited_for_long(
+    stall: Api, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a process that took up an answer and died, then another one makes it, when its time is over."""
+    monkeypatch.setattr(shelf, "ONE_MAKES", 0.3)
     async with Redis.from_url(redis_url) as redis:
         await redis.set(cache.being_made(cache.category_tree()), b"", px=300)
     assert (await read(stall, "/categories"))[0] == 200
