@@ -20,5 +20,4 @@ async def index_everything(database: Database, *engines: Engine) -> None:
     listed = {document.id for document in found}
     await engine.put(live, found, [id for id in ids if id not in listed])
     for each in engines:
-        assert isinstance(each, Embedded)
         each.forget()

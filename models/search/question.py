@@ -122,6 +122,9 @@ class Engine(Protocol):
     async def drop(self, generation: int, most: int) -> bool:
         """Forget a generation, or `most` products of it. Whether something is left."""
 
+    def forget(self) -> None:
+        """Let nothing in memory be older than the next search."""
+
     async def close(self) -> None:
         """Let go of connections."""
 

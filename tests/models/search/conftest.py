@@ -1,5 +1,6 @@
 """An index with a few products, kept by each engine there is."""
 
+import os
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +21,8 @@ from tests.models.swept import database, database_url, swept_url
 
 __all__ = ["database", "database_url", "swept_url"]
 
+MEILISEARCH = os.environ.get("HOLDFAST_TEST_MEILISEARCH_URL")
+"""A server for the contract to be held against too."""
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -75,8 +78,7 @@ class Index:
 
     async def notice(self) -> None:
         """Let no memory of the engine be older than now."""
-        if isinstance(self.engine, Embedded):
-            self.engine.forget()
+        self.engine.forget()
 
     async def mean_the_same(self, *terms: str) -> None:
         """Synonyms."""
@@ -94,10 +96,17 @@ class Index:
         return [self.names[product] for product in (await self.ask(text, **more)).products]
 
 
-@pytest.fixture
-async def index(database: Database) -> AsyncIterator[Index]:
-    """An empty index."""
-    engine: Engine = Embedded(database)
+@pytest.fixture(params=["postgres", *(["meilisearch"] if MEILISEARCH else [])])
+async def index(request: pytest.FixtureRequest, database: Database) -> AsyncIterator[Index]:
+    """An empty index of one engine; of Meilisearch too where a server is named."""
+    engine: Engine
+    if request.param == "meilisearch":
+        from models.search.meilisearch import Meilisearch
+
+        assert MEILISEARCH
+        engine = Meilisearch(MEILISEARCH, os.environ.get("HOLDFAST_TEST_MEILISEARCH_API_KEY"), database)
+    else:
+        engine = Embedded(database)
     async with database.writing_by_driver() as fetch:
         generation = await generations.open_first(fetch, engine.name)
     assert generation is not None
