@@ -41,6 +41,7 @@ from activities.payment_methods import PaymentMethodActivities
 from activities.payments.intents import PaymentActivities
 from activities.payments.setups import SetupActivities
 from activities.search import SearchActivities
+from activities.study import StudyActivities
 from models import logs, wire
 from models.database import Database
 from models.search.engines import engine_of
@@ -57,6 +58,7 @@ from workflows.refresh_answers import REFRESH_ANSWERS_ID, RefreshAnswers
 from workflows.remove_payment_method import RemovePaymentMethod
 from workflows.reset_password import ResetPassword
 from workflows.save_payment_method import SavePaymentMethod
+from workflows.study_shelves import STUDY_SHELVES_ID, StudyShelves, studying
 from workflows.tend_carts import TEND_CARTS_ID, TendCarts, Tending, tending
 
 log = structlog.get_logger()
@@ -73,6 +75,7 @@ WORKFLOWS: Sequence[type] = (
     IndexCatalogue,
     RebuildSearch,
     HealSearch,
+    StudyShelves,
 )
 ALWAYS: Sequence[tuple[type[Any], str, str]] = (
     (Notify, NOTIFY_ID, "Sends the letters of the outbox"),
@@ -96,11 +99,12 @@ def activities(
     orders = OrderActivities(database)
     outbox = OutboxActivities(database)
     mail = MailActivities(settings.smtp_url, settings.mail_from, settings.secret_key, settings.public_url)
-    erasure, histories = ErasureActivities(database), HistoryActivities()
+    erasure, histories = ErasureActivities(database, settings.secret_key), HistoryActivities()
     passwords = PasswordActivities(database, settings.secret_key)
     carts = CartActivities(database)
     methods = PaymentMethodActivities(database)
     setups = SetupActivities(payments.connection)
+    study = StudyActivities(database)
     changes, answers = CatalogueChangeActivities(database), AnswerActivities(settings.redis_url)
     search = SearchActivities(database, engine_of(settings, database))
     return {
@@ -126,6 +130,7 @@ def activities(
             changes.await_changes, answers.drop_answers,
             search.index_products, search.index_category, search.configure_index, search.await_indexed,
             search.compare_index, search.tidy_search,
+            study.gather_purchases, study.forget_old_traces, study.figure_products, study.relate_products,
         ],
     }  # fmt: skip
 
@@ -176,7 +181,10 @@ async def register_search_attributes(client: Client, namespace: str) -> None:
 async def keep_schedules(client: Client, settings: WorkerSettings) -> None:
     """Have done every so often what these settings say; a pause that an operator made, and its note, stay."""
     tend = Tending(settings.cart_reminder_after, settings.cart_lifetime, settings.cart_tending_interval)
-    schedules = {TEND_CARTS_ID: tending(tend), HEAL_SEARCH_ID: healing(settings.search_healing_interval)}
+    schedules = {
+        TEND_CARTS_ID: tending(tend), HEAL_SEARCH_ID: healing(settings.search_healing_interval),
+        STUDY_SHELVES_ID: studying(settings.shelves_study_interval),
+    }  # fmt: skip
     for identity, wanted in schedules.items():
         try:
             await client.create_schedule(identity, wanted)

@@ -3,6 +3,7 @@
 import msgspec
 from temporalio import activity
 
+from models import clock, tokens
 from models.database import Database
 from models.erasure import Business
 from models.errors import Refusal
@@ -38,10 +39,11 @@ class BlankEvents(msgspec.Struct, frozen=True):
 
 
 class ErasureActivities:
-    """Needs Postgres alone."""
+    """Needs Postgres, and the key of the names that looks at products are kept under."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, secret_key: bytes) -> None:
         self._database = database
+        self._key = secret_key
 
     @activity.defn
     async def close_account(self, request: CloseAccount) -> bool:
@@ -76,8 +78,9 @@ class ErasureActivities:
         Again: changes nothing.
         Undo: none.
         """
+        visitors = tokens.visitors(self._key, request.user, clock.now().date())
         async with self._database.writing() as writer:
-            await erasure.forget(writer, request.user, request.customer)
+            await erasure.forget(writer, request.user, request.customer, visitors)
 
     @activity.defn
     async def blank_events(self, request: BlankEvents) -> None:

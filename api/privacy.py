@@ -20,7 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.context import Caller, House, Premises
 from api.problems import refuses
-from models import clock
+from models import clock, tokens
 from models.erasure import erasure_workflow_id
 from models.errors import Refusal, Unavailable
 from models.export import Export
@@ -51,7 +51,8 @@ class ErasureReply(msgspec.Struct, frozen=True):
 )  # fmt: skip
 async def export_me(house: House, caller: Caller) -> Stream:
     """Profile, addresses, cart, wishlist, cards, sign-ins, store credit, messages, and orders with what was paid."""
-    pieces = exports.export(house.database, caller.account)
+    visitors = tokens.visitors(house.settings.secret_key, caller.account, clock.now().date())
+    pieces = exports.export(house.database, caller.account, visitors)
     first = await anext(pieces)  # whoever cannot be answered is told so before the answer begins
 
     async def body() -> AsyncIterator[str]:

@@ -69,6 +69,11 @@ def reviews(slug: str, stars: int | None, limit: int, cursor: str | None) -> str
     return f"{PREFIX}reviews:{slug}:{stars or '*'}:{limit}:{cursor or ''}"
 
 
+def related(how: str, slug: str, currency: str, limit: int) -> str:
+    """What goes with one product, in one way."""
+    return f"{PREFIX}related:{how}:{slug}:{currency}:{limit}"
+
+
 def category_tree() -> str:
     """All categories."""
     return f"{PREFIX}categories"

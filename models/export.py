@@ -72,6 +72,13 @@ class ExportedVote(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
+class ExportedLook(msgspec.Struct, frozen=True):
+    """A product that they looked at, once a day, in the last 30 days."""
+
+    slug: str
+    viewed_at: datetime
+
+
 class ExportedCard(msgspec.Struct, frozen=True):
     """A card that is kept, or was."""
 
@@ -191,6 +198,7 @@ class Export(msgspec.Struct, frozen=True):
     wishlist: list[ExportedWish]
     reviews: list[ExportedReview]
     review_votes: list[ExportedVote]
+    views: list[ExportedLook]
     payment_methods: list[ExportedCard]
     sessions: list[ExportedSession]
     store_credit: list[ExportedEntry]

@@ -1,5 +1,6 @@
 """Names for identities: a UUIDv7 each, kept apart by type, and the order number that people read aloud."""
 
+from datetime import datetime
 from typing import NewType
 from uuid import UUID
 
@@ -25,3 +26,8 @@ OrderNumber = NewType("OrderNumber", str)
 def new_id() -> UUID:
     """A fresh UUIDv7: sorts by time of birth. Outside workflows only (inside: `workflow.uuid7()`)."""
     return uuid_utils.compat.uuid7()
+
+
+def first_id(at: datetime) -> UUID:
+    """The smallest id that can be born at this moment: what is born later sorts after it."""
+    return UUID(int=int(at.timestamp() * 1000) << 80)

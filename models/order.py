@@ -63,6 +63,10 @@ FULFILMENT_MOVES: Mapping[FulfilmentStatus, frozenset[FulfilmentStatus]] = {
 }
 
 
+SOLD = (_S.CONFIRMED, _S.PROCESSING, _S.SHIPPED, _S.DELIVERED, _S.COMPLETED)
+"""Paid for: an order is confirmed when its money is captured, and not before."""
+
+
 class OrderLine(msgspec.Struct, frozen=True):
     """One position of an order, frozen at checkout: later price or name changes never reach it."""
 

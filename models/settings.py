@@ -94,6 +94,8 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
     """How long an anonymous cart that nobody touches is kept."""
     cart_tending_interval: timedelta
     """How often somebody looks for such carts."""
+    shelves_study_interval: timedelta
+    """How often what people buy and look at is studied."""
     search_healing_interval: timedelta
     """How often the search index is held against the catalogue."""
     metrics_host: str
@@ -108,7 +110,8 @@ KNOWN = frozenset(
         "PUBLIC_URL SECRET_KEY MEDIA_DIR STORAGE_URL PAYMENT_WINDOW CHECKOUT_ANSWER_BUDGET DEFAULT_CURRENCY LOG_LEVEL "
         "LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT RATE_LIMIT_GENERAL RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
         "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH RATE_LIMIT_GIFT_CARD FORWARDED_HOPS "
-        "REVIEWS_MODERATED CART_REMINDER_AFTER CART_LIFETIME CART_TENDING_INTERVAL SEARCH_HEALING_INTERVAL"
+        "REVIEWS_MODERATED SHELVES_STUDY_INTERVAL CART_REMINDER_AFTER CART_LIFETIME CART_TENDING_INTERVAL "
+        "SEARCH_HEALING_INTERVAL"
     ).split()
 )
 """Every variable that means something to us; a test holds compose.yaml and the docs against it."""
@@ -150,6 +153,7 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         cart_reminder_after=read.seconds("CART_REMINDER_AFTER", "86400"),
         cart_lifetime=read.seconds("CART_LIFETIME", "2592000"),
         cart_tending_interval=max(read.seconds("CART_TENDING_INTERVAL", "300"), timedelta(seconds=1)),
+        shelves_study_interval=max(read.seconds("SHELVES_STUDY_INTERVAL", "3600"), timedelta(seconds=1)),
         search_healing_interval=max(read.seconds("SEARCH_HEALING_INTERVAL", "3600"), timedelta(seconds=1)),
         metrics_host=read.text("WORKER_METRICS_HOST", "127.0.0.1"),
         metrics_port=read.port("WORKER_METRICS_PORT"),

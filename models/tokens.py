@@ -6,6 +6,7 @@ whoever places the same order computes the same number, and nobody can guess the
 
 import base64
 import hmac
+from datetime import date, timedelta
 from hashlib import sha256
 from uuid import UUID
 
@@ -39,6 +40,15 @@ def read_unsubscribe_token(key: bytes, token: str) -> UserId | None:
     if raw is None or len(raw) != 32 or not hmac.compare_digest(raw[16:], _sign(key, b"unsubscribe", raw[:16])):
         return None
     return UserId(UUID(bytes=raw[:16]))
+
+
+def visitors(key: bytes, who: UUID, today: date) -> list[UUID]:
+    """As whom looks at products are kept of an account or a cart: this month, then in those of the last 30 days.
+
+    Without the key nobody can tell who it was, and with each month everybody becomes somebody else.
+    """
+    months = dict.fromkeys(f"{today - timedelta(days=back):%Y-%m}" for back in (0, 15, 30))
+    return [UUID(bytes=_sign(key, b"visitor", f"{month}/".encode() + who.bytes)) for month in months]
 
 
 def order_token(key: bytes, number: OrderNumber) -> str:

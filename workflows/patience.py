@@ -120,6 +120,15 @@ ENGINE: Patience = {
 TALLIES_KEPT = timedelta(days=400)
 """How long it is remembered what shoppers searched for: a year, and to compare it with."""
 
+
+STUDY: Patience = {
+    "task_queue": CATALOGUE,
+    "start_to_close_timeout": timedelta(seconds=30),
+    "schedule_to_close_timeout": timedelta(hours=1),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
+}
+"""A step of a study that nobody waits for: some products at a time, within seconds; the next study tries again."""
+
 HISTORIES: LocalPatience = {
     "start_to_close_timeout": timedelta(seconds=30),
     "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),

@@ -3,7 +3,9 @@
 Every table that holds something of a person has its statement here. Ledgers hold nothing of them, and are not edited.
 """
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from models.database import Database, Writer
 from models.erasure import ERASED, MOST_TOLD, Business, address_of
@@ -70,6 +72,7 @@ _DELETE = (
            SELECT id FROM reviews WHERE user_id = $1 UNION SELECT review_id FROM review_votes WHERE user_id = $1
        ) ORDER BY id FOR UPDATE""",
     "DELETE FROM addresses WHERE user_id = $1",
+    "UPDATE purchases SET buyer = order_id WHERE buyer = $1",
     "DELETE FROM review_votes WHERE user_id = $1",
     "DELETE FROM reviews WHERE user_id = $1",
     "DELETE FROM wishlist_items WHERE user_id = $1",
@@ -81,6 +84,7 @@ _DELETE = (
     f"""UPDATE outbox SET settled_at = now(), error = 'withdrawn: the buyer is forgotten'
         WHERE settled_at IS NULL AND order_id IN ({_THEIRS})""",  # noqa: S608
 )
+_LOOKS = "DELETE FROM product_views WHERE visitor = ANY ($1::uuid[])"
 _REPEATS = "DELETE FROM idempotent_requests WHERE scope >= $1 AND scope < $2"
 """Between `user/<id>/` and `user/<id>0`, the letter after a slash: the column's collation is C."""
 _FORGOTTEN = """
@@ -122,16 +126,17 @@ async def business(database: Database, user: UserId) -> Business:
     return Business(numbers, rows[0]["letters"], rows[0]["provider_customer"])
 
 
-async def forget(writer: Writer, user: UserId, customer: str | None) -> None:
+async def forget(writer: Writer, user: UserId, customer: str | None, visitors: Sequence[UUID] = ()) -> None:
     """Delete what was the person's, and take the person out of what must stay: orders, payments, who used coupons.
 
-    Sums, lines and ledgers stay as they are. Again: changes nothing.
+    Sums, lines and ledgers stay as they are. `visitors`: as whom their looks are kept. Again: changes nothing.
     """
     for statement in _EMPTY_CART:
         await _do(writer, statement, user)
     await _do(writer, _ORDERS, user, address_of(user))
     for statement in (*_KEEP_WITHOUT, *_DELETE):
         await _do(writer, statement, user)
+    await _do(writer, _LOOKS, list(visitors))
     await _do(writer, _REPEATS, f"user/{user}/", f"user/{user}0")
     await blank_events(writer, user, customer)
     await _do(writer, _FORGOTTEN, user)

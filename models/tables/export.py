@@ -1,6 +1,6 @@
 """Everything that an account holds, as JSON out of Postgres, some rows at a time: the shape is `models/export.py`'s."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
 from models.database import Database
@@ -86,6 +86,8 @@ SECTIONS = {
     "review_votes": (_object(slug="p.slug", created_at="t.created_at"), "t.review_id",
                      "review_votes t JOIN reviews r ON r.id = t.review_id JOIN products p ON p.id = r.product_id "
                      "WHERE t.user_id = $1"),
+    "views": (_object(slug="p.slug", viewed_at="t.viewed_at"), "md5(t.visitor::text || t.product_id || t.day)::uuid",
+              "product_views t JOIN products p ON p.id = t.product_id WHERE t.visitor = ANY ($1::uuid[])"),
     "payment_methods": (_own("t", "brand", "last4", "exp_month", "exp_year", "is_default", "created_at", "removed_at"),
                         "md5(t.reference)::uuid", "payment_methods t WHERE t.user_id = $1"),
     "sessions": (_own("t", "created_at", "last_used_at", "expires_at", "revoked_at", "revoked_for", "user_agent"),
@@ -102,8 +104,8 @@ SECTIONS = {
 """By name: an item, the id that its place in the list is told by, and whose they are."""
 
 
-async def export(database: Database, user: UserId) -> AsyncIterator[str]:
-    """All of it, as one JSON object in pieces."""
+async def export(database: Database, user: UserId, visitors: Sequence[UUID]) -> AsyncIterator[str]:
+    """All of it, as one JSON object in pieces. `visitors`: as whom their looks at products are kept."""
     [head] = await database.fetch(_ACCOUNT, user)
     cart = await database.fetch(f"SELECT {_CART}::text AS item FROM carts c WHERE c.user_id = $1", user)  # noqa: S608
     yield f'{{"exported_at":{head["now"]},"account":{head["account"]},"provider_customer":{head["customer"] or "null"}'
@@ -111,19 +113,20 @@ async def export(database: Database, user: UserId) -> AsyncIterator[str]:
     for name, (item, place, of) in SECTIONS.items():
         yield f',"{name}":['
         first = True
-        async for piece in _items(database, item, place, of, user):
+        whose = list(visitors) if name == "views" else user
+        async for piece in _items(database, item, place, of, whose):
             yield piece if first else f",{piece}"
             first = False
         yield "]"
     yield "}"
 
 
-async def _items(database: Database, item: str, place: str, of: str, user: UserId) -> AsyncIterator[str]:
+async def _items(database: Database, item: str, place: str, of: str, whose: object) -> AsyncIterator[str]:
     """Some items at a time, joined by commas."""
     query = f"SELECT {item}::text AS item, {place} AS place FROM {of} AND {place} > $2 ORDER BY {place} LIMIT $3"  # noqa: S608
     last = UUID(int=0)
     while True:
-        rows = await database.fetch(query, user, last, AT_ONCE)
+        rows = await database.fetch(query, whose, last, AT_ONCE)
         if rows:
             yield ",".join(row["item"] for row in rows)
         if len(rows) < AT_ONCE:

@@ -13,7 +13,7 @@ from activities.checkout import OrderPlaced
 from activities.erasure import BlankEvents, CloseAccount, ErasureActivities, ForgetAccount, LookForBusiness
 from activities.orders import CancelOrder, ConfirmOrder, RecordProgress, SecureOrder
 from activities.outbox import OutboxActivities, Settled, SettleLetters
-from models import clock
+from models import clock, tokens
 from models.erasure import Business
 from models.ids import CartId, OrderNumber, UserId, new_id
 from models.order import FulfilmentStatus, OrderStatus, workflow_id
@@ -21,11 +21,15 @@ from models.payment import ProviderPayment, Standing
 from models.roles import Role
 from models.tables import outbox as letters
 from models.tables.cart import carts
-from models.tables.user import users
+from models.tables.catalog import products
+from models.tables.study import purchases
+from models.tables.user import users as accounts
+from models.tables.view import product_views
 from tests import people, traces
 from tests.activities.till import Rows, Till
 from tests.traces import ZERUBBABEL, Person
 
+KEY = b"k" * 32
 NEIGHBOUR = Person("Methuselah", "Featherstone", "mf9@elsewhere.example", "9 Other Road", "+1 555 999", "cus_9")
 BOOKS = ("money_entries", "stock_movements", "order_events", "credit_entries", "audit_log", "stock", "stock_holds",
          "credit_accounts", "credit_holds", "order_lines", "coupons")  # fmt: skip
@@ -36,7 +40,7 @@ SUMS = "SELECT number, status, currency, subtotal, discount, shipping, tax, tota
 @pytest.fixture
 def erasure(till: Till) -> ErasureActivities:
     """The activities."""
-    return ErasureActivities(till.database)
+    return ErasureActivities(till.database, KEY)
 
 
 async def cart_of(till: Till, user: UserId) -> CartId:
@@ -226,6 +230,29 @@ async def test_events_that_come_late_are_blanked(till: Till, erasure: ErasureAct
     assert len((await traces.found(till.database, NEIGHBOUR))["webhook_events"]) == 1
 
 
+async def test_tastes_are_forgotten(till: Till, erasure: ErasureActivities) -> None:
+    """Given two people's looks and purchases, when one is forgotten, then theirs lead to nobody; the other's stay."""
+    now = clock.now()
+    async with till.database.writing() as writer:
+        users = [await people.account(writer) for _ in range(2)]
+        product = (await writer.execute(sa.select(products.c.id).limit(1))).scalar_one()
+    for user in users:
+        place = await order(till, user, NEIGHBOUR, f"H-{user.hex[-6:]}")
+        async with till.database.writing() as writer:
+            await writer.execute(
+                sa.insert(purchases).values(
+                    order_id=place.order_id, product_id=product, buyer=user, units=1, bought_at=now
+                )
+            )
+            for visitor in tokens.visitors(KEY, user, now.date()):
+                await writer.execute(sa.insert(product_views).values(visitor=visitor, product_id=product))
+    await till.twice(erasure.forget_account, ForgetAccount(users[0], None))
+    kept = {visitor for (visitor,) in await till.ask("SELECT visitor FROM product_views")}
+    assert kept == set(tokens.visitors(KEY, users[1], now.date()))
+    owners = await till.ask("SELECT buyer = order_id, buyer = $1 FROM purchases ORDER BY bought_at", users[1])
+    assert sorted(owners) == [(False, True), (True, False)]
+
+
 async def test_the_last_admin_is_not_closed(till: Till, erasure: ErasureActivities) -> None:
     """Given the last admin, then nothing moves; of two who leave at once, many times, one is always left."""
     async with till.database.writing() as writer:
@@ -235,7 +262,7 @@ async def test_the_last_admin_is_not_closed(till: Till, erasure: ErasureActiviti
     assert await till.rows() == before
     for _ in range(6):
         async with till.database.writing() as writer:
-            await writer.execute(sa.update(users).values(roles=["customer"]))
+            await writer.execute(sa.update(accounts).values(roles=["customer"]))
             pair = [await people.account(writer, Role.ADMIN) for _ in range(2)]
         closed = await asyncio.gather(
             *(ActivityEnvironment().run(erasure.close_account, CloseAccount(one)) for one in pair)

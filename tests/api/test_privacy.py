@@ -47,7 +47,10 @@ async def test_everything_is_in_it(api: Api, me: UserId, database: Database) -> 
     headers = await api.sign_in(user=me)
     put = await api.post("/api/v1/cart/items", json={"sku": "MUG", "quantity": 2}, headers=headers)
     assert put.status_code == 201, put.text
+    for _ in range(2):
+        assert (await api.post("/api/v1/products/mug/views", headers=headers)).status_code == 204
     found = await exported(api, headers)
+    assert [look.slug for look in found.views] == ["mug"]
     assert found.account.email == ZERUBBABEL.email
     assert found.provider_customer == ZERUBBABEL.customer
     assert [each.address for each in found.addresses] == [ZERUBBABEL.address] * 2

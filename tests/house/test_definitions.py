@@ -61,6 +61,7 @@ def test_activities_run_on_the_queue_that_workflows_ask(registered: dict[str, li
         "CHANGES": CATALOGUE,
         "ENGINE": CATALOGUE,
         "REDIS": CATALOGUE,
+        "STUDY": CATALOGUE,
     }
     asked: dict[str, set[str]] = {}
     for path in (ROOT / "workflows").glob("*.py"):

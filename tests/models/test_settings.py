@@ -77,7 +77,7 @@ def test_defaults() -> None:
     assert (worker.cart_reminder_after, worker.cart_lifetime, worker.cart_tending_interval) == (
         timedelta(days=1), timedelta(days=30), timedelta(minutes=5),
     )  # fmt: skip
-    assert worker.search_healing_interval == timedelta(hours=1)
+    assert worker.search_healing_interval == worker.shelves_study_interval == timedelta(hours=1)
     assert worker.mail_from == "Holdfast <orders@holdfast.example>"
 
 

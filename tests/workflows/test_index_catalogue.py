@@ -247,7 +247,8 @@ async def schedule(flow: Flow) -> AsyncIterator[ScheduleHandle]:
     handle = flow.client.get_schedule_handle(HEAL_SEARCH_ID)
     yield handle
     await handle.delete()
-    await flow.client.get_schedule_handle("tend-carts").delete()
+    for other in ("tend-carts", "study-shelves"):
+        await flow.client.get_schedule_handle(other).delete()
 
 
 async def test_a_worker_that_starts_has_the_index_healed(

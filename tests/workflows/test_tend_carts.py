@@ -25,6 +25,7 @@ from workflows import tend_carts
 from workflows.heal_search import HEAL_SEARCH_ID
 from workflows.order import Order
 from workflows.patience import ORDERS
+from workflows.study_shelves import STUDY_SHELVES_ID
 from workflows.tend_carts import TEND_CARTS_ID, TendCarts, Tended, Tending
 
 USUAL = Tending(timedelta(days=1), timedelta(days=30), timedelta(minutes=5))
@@ -137,7 +138,8 @@ async def schedule(flow: Flow) -> AsyncIterator[ScheduleHandle]:
     handle = flow.client.get_schedule_handle(TEND_CARTS_ID)
     yield handle
     await handle.delete()
-    await flow.client.get_schedule_handle(HEAL_SEARCH_ID).delete()
+    for other in (HEAL_SEARCH_ID, STUDY_SHELVES_ID):
+        await flow.client.get_schedule_handle(other).delete()
 
 
 async def test_a_worker_that_starts_has_carts_looked_after(

@@ -1,7 +1,8 @@
-"""Reviews and votes on them; triggers keep what is counted of both."""
+"""Reviews and votes on them, whose counts triggers keep; and what is learned from purchases and looks at products."""
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = '0006'
 down_revision = '0005'
@@ -85,6 +86,47 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('review_id', 'user_id', name=op.f('pk_review_votes'))
     )
     op.create_index('ix_review_votes_user_id', 'review_votes', ['user_id'], unique=False)
+    op.create_table('product_reach',
+    sa.Column('product_id', sa.UUID(), nullable=False),
+    sa.Column('buyers', sa.Integer(), nullable=False, comment='people who bought it in the last 90 days'),
+    sa.Column('viewers', sa.Integer(), nullable=False, comment='people who looked at it in the last 30 days'),
+    sa.Column('changed_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
+    sa.ForeignKeyConstraint(['product_id'], ['products.id'], name=op.f('fk_product_reach_product_id_products')),
+    sa.PrimaryKeyConstraint('product_id', name=op.f('pk_product_reach'))
+    )
+    op.create_table('product_views',
+    sa.Column('visitor', sa.UUID(), nullable=False, comment='keyed hash of account or cart and month, see models/tokens.py'),
+    sa.Column('product_id', sa.UUID(), nullable=False),
+    sa.Column('day', sa.Date(), server_default=sa.text('CURRENT_DATE'), nullable=False),
+    sa.Column('viewed_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False, comment='the first time that day'),
+    sa.ForeignKeyConstraint(['product_id'], ['products.id'], name=op.f('fk_product_views_product_id_products')),
+    sa.PrimaryKeyConstraint('visitor', 'product_id', 'day', name=op.f('pk_product_views'))
+    )
+    op.create_index('ix_product_views_product', 'product_views', ['product_id', sa.literal_column('viewed_at DESC')], unique=False)
+    op.create_index('ix_product_views_viewed_at', 'product_views', ['viewed_at'], unique=False)
+    op.create_table('purchases',
+    sa.Column('order_id', sa.UUID(), nullable=False),
+    sa.Column('product_id', sa.UUID(), nullable=False),
+    sa.Column('buyer', sa.UUID(), nullable=False, comment='the account; the order itself for a guest, or who is forgotten'),
+    sa.Column('units', sa.Integer(), nullable=False),
+    sa.Column('bought_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['order_id'], ['orders.id'], name=op.f('fk_purchases_order_id_orders')),
+    sa.ForeignKeyConstraint(['product_id'], ['products.id'], name=op.f('fk_purchases_product_id_products')),
+    sa.PrimaryKeyConstraint('order_id', 'product_id', name=op.f('pk_purchases'))
+    )
+    op.create_index('ix_purchases_bought_at', 'purchases', ['bought_at'], unique=False)
+    op.create_index('ix_purchases_buyer', 'purchases', ['buyer', sa.literal_column('bought_at DESC')], unique=False)
+    op.create_index('ix_purchases_product', 'purchases', ['product_id', sa.literal_column('bought_at DESC')], unique=False)
+    op.create_table('related_products',
+    sa.Column('product_id', sa.UUID(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('ids', postgresql.ARRAY(sa.UUID()), nullable=False, comment='the closest first'),
+    sa.Column('scores', postgresql.ARRAY(sa.Float()), nullable=False, comment='0 to 1, of each of them'),
+    sa.Column('computed_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
+    sa.CheckConstraint("kind IN ('bought', 'together', 'viewed', 'alike')", name=op.f('ck_related_products_kind_known')),
+    sa.ForeignKeyConstraint(['product_id'], ['products.id'], name=op.f('fk_related_products_product_id_products')),
+    sa.PrimaryKeyConstraint('product_id', 'kind', name=op.f('pk_related_products'))
+    )
     made = [("reviews", event, RATE.format(name=event.lower(), moved=moved)) for event, moved in RATED.items()]
     made += [("review_votes", event, VOTE.format(name=event.lower(), rows=rows, sign=sign))
              for event, (rows, sign) in VOTED.items()]
@@ -100,5 +142,7 @@ def downgrade() -> None:
     for table, events in (("reviews", RATED), ("review_votes", VOTED)):
         for event in events:
             op.execute(f"DROP FUNCTION {table}_{event.lower()}() CASCADE")
+    for table in ('related_products', 'purchases', 'product_views', 'product_reach'):
+        op.drop_table(table)
     op.drop_table('review_votes')
     op.drop_table('reviews')
