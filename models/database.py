@@ -39,6 +39,8 @@ MOST_CHOICES = 4
 
 STATEMENT_TIMEOUT = "5s"
 """No statement of ours needs longer; a longer one waits for a lock and would only pile up."""
+LONGEST = 60
+"""Seconds for the few that turn over much of the shop at once, see `patiently`."""
 
 
 class Database:
@@ -132,6 +134,15 @@ def fetching(writer: Writer) -> Fetch:
         return (await writer.exec_driver_sql(sql, arguments)).mappings().all()
 
     return fetch
+
+
+async def patiently(writer: Writer, sql: str, *arguments: object) -> None:
+    """Run one statement of a Writer's transaction that may take a minute: it moves rows by the ten thousand."""
+    await writer.exec_driver_sql(f"SET LOCAL statement_timeout = '{LONGEST}s'")
+    driver = (await writer.get_raw_connection()).driver_connection
+    assert isinstance(driver, asyncpg.Connection)
+    await driver.execute(sql, *arguments, timeout=LONGEST + 1)
+    await writer.exec_driver_sql(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
 
 
 class _translated:

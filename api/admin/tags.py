@@ -17,7 +17,7 @@ from models.database import Writer
 from models.errors import Refusal
 from models.records import Slug, TagRecord
 from models.roles import Scope
-from models.tables.tag import records
+from models.tables.tag import move, records
 
 
 class NewTag(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,7 +122,7 @@ async def archive_tag(house: House, caller: Caller, slug: SlugInPath, reason: Wh
     async with house.database.writing() as writer:
         was = await _locked(writer, slug)
         if was.archived_at is None:
-            now = await records.move(writer, slug, archived=True)
+            now = await move(writer, slug, archived=True)
             await write_down_move(writer, caller, "tag.archive", slug, was, now, reason)
     return Response(None, status_code=204)
 
@@ -142,7 +142,7 @@ async def restore_tag(
         was = await _locked(writer, slug)
         if was.archived_at is None:
             return was
-        now = await records.move(writer, slug, archived=False)
+        now = await move(writer, slug, archived=False)
         await write_down_move(writer, caller, "tag.restore", slug, was, now, reason)
         return now
 

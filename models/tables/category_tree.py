@@ -5,7 +5,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.database import Writer
+from models.database import Writer, patiently
 from models.errors import Refusal
 from models.records import DEEPEST, CategoryRecord
 from models.tables.base import plain_uuid
@@ -30,6 +30,7 @@ _NUMBER = """
 UPDATE categories c SET position = o.place - 1 FROM unnest($1::uuid[]) WITH ORDINALITY AS o (id, place)
 WHERE c.id = o.id AND c.position <> o.place - 1
 """
+_MOVE = f"UPDATE categories SET parent_id = $2, position = {_LAST} WHERE id = $1"  # noqa: S608
 _BELOW = "SELECT slug FROM categories WHERE parent_id = $1 AND archived_at IS NULL ORDER BY slug"
 _PRODUCTS = "SELECT count(*) FROM products WHERE category_id = $1 AND archived_at IS NULL"
 
@@ -69,7 +70,7 @@ async def change(writer: Writer, was: CategoryRecord, wanted: dict[str, Any]) ->
             await writer.exec_driver_sql(_LOCK_BELOW, (place.id,))
             height = (await writer.exec_driver_sql(_HEIGHT, (place.id, len(place.lineage)))).scalar_one()
             above = await _parent(writer, wanted["parent"], height, place.id)
-            values |= {"parent_id": above, "position": _LAST}
+            await patiently(writer, _MOVE, place.id, above)
     if values:
         await records.change(writer, was.slug, values)
     if moves or "position" in wanted:

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from models.database import Writer, patiently
 from models.records import TagRecord
 from models.tables.base import key, metadata, now_column
 from models.tables.named import Named
@@ -26,3 +27,11 @@ product_tags = sa.Table(
 
 records = Named(tags, TagRecord)
 """The tags as staff keep them."""
+
+_MOVE = "UPDATE tags SET archived_at = CASE WHEN $2 THEN now() END WHERE slug = $1"
+
+
+async def move(writer: Writer, slug: str, archived: bool) -> TagRecord:
+    """Archive a locked tag, or take it back into use; with it move the lists of all products that have it."""
+    await patiently(writer, _MOVE, slug, archived)
+    return await records.read(writer, slug)

@@ -31,7 +31,8 @@ EXAMPLES = int(os.environ.get("HOLDFAST_FUZZ_EXAMPLES", "0"))
 HERE = Path(__file__).parent
 PARTS = {
     "coupons and shipping": "/admin/(coupons|shipping)",
-    "other staff": "/admin/(?!coupons|shipping)",
+    "shelves": "/admin/(products|variants|categories|tags|vendors)",
+    "other staff": "/admin/(?!coupons|shipping|products|variants|categories|tags|vendors)",
     "buyers": "^/(?!api/v1/admin/)",
 }
 """What runs apart from each other: the operations whose path matches."""

@@ -154,8 +154,14 @@ END $$;
 CREATE TRIGGER changed AFTER UPDATE ON vendors FOR EACH ROW EXECUTE FUNCTION vendor_changed();
 
 CREATE FUNCTION tag_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    given uuid[] := ARRAY(SELECT product_id FROM product_tags WHERE tag_id = NEW.id);
 BEGIN
-    PERFORM relist(ARRAY(SELECT product_id FROM product_tags WHERE tag_id = NEW.id));
+    IF (OLD.archived_at IS NULL) = (NEW.archived_at IS NULL) THEN
+        PERFORM notice(given, NULL);  -- another name: no list filters or sorts by it
+    ELSE
+        PERFORM relist(given);
+    END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER changed AFTER UPDATE ON tags FOR EACH ROW EXECUTE FUNCTION tag_changed();
@@ -311,6 +317,7 @@ def upgrade() -> None:
     op.add_column('variants', sa.Column('images', postgresql.JSONB(astext_type=sa.Text()), server_default='[]', nullable=False, comment="ids of its product's images that show it"))
     op.add_column('variants', sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False))
     op.add_column('variants', sa.Column('archived_at', sa.DateTime(timezone=True), nullable=True, comment='set: not on sale, kept for orders that refer to it'))
+    op.create_index('ix_variants_newest', 'variants', [sa.literal_column('created_at DESC'), sa.literal_column('id DESC')], unique=False)
     for script in (PRICES, LISTINGS, TREE):
         run(script)
     for table, events in WATCHED.items():
@@ -330,6 +337,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for function in FUNCTIONS:
         op.execute(f"DROP FUNCTION {function} CASCADE")
+    op.drop_index('ix_variants_newest', table_name='variants')
     op.drop_column('variants', 'archived_at')
     op.drop_column('variants', 'created_at')
     op.drop_column('variants', 'images')

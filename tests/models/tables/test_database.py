@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 import sqlalchemy as sa
 
-from models.database import Database
+from models.database import STATEMENT_TIMEOUT, Database, patiently
 from models.errors import Refusal, Unavailable
 from tests.models.tables.shelf import Shelf
 
@@ -141,3 +141,12 @@ async def test_defects_stay_defects(database: Database) -> None:
     with pytest.raises(Exception, match="nonsense") as mistake:
         await database.fetch("SELECT nonsense")
     assert not isinstance(mistake.value, Unavailable)
+
+
+async def test_what_turns_over_the_shop_may_take_longer(database: Database) -> None:
+    """Given a statement of more than five seconds, then staff's few long ones end well, and all others are cut off."""
+    async with database.writing() as writer:
+        await patiently(writer, "SELECT pg_sleep($1)", 6.3)
+        assert (await writer.exec_driver_sql("SHOW statement_timeout")).scalar_one() == STATEMENT_TIMEOUT
+    async with database.reading() as reader:
+        assert (await reader.exec_driver_sql("SHOW statement_timeout")).scalar_one() == STATEMENT_TIMEOUT
