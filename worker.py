@@ -40,15 +40,18 @@ from activities.passwords import PasswordActivities
 from activities.payment_methods import PaymentMethodActivities
 from activities.payments.intents import PaymentActivities
 from activities.payments.setups import SetupActivities
+from activities.product_imports import ProductImportActivities
 from activities.search import SearchActivities
 from activities.study import StudyActivities
 from models import logs, wire
 from models.database import Database
 from models.search.engines import engine_of
 from models.settings import Invalid, WorkerSettings, worker_settings
+from models.storage import Storage
 from workflows import visibility
 from workflows.erase_account import EraseAccount
 from workflows.heal_search import HEAL_SEARCH_ID, HealSearch, healing
+from workflows.import_products import ImportProducts
 from workflows.index_catalogue import INDEX_CATALOGUE_ID, IndexCatalogue
 from workflows.notify import NOTIFY_ID, Notify
 from workflows.order import Order
@@ -76,6 +79,7 @@ WORKFLOWS: Sequence[type] = (
     RebuildSearch,
     HealSearch,
     StudyShelves,
+    ImportProducts,
 )
 ALWAYS: Sequence[tuple[type[Any], str, str]] = (
     (Notify, NOTIFY_ID, "Sends the letters of the outbox"),
@@ -107,6 +111,7 @@ def activities(
     study = StudyActivities(database)
     changes, answers = CatalogueChangeActivities(database), AnswerActivities(settings.redis_url)
     search = SearchActivities(database, engine_of(settings, database))
+    imported = ProductImportActivities(database, Storage(settings.media_dir, settings.storage_url))
     return {
         ORDERS: [
             checkout.place_order, orders.record_payment_attempt, orders.secure_order, orders.confirm_order,
@@ -119,6 +124,7 @@ def activities(
             methods.read_wallet, methods.note_customer, methods.keep_method, methods.drop_method,
             changes.find_outdated, changes.settle_changes,
             search.open_index, search.begin_rebuild, search.note_products, search.swap_generation,
+            imported.open_import, imported.stop_import,
         ],
         PAYMENTS: [
             payments.authorize_payment, payments.read_payment, payments.capture_payment, payments.void_payment,
@@ -131,6 +137,7 @@ def activities(
             search.index_products, search.index_category, search.configure_index, search.await_indexed,
             search.compare_index, search.tidy_search,
             study.gather_purchases, study.forget_old_traces, study.figure_products, study.relate_products,
+            imported.go_on_with_import, imported.drop_file,
         ],
     }  # fmt: skip
 

@@ -39,6 +39,7 @@ STATUSES: Mapping[str, int] = {
     "coupon_not_found": 404,
     "gift_card_not_found": 404,
     "image_not_found": 404,
+    "import_not_found": 404,
     "not_found": 404,
     "notification_not_found": 404,
     "order_not_found": 404,

@@ -77,6 +77,13 @@ class Storage:
             return None
         return Kept(found.meta["size"], found.meta["e_tag"], _pieces(found))
 
+    async def read(self, name: str, offset: int, length: int) -> bytes:
+        """So many bytes of a file that there is, from `offset` on. Raises: Unavailable."""
+        if not length:
+            return b""
+        with _translated():
+            return bytes(await obstore.get_range_async(self._store(), name, start=offset, length=length))
+
     @asynccontextmanager
     async def writing(self, name: str) -> AsyncIterator["Pen"]:
         """A file written piece by piece; it is there when the block ends, and not at all when the block raises."""

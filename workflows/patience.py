@@ -10,6 +10,14 @@ ORDERS, PAYMENTS, MAIL, CATALOGUE = "orders", "payments", "mail", "catalogue"
 follows the catalogue at its own pace."""
 
 
+class StepPatience(TypedDict):
+    """Options of one of many regular activities, each tried until it is done."""
+
+    task_queue: str
+    start_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
 class LocalPatience(TypedDict):
     """Options of a local activity."""
 
@@ -128,6 +136,13 @@ STUDY: Patience = {
     "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
 }
 """A step of a study that nobody waits for: some products at a time, within seconds; the next study tries again."""
+
+FILES: StepPatience = {
+    "task_queue": CATALOGUE,
+    "start_to_close_timeout": timedelta(minutes=1),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30)),
+}
+"""Some hundred rows of an upload: seconds, or Postgres or the storage is away and it waits for them."""
 
 HISTORIES: LocalPatience = {
     "start_to_close_timeout": timedelta(seconds=30),

@@ -62,6 +62,7 @@ def test_activities_run_on_the_queue_that_workflows_ask(registered: dict[str, li
         "ENGINE": CATALOGUE,
         "REDIS": CATALOGUE,
         "STUDY": CATALOGUE,
+        "FILES": CATALOGUE,
     }
     asked: dict[str, set[str]] = {}
     for path in (ROOT / "workflows").glob("*.py"):
