@@ -51,6 +51,8 @@ reviews = sa.Table(
     sa.CheckConstraint("(status = 'rejected') = (rejection_reason IS NOT NULL)", name="rejected_for_a_reason"),
     sa.Index("ix_reviews_newest", "product_id", sa.text("created_at DESC"), sa.text("id DESC"),
              postgresql_where=_SHOWN),
+    sa.Index("ix_reviews_helpful", "product_id", sa.text("helpful DESC"), sa.text("id DESC"),
+             postgresql_where=_SHOWN),
     sa.Index("ix_reviews_stars", "product_id", "stars", sa.text("created_at DESC"), sa.text("id DESC"),
              postgresql_where=_SHOWN),
     sa.Index("ix_reviews_status", "status", "created_at", "id"),

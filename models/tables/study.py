@@ -136,6 +136,7 @@ INSERT INTO related_products (product_id, kind, ids, scores)
 SELECT id, '{{kind}}', (array_agg(other ORDER BY score DESC, other))[1:{MOST_RELATED}],
        (array_agg(score ORDER BY score DESC, other))[1:{MOST_RELATED}]
 FROM ({{scored}}) found GROUP BY id
+ON CONFLICT (product_id, kind) DO UPDATE SET ids = excluded.ids, scores = excluded.scores, computed_at = now()
 """  # noqa: S608
 _PAIRS = f"""
 SELECT pair.id, other, least(1, n * greatest(pair.reach / {MOST_PEOPLE}.0, 1) / sqrt(pair.reach::float * h.{{reach}})
@@ -195,8 +196,12 @@ _STUDIES = (
     ),
     _KEEP.format(kind=Kind.ALIKE, scored=_ALIKE),
     # Also for what is like nothing: it says when it was looked for.
-    """INSERT INTO related_products (product_id, kind, ids, scores) SELECT id, 'alike', '{}', '{}'
-       FROM unnest($1::uuid[]) id ON CONFLICT DO NOTHING""",
+    """INSERT INTO related_products AS r (product_id, kind, ids, scores) SELECT id, 'alike', '{}', '{}'
+       FROM unnest($1::uuid[]) id
+       ON CONFLICT (product_id, kind) DO UPDATE SET ids = '{}', scores = '{}', computed_at = now()
+       WHERE r.computed_at < now()""",
+    # What this study did not find any more.
+    "DELETE FROM related_products WHERE product_id = ANY ($1) AND computed_at < now()",
 )
 
 
@@ -240,7 +245,6 @@ async def relate(writer: Writer, after: UUID, most: int) -> UUID | None:
     """
     products = list((await writer.exec_driver_sql(_DUE, (after, most))).scalars())
     if products:
-        await writer.exec_driver_sql("DELETE FROM related_products WHERE product_id = ANY ($1)", (products,))
         for study in _STUDIES:
             await writer.exec_driver_sql(study, (products,))
     return plain_uuid(products[-1]) if len(products) == most else None

@@ -56,6 +56,23 @@ CHANGES: dict[str, list[str]] = {
     "/tags": ["UPDATE tags SET name = 'Rouge'", "INSERT INTO tags (id, slug, name) VALUES (uuidv7(), 'a', 'A')"],
     "/vendors": ["UPDATE vendors SET archived_at = now()",
                  "INSERT INTO vendors (id, slug, name) VALUES (uuidv7(), 'a', 'A')"],
+    "/products/mug/reviews": [
+        "WITH u AS (INSERT INTO users (id, email, roles) VALUES (uuidv7(), 'a@b.example', '{customer}') RETURNING id) "
+        "INSERT INTO reviews (id, product_id, user_id, stars, status, verified_purchase) "
+        "SELECT uuidv7(), p.id, u.id, 5, 'published', false FROM u, products p WHERE p.slug = 'mug'",
+        "UPDATE reviews SET body = 'Blue.'", "UPDATE reviews SET helpful = 3", "UPDATE reviews SET status = 'pending'",
+    ],
+    "/products/mug/similar": [
+        "INSERT INTO related_products (product_id, kind, ids, scores) SELECT a.id, 'viewed', ARRAY[b.id], '{1}' "
+        "FROM products a, products b WHERE a.slug = 'mug' AND b.slug = 'spade'",
+        "UPDATE products SET name = 'Shovel' WHERE slug = 'spade'", "UPDATE prices SET amount = 1500",
+        "DELETE FROM related_products",
+    ],
+    "/products/mug/frequently-bought-together": [
+        "INSERT INTO related_products (product_id, kind, ids, scores) SELECT a.id, 'together', ARRAY[b.id], '{1}' "
+        "FROM products a, products b WHERE a.slug = 'mug' AND b.slug = 'spade'",
+        "UPDATE stock SET on_hand = 0",
+    ],
     "/vendors/acme": ["UPDATE vendors SET description = 'Ltd.'"],
 }  # fmt: skip
 """By address, statements each of which makes its answer another one."""

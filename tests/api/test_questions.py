@@ -12,7 +12,8 @@ MOST: dict[str, int] = {
     "/products": 1, "/products?sort=price": 1, "/products?count=true": 2, "/products?in_stock=true": 2,
     "/products?category=home&tag=red&vendor=acme": 3, "/products?category=home&count=true": 4,
     "/products?category=nothing": 1, "/products/mug": 1, "/products/none": 1, "/products/featured": 2,
-    "/products/best-sellers": 1, "/products/flash-sales": 1, "/products/trending": 1, "/categories": 1,
+    "/products/best-sellers": 1, "/products/flash-sales": 1, "/products/trending": 1, "/products/mug/similar": 3,
+    "/products/mug/reviews": 2, "/products/mug/frequently-bought-together": 1, "/categories": 1,
     "/categories/home": 1, "/categories/home/products": 3, "/categories/none/products": 2, "/tags": 1, "/vendors": 1,
     "/vendors/acme": 1,
 }  # fmt: skip

@@ -50,6 +50,19 @@ BEGIN
 END $$
 """
 
+RELATED = """
+CREATE FUNCTION related_products_{name}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO catalogue_changes (reader, product_id) SELECT DISTINCT 'answers', product_id FROM ({changed}) c;
+    RETURN NULL;
+END $$
+"""
+CHANGED = {
+    "INSERT": "SELECT product_id FROM after WHERE ids <> '{}'",
+    "DELETE": "SELECT product_id FROM before WHERE ids <> '{}'",
+    "UPDATE": "SELECT o.product_id FROM before o JOIN after n USING (product_id, kind) WHERE o.ids <> n.ids",
+}
+
 
 def upgrade() -> None:
     op.create_table('reviews',
@@ -74,6 +87,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_reviews')),
     sa.UniqueConstraint('user_id', 'product_id', name=op.f('uq_reviews_user_id_product_id'))
     )
+    op.create_index('ix_reviews_helpful', 'reviews', ['product_id', sa.literal_column('helpful DESC'), sa.literal_column('id DESC')], unique=False, postgresql_where=sa.text("status = 'published'"))
     op.create_index('ix_reviews_newest', 'reviews', ['product_id', sa.literal_column('created_at DESC'), sa.literal_column('id DESC')], unique=False, postgresql_where=sa.text("status = 'published'"))
     op.create_index('ix_reviews_stars', 'reviews', ['product_id', 'stars', sa.literal_column('created_at DESC'), sa.literal_column('id DESC')], unique=False, postgresql_where=sa.text("status = 'published'"))
     op.create_index('ix_reviews_status', 'reviews', ['status', 'created_at', 'id'], unique=False)
@@ -130,6 +144,8 @@ def upgrade() -> None:
     made = [("reviews", event, RATE.format(name=event.lower(), moved=moved)) for event, moved in RATED.items()]
     made += [("review_votes", event, VOTE.format(name=event.lower(), rows=rows, sign=sign))
              for event, (rows, sign) in VOTED.items()]
+    made += [("related_products", event, RELATED.format(name=event.lower(), changed=changed))
+             for event, changed in CHANGED.items()]
     for table, event, function in made:
         op.execute(function)
         op.execute(
@@ -139,7 +155,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table, events in (("reviews", RATED), ("review_votes", VOTED)):
+    for table, events in (("reviews", RATED), ("review_votes", VOTED), ("related_products", CHANGED)):
         for event in events:
             op.execute(f"DROP FUNCTION {table}_{event.lower()}() CASCADE")
     for table in ('related_products', 'purchases', 'product_views', 'product_reach'):
