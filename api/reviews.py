@@ -1,6 +1,7 @@
 """What buyers say of products: read by everybody, written by who has an account, one of each for each product."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,15 +18,18 @@ from api.pages import PageSize, Place
 from api.problems import SIGNED_IN, refuses
 from api.products import published
 from api.repeats import once, scope_of
-from models import cache
-from models.cursor import Cursor
+from models import cache, cursor
+from models.cursor import Cursor, Rank
 from models.database import Writer
 from models.errors import Refusal
-from models.review import OwnReview, Review, Stars, Title, Words
+from models.review import OwnReview, Review, ReviewOrder, Stars, Title, Words
 from models.roles import Scope
 from models.tables import review as reviews
 
 OfStars = Annotated[int | None, QueryParameter(ge=1, le=5, description="Only those that give so many stars")]
+
+
+InOrder = Annotated[ReviewOrder, QueryParameter(name="sort", description="What comes first")]
 
 
 class NewReview(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +49,7 @@ class ReviewChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ReviewList(msgspec.Struct, frozen=True):
-    """One page of a product's reviews, newest first, and what all of them come to."""
+    """One page of a product's reviews, and what all of them come to."""
 
     items: list[Review]
     next_cursor: str | None
@@ -85,23 +89,27 @@ async def list_reviews(
     house: House,
     slug: Slug,
     stars: OfStars = None,
+    order: InOrder = ReviewOrder.NEWEST,
     limit: PageSize = 20,
     place: Place = None,
 ) -> Response[ReviewList]:
-    """Those that are published, newest first. Their text is plain: show it as text, never as HTML."""
-    after = pages.begin(house, place)
+    """Those that are published. Their text is plain: show it as text, never as HTML."""
+    key, by = house.settings.secret_key, reviews.BY[order]
+    this = f"reviews/{slug}/{stars}/{order}"
+    after = cursor.read_rank(key, place, this, int if order is ReviewOrder.HELPFUL else datetime) if place else None
 
     async def make() -> bytes:
         known = await reviews.ratings(house.database, slug)
         if known is None:
             raise Refusal("product_not_found", f"There is no product {slug!r}.", slug=slug)
-        found = await reviews.published(house.database, known.product, limit + 1, stars, after)
-        shown, more = pages.cut(house, found, limit, lambda last: Cursor(last.created_at, last.id))
+        found = await reviews.published(house.database, known.product, limit + 1, stars, order, after)
+        shown = found[:limit]
+        more = cursor.write_rank(key, Rank(getattr(shown[-1], by), shown[-1].id), this) if found[limit:] else None
         total = known.count if stars is None else known.by_stars[stars]
         mean = known.sum / known.count if known.count else None
         return msgspec.json.encode(ReviewList(shown, more, total, mean, known.by_stars))
 
-    return await published(request, house, cache.reviews(slug, stars, limit, place), (cache.about_product(slug),), make)
+    return await published(request, house, cache.reviews(this, limit, place), (cache.about_product(slug),), make)
 
 
 @post(

@@ -64,9 +64,9 @@ def product(slug: str, currency: str) -> str:
     return f"{PREFIX}product:{slug}:{currency}"
 
 
-def reviews(slug: str, stars: int | None, limit: int, cursor: str | None) -> str:
+def reviews(of: str, limit: int, cursor: str | None) -> str:
     """One page of a product's reviews."""
-    return f"{PREFIX}reviews:{slug}:{stars or '*'}:{limit}:{cursor or ''}"
+    return f"{PREFIX}{of}:{limit}:{cursor or ''}"
 
 
 def related(how: str, slug: str, currency: str, limit: int) -> str:

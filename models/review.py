@@ -71,6 +71,14 @@ def author_of(first_name: str | None, last_name: str | None) -> str | None:
     return " ".join(name for name in (first_name, initial) if name) or None
 
 
+class ReviewOrder(StrEnum):
+    """What comes first in a product's reviews."""
+
+    NEWEST = "newest"
+    HELPFUL = "helpful"
+    """What most people found helpful."""
+
+
 class Review(msgspec.Struct, frozen=True):
     """A review as everybody reads it."""
 

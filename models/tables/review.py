@@ -11,7 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from models.cursor import Cursor
+from models.cursor import Cursor, Rank
 from models.database import Database, Writer
 from models.errors import Refusal
 from models.ids import ReviewId, UserId, new_id
@@ -23,6 +23,7 @@ from models.review import (
     Ratings,
     Review,
     ReviewedProduct,
+    ReviewOrder,
     ReviewStatus,
     author_of,
     rewritten,
@@ -76,8 +77,10 @@ FROM products p WHERE p.slug = $1 AND p.archived_at IS NULL
 _PUBLISHED = """
 SELECT r.*, u.first_name, u.last_name FROM reviews r JOIN users u ON u.id = r.user_id
 WHERE r.product_id = $1 AND r.status = 'published' {more}
-ORDER BY r.created_at DESC, r.id DESC LIMIT $2
+ORDER BY r.{by} DESC, r.id DESC LIMIT $2
 """
+BY = {ReviewOrder.NEWEST: "created_at", ReviewOrder.HELPFUL: "helpful"}
+"""The column that each order goes by, which is also an attribute of `Review`."""
 _WITH_PRODUCT = """
 SELECT r.*, p.slug, p.name, u.first_name, u.last_name
 FROM reviews r JOIN products p ON p.id = r.product_id JOIN users u ON u.id = r.user_id
@@ -134,18 +137,18 @@ async def ratings(database: Database, slug: str) -> Ratings | None:
 
 
 async def published(
-    database: Database, product: UUID, limit: int, stars: int | None = None, after: Cursor | None = None
+    database: Database, product: UUID, limit: int, stars: int | None, order: ReviewOrder, after: Rank | None = None
 ) -> list[Review]:
-    """What everybody reads of a product, newest first; only what has so many `stars`."""
+    """What everybody reads of a product; only what has so many `stars`."""
     arguments: list[object] = [product, limit]
     more = ""
     if stars is not None:
         arguments.append(stars)
         more += f" AND r.stars = ${len(arguments)}"
     if after is not None:
-        arguments += [after.at, after.id]
-        more += f" AND (r.created_at, r.id) < (${len(arguments) - 1}, ${len(arguments)})"
-    rows = await database.fetch(_PUBLISHED.format(more=more), *arguments)
+        arguments += [after.value, after.id]
+        more += f" AND (r.{BY[order]}, r.id) < (${len(arguments) - 1}, ${len(arguments)})"
+    rows = await database.fetch(_PUBLISHED.format(more=more, by=BY[order]), *arguments)
     return [
         Review(
             ReviewId(plain_uuid(row["id"])), row["stars"], row["title"], row["body"],

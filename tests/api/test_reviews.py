@@ -219,8 +219,25 @@ async def test_pages_hold_under_inserts(ada: Reviewer, api: Api, database: Datab
     assert [each["id"] for each in fives["items"] + rest["items"]] == [written[4], written[2], written[1]]
     assert (fives["total"], rest["next_cursor"]) == (3, None)
     assert fives["by_stars"] == {"1": 1, "2": 1, "3": 1, "4": 0, "5": 3}
-    for query, status in (({"stars": 6}, 422), ({"limit": 0}, 422), ({"cursor": "forged"}, 400)):
-        assert (await api.get(f"{BASE}/products/mug/reviews", params=query)).status_code == status
+    for other in ("stars=4", "sort=helpful&stars=5", ""):  # a cursor is good in its own list
+        answer = await api.get(f"{BASE}/products/mug/reviews?{other}&cursor={fives['next_cursor']}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "cursor_unknown")
+    for wrong, status in (("sort=best", 422), ("stars=6", 422), ("limit=0", 422), ("cursor=forged", 400)):
+        assert (await api.get(f"{BASE}/products/mug/reviews?{wrong}")).status_code == status
+
+
+async def test_the_most_helpful_come_first(ada: Reviewer, api: Api, database: Database) -> None:
+    """Given votes, then pages by helpfulness begin with the most, each once; of equal ones the newer first."""
+    crowd = [ada, *[await reviewer(api, database) for _ in range(4)]]
+    written = [(await one.write("mug"))["id"] for one in crowd]
+    for place, voters in ((1, crowd[2:4]), (3, crowd[:1]), (4, crowd[:1])):
+        for voter in voters:
+            assert (await voter.ask("POST", f"/reviews/{written[place]}/helpful")).status_code == 200
+    first = await seen(api, sort="helpful", limit=2)
+    rest = await seen(api, sort="helpful", limit=3, cursor=first["next_cursor"])
+    read = [(each["id"], each["helpful"]) for each in first["items"] + rest["items"]]
+    assert read == [(written[1], 2), (written[4], 1), (written[3], 1), (written[2], 0), (written[0], 0)]
+    assert rest["next_cursor"] is None
 
 
 async def test_products_that_are_not_there(ada: Reviewer, api: Api, database: Database) -> None:
