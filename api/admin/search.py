@@ -49,7 +49,7 @@ async def read_search_analytics(
     except OverflowError:
         begin = end
     if not timedelta(0) <= end - begin <= LONGEST_SPAN:
-        raise Invalid(FieldError(f"Expected 0 to {LONGEST_SPAN.days} days after `from`", parameter="to"))
+        raise Invalid(FieldError(f"At most {LONGEST_SPAN.days} days, and not before `from`", parameter="to"))
     await house.tallies.write()
     return await search_tally.report(house.database, begin, end, limit)
 

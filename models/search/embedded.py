@@ -23,6 +23,8 @@ AGE = 1.0
 """Seconds that words and synonyms in memory may be old."""
 ANEW = 600.0
 """Seconds after which all words are read again, whatever was missed."""
+FINER = 16
+"""A sample is taken when there are more matches than this part of its share would count: 1,000 in one product of 16."""
 NOTHING = Found([], [], total=0, facets=Facets({}, {}, {}, {}, {}, 0, 0))
 
 _encode = msgspec.json.Encoder().encode
@@ -49,30 +51,44 @@ class Embedded:
         if not wanted or self._generation is None or any(not _possible(each, ask.text) for each in wanted):
             return NOTHING
         query = query_of(wanted, ask.text)
-        counted, many = await self._count(ask, query, wanted)
-        places: list[Place] = []
-        if many and ask.sort is Sort.RELEVANCE and (ask.after is None or ask.after.value >= 2):
-            places = await matches.best(self._database, self._generation, ask, query)
-        if len(places) < ask.limit and (counted is None or counted.total):
+        counted, sampled = await self._count(ask, query, wanted)
+        if sampled and counted and ask.sort is Sort.RELEVANCE:
+            places = await self._best(ask, query, counted)
+        elif counted is None or counted.total:
             places = await matches.page(self._database, self._generation, ask, query)
+        else:
+            places = []
         return Found(
             [place.id for place in places], places, frozenset(word for each in wanted for word in _shown(each)),
             frozenset(each.begins for each in wanted if each.begins), _instead(wanted),
-            counted.total if counted else None, counted.facets if counted and ask.counted else None,
-            many if counted else False,
+            counted.total if counted else None, counted.facets if counted and ask.counted else None, sampled,
         )  # fmt: skip
 
+    async def _best(self, ask: Ask, query: Query, counted: matches.Counted) -> list[Place]:
+        """One page of very many matches: those with the words in their name, then the others, by score."""
+        assert self._generation is not None
+        places: list[Place] = []
+        if ask.after is None or ask.after.value >= 2:
+            walk = counted.named > self._counted
+            places = await matches.best(self._database, self._generation, ask, query, walk=walk)
+        if len(places) < ask.limit:
+            left = ask.limit - len(places)
+            places += await matches.rest(self._database, self._generation, ask, query, left)
+        return places
+
     async def _count(self, ask: Ask, query: Query, wanted: Sequence[Wanted]) -> tuple[matches.Counted | None, bool]:
-        """The numbers, if anybody wants them, and whether matches, with the words in the name, are very many."""
+        """The numbers, if anybody wants them or they are many; and whether they are those of a sample."""
         assert self._generation is not None
         steps = price_steps(EXPONENTS.get(ask.currency, 2))
-        if min(self._likely(each) for each in wanted) > self._counted:
-            sample = await matches.count(self._database, self._generation, ask, query, steps, sampled=True)
-            if sample.total > self._counted:
-                return sample, sample.named > self._counted
+        likely = min(self._likely(each) for each in wanted)
+        for sample in query.samples:
+            if likely > self._counted * sample[0] // FINER:
+                found = await matches.count(self._database, self._generation, ask, query, steps, sample)
+                if found.total > self._counted * sample[0] // FINER:
+                    return found, True
         if not ask.counted:
             return None, False
-        return await matches.count(self._database, self._generation, ask, query, steps, sampled=False), False
+        return await matches.count(self._database, self._generation, ask, query, steps), False
 
     def _likely(self, wanted: Wanted) -> int:
         """Products that have this word at most, roughly."""
@@ -152,14 +168,15 @@ def query_of(wanted: Sequence[Wanted], text: str) -> Query:
     number = [quoted(f"={sku}", begins=True)] if any(letter.isdecimal() for letter in sku) and len(sku) > 2 else []
     return Query(
         anywhere=either(all_of(""), *number), named=all_of(".", as_meant=False), meant=all_of("."),
-        name=quoted(f"^{' '.join(words(text))}"[:200]), sampled=all_of("~"), sampled_name=all_of("~.", as_meant=False),
+        name=quoted(f"^{' '.join(words(text))}"[:200]),
+        samples=[(share, all_of(sign)) for share, sign in index.SAMPLES],
     )  # fmt: skip
 
 
 def _alternatives(wanted: Wanted, sign: str, as_meant: bool) -> str:
     if not as_meant and not wanted.phrases and not wanted.mistyped:
         return quoted(sign + wanted.word)
-    told = [quoted(sign + word) for word in wanted.words]
+    told = [quoted(sign + word) for word in wanted.words if not wanted.begins or not word.startswith(wanted.begins)]
     told += [quoted(sign + wanted.begins, begins=True)] if wanted.begins else []
     told += ["(" + " & ".join(quoted(sign + word) for word in phrase) + ")" for phrase in wanted.phrases]
     return either(*(told or [quoted(sign + wanted.word)]))

@@ -5,6 +5,7 @@ language. Besides words as they are, a row has some that say more, told apart by
 
     .mug    in its name             ^blue mug   the whole name             =ab12   a SKU
     ~mug    a word, ~.mug one of the name, in the rows of one product in sixteen: what many matches are counted by
+    ~~mug   the same in one product of 256, for words that nearly all have
 """
 
 from collections import Counter
@@ -27,7 +28,8 @@ search_documents = sa.Table(
     sa.Column("product_id", pg.UUID(as_uuid=True), primary_key=True,
               comment="no key: the index follows, it holds none"),
     currency(primary_key=True),
-    sa.Column("words", pg.TSVECTOR, nullable=False),
+    sa.Column("words", pg.TSVECTOR, nullable=False, comment="all of it, beside the row: the index alone reads them"),
+    sa.Column("head", pg.TSVECTOR, nullable=False, comment="what is said of the name: ranks are made of it"),
     sa.Column("score", sa.REAL, nullable=False, comment="0 to 1: order among rows that match alike"),
     minor_units("amount"),
     sa.Column("in_stock", sa.Boolean, nullable=False),
@@ -55,7 +57,8 @@ search_words = sa.Table(
 )  # fmt: skip
 search_version = sa.Sequence("search_version", metadata=metadata)
 
-SAMPLED = 16
+SAMPLES = ((256, "~~"), (16, "~"))
+"""One product in so many, and the sign of its words; told by the last byte of its id, which is chance."""
 MOST_LEXEMES = 1500
 """Words of one product; of a description that is a book, its beginning."""
 
@@ -113,8 +116,8 @@ async def products_in(database: Database, category: UUID, after: UUID, most: int
     return [plain_uuid(row["product_id"]) for row in rows]
 
 
-def lexemes(document: Document) -> tuple[list[str], list[str]]:
-    """Its words, and all that its rows have: with a sign where they say more."""
+def lexemes(document: Document) -> tuple[list[str], list[str], list[str]]:
+    """Its words; all that its rows have, with a sign where it says more; and what of that is said of the name."""
     name = words(document.name)
     rest = [
         word
@@ -123,9 +126,11 @@ def lexemes(document: Document) -> tuple[list[str], list[str]]:
     ]
     plain = list(dict.fromkeys([*name, *rest]))[:MOST_LEXEMES]
     named = [f".{word}" for word in dict.fromkeys(name)]
-    sampled = [f"~{each}" for each in (*plain, *named)] if document.id.bytes[15] % SAMPLED == 0 else []
+    signs = [sign for share, sign in SAMPLES if document.id.bytes[15] % share == 0]
+    sampled = [sign + each for sign in signs for each in (*plain, *named)]
     skus = [f"={code(sku)}" for sku in document.skus]
-    return plain, [*plain, *named, f"^{' '.join(name)}"[:200], *skus, *sampled]
+    head = [*named, f"^{' '.join(name)}"[:200]]
+    return plain, [*plain, *head, *skus, *sampled], head
 
 
 _OLD = """
@@ -135,15 +140,16 @@ WHERE generation = $1 AND product_id = ANY ($2)
 _REMOVE = "DELETE FROM search_documents WHERE generation = $1 AND product_id = ANY ($2)"
 _INSERT = """
 INSERT INTO search_documents (
-    generation, product_id, currency, words, score, amount, in_stock, on_sale, featured, rating, popularity, created_at,
-    category_ids, category_id, vendor_id, tag_ids, digest
+    generation, product_id, currency, words, head, score, amount, in_stock, on_sale, featured, rating, popularity,
+    created_at, category_ids, category_id, vendor_id, tag_ids, digest
 )
-SELECT $1, d.id, o.currency, array_to_tsvector(ARRAY(SELECT jsonb_array_elements_text(d.words))), d.score, o.amount,
+SELECT $1, d.id, o.currency, array_to_tsvector(ARRAY(SELECT jsonb_array_elements_text(d.words))),
+       array_to_tsvector(ARRAY(SELECT jsonb_array_elements_text(d.head))), d.score, o.amount,
        o.in_stock, o.on_sale, d.featured, d.rating, d.popularity, d.created_at, d.category_ids,
        d.category_ids[cardinality(d.category_ids)], d.vendor_id, d.tag_ids, d.digest
 FROM jsonb_to_recordset($2::jsonb) AS d (
-    id uuid, words jsonb, score real, featured boolean, rating float, popularity bigint, created_at timestamptz,
-    category_ids uuid[], vendor_id uuid, tag_ids uuid[], digest text, offers jsonb
+    id uuid, words jsonb, head jsonb, score real, featured boolean, rating float, popularity bigint,
+    created_at timestamptz, category_ids uuid[], vendor_id uuid, tag_ids uuid[], digest text, offers jsonb
 ), jsonb_to_recordset(d.offers) AS o (currency text, amount bigint, in_stock boolean, on_sale boolean)
 """
 _COUNT = """
@@ -208,9 +214,10 @@ async def drop(fetch: Fetch, generation: int, most: int) -> bool:
 
 def row(document: Document, encode: Any) -> str:
     """A document as `put` takes it; made outside the transaction."""
+    _, all_words, head = lexemes(document)
     made: str = encode(
         {
-            "id": document.id, "words": lexemes(document)[1], "score": document.score, "featured": document.featured,
+            "id": document.id, "words": all_words, "head": head, "score": document.score, "featured": document.featured,
             "rating": document.rating, "popularity": document.popularity, "created_at": document.created_at,
             "category_ids": document.category_ids, "vendor_id": document.vendor_id, "tag_ids": document.tag_ids,
             "digest": document.digest,

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from models.database import Database
 from models.search.question import Ask, Chosen, Facets, Place, Sort
 from models.tables.base import plain_uuid
-from models.tables.search_document import SAMPLED
 
 
 class Query(NamedTuple):
@@ -24,9 +23,8 @@ class Query(NamedTuple):
     """In the name, as it may have been meant."""
     name: str
     """The whole name."""
-    sampled: str
-    """As `anywhere`, in the sample."""
-    sampled_name: str
+    samples: Sequence[tuple[int, str]]
+    """Shares of the products, the smallest first: one in so many; `anywhere` in it."""
 
 
 _ORDERS = {
@@ -37,8 +35,8 @@ _ORDERS = {
     Sort.POPULARITY: ("d.popularity::float8", True),
 }
 _RANK = """
-(CASE WHEN d.words @@ {name}::tsquery THEN 3 WHEN d.words @@ {named}::tsquery THEN 2
-      WHEN d.words @@ {meant}::tsquery THEN 1 ELSE 0 END + d.score)::float8
+(CASE WHEN d.head @@ {name}::tsquery THEN 3 WHEN d.head @@ {named}::tsquery THEN 2
+      WHEN d.head @@ {meant}::tsquery THEN 1 ELSE 0 END + d.score)::float8
 """
 
 
@@ -89,26 +87,41 @@ async def page(database: Database, generation: int, ask: Ask, query: Query) -> l
     return _places(await database.fetch(sql, *argument.values))
 
 
-async def best(database: Database, generation: int, ask: Ask, query: Query) -> list[Place]:
-    """The beginning of the ranked list alone: products with the words in their name, by walking down the scores.
+async def best(database: Database, generation: int, ask: Ask, query: Query, *, walk: bool) -> list[Place]:
+    """The beginning of the ranked list alone: products with the words in their name, exactly as asked.
 
-    For words that very many products have. Fewer rows than asked for: the list goes on below, see `page`.
+    For words that very many products have. walk: the name of very many too, so that the best are soon found by walking
+    down the scores. Fewer rows than asked for: the list goes on with the `rest`.
     """
     argument = _Arguments()
     where = _where(argument, generation, ask)
     name, named = argument(query.name, "text"), argument(query.named, "text")
     after = f"AND {_after(argument, ask.after, True)}" if ask.after else ""
     most = argument(ask.limit)
-    own = f"{where} AND d.words @@ {name}::tsquery"
-    other = f"{where} AND (d.words @@ {named}::tsquery) IS TRUE AND (d.words @@ {name}::tsquery) IS FALSE"
-    row = "SELECT product_id, (%s + score)::float8 AS value FROM search_documents d WHERE"
+    row = "SELECT product_id, (%s + score)::float8 AS value, score FROM search_documents d WHERE"
+    other = f"d.head @@ {named}::tsquery" if walk else f"d.words @@ {named}::tsquery"
     sql = f"""
-    SELECT * FROM (
-        (SELECT * FROM ({row % 3} {own}) f WHERE true {after})
+    SELECT product_id, value FROM (
+        (SELECT * FROM ({row % 3} {where} AND d.words @@ {name}::tsquery) f WHERE true {after})
         UNION ALL
-        (SELECT product_id, value FROM ({row % 2} {other} ORDER BY score DESC, product_id DESC) f
-         WHERE true {after} LIMIT {most})
+        (SELECT * FROM ({row % 2} {where} AND {other} AND NOT d.head @@ {name}::tsquery) f
+         WHERE true {after} ORDER BY score DESC, product_id DESC LIMIT {most})
     ) f ORDER BY value DESC, product_id DESC LIMIT {most}
+    """  # noqa: S608
+    return _places(await database.fetch(sql, *argument.values))
+
+
+async def rest(database: Database, generation: int, ask: Ask, query: Query, most: int) -> list[Place]:
+    """What comes after the `best`: products that match elsewhere, found by walking down the scores."""
+    argument = _Arguments()
+    where = _where(argument, generation, ask)
+    anywhere, named = argument(query.anywhere, "text"), argument(query.named, "text")
+    after = f"AND {_after(argument, ask.after, True)}" if ask.after else ""
+    sql = f"""
+    SELECT product_id, value FROM (
+        SELECT product_id, score::float8 AS value, score FROM search_documents d
+        WHERE {where} AND (d.words @@ {anywhere}::tsquery) IS TRUE AND NOT d.head @@ {named}::tsquery
+    ) f WHERE true {after} ORDER BY score DESC, product_id DESC LIMIT {argument(most)}
     """  # noqa: S608
     return _places(await database.fetch(sql, *argument.values))
 
@@ -123,19 +136,24 @@ class Counted(NamedTuple):
 
 
 async def count(
-    database: Database, generation: int, ask: Ask, query: Query, steps: Sequence[int], *, sampled: bool
+    database: Database,
+    generation: int,
+    ask: Ask,
+    query: Query,
+    steps: Sequence[int],
+    sample: tuple[int, str] | None = None,
 ) -> Counted:
-    """Count all matches, or estimate their number from the products in the sample."""
+    """Count all matches, or estimate their number from the products in a sample."""
     argument = _Arguments()
     where = _where(argument, generation, ask)
-    match = argument(query.sampled if sampled else query.anywhere, "text")
-    named = argument(query.sampled_name if sampled else query.named, "text")
+    times, anywhere = sample or (1, query.anywhere)
+    match, named = argument(anywhere, "text"), argument(query.named, "text")
     prices = argument(list(steps), "bigint[]")
     rows = await database.fetch(
         f"""
         WITH f AS MATERIALIZED (
             SELECT d.category_id, d.vendor_id, d.tag_ids, width_bucket(d.amount, {prices}) AS price,
-                   floor(d.rating)::int AS stars, d.in_stock, d.words @@ {named}::tsquery AS named
+                   floor(d.rating)::int AS stars, d.in_stock, d.head @@ {named}::tsquery AS named
             FROM search_documents d WHERE {where} AND d.words @@ {match}::tsquery
         ), g AS (
             SELECT category_id, vendor_id, price, stars, in_stock, named, count(*) AS n, GROUPING(category_id) AS c,
@@ -153,7 +171,6 @@ async def count(
         """,  # noqa: S608
         *argument.values,
     )
-    times = SAMPLED if sampled else 1
     found: dict[str, dict[Any, int]] = {}
     for kind, id, value, n in rows:
         found.setdefault(kind, {})[value if id is None else plain_uuid(id)] = n * times

@@ -1,0 +1,82 @@
+"""Words that very many products have: counted by a sample, found by walking, and still each match once."""
+
+from uuid import UUID
+
+import pytest
+
+from models.database import Database
+from models.ids import new_id
+from models.search.embedded import Embedded
+from models.search.question import Chosen, Sort
+from models.tables import search_generation as generations
+from tests.models.search.conftest import Index
+
+EVERY = 256
+"""Products, one for each last byte of an id: then each sample is exactly its share."""
+
+
+@pytest.fixture
+async def crowd(database: Database) -> Index:
+    """256 products in one category: a word of it in all, `mug` in the name of the first 128; few counted at most."""
+    engine = Embedded(database, counted=4)
+    async with database.writing_by_driver() as fetch:
+        generation = await generations.open_first(fetch, engine.name)
+    assert generation is not None
+    index = Index(engine, database, generation)
+    lineage = await index.category("Household")
+    made = []
+    for number in range(EVERY):
+        id = UUID(int=new_id().int >> 8 << 8 | number)
+        name = f"{'Mug' if number % 2 else 'Pot'} {number}"
+        description = "" if number % 2 else "Goes with a mug"
+        made.append(await index.document(name, id=id, lineage=lineage, popularity=number, description=description))
+    await index.put(*made)
+    return index
+
+
+async def test_many_are_estimated(crowd: Index) -> None:
+    """Given a word that all have, then total and facets are a sample's, multiplied, and the answer says so."""
+    [category] = await crowd.category("Household")
+
+    found = await crowd.ask("household")
+
+    assert (found.estimated, found.total) == (True, EVERY)
+    assert found.facets is not None
+    assert found.facets.categories == {category: EVERY}
+    assert (found.facets.in_stock, found.facets.sold_out) == (EVERY, 0)
+    assert [crowd.names[product] for product in found.products[:2]] == ["Mug 255", "Pot 254"]
+
+
+@pytest.mark.parametrize("text", ["household", "mug", "mug household"])
+async def test_pages_hold_each_of_many_once(crowd: Index, text: str) -> None:
+    """Given pages through very many, then each match is on one of them, the words in the name first, then by score."""
+    seen: list[str] = []
+    after = None
+    for _ in range(EVERY // 20 + 1):
+        found = await crowd.ask(text, after=after, counted=after is None)
+        seen += [crowd.names[product] for product in found.products]
+        after = found.places[-1]
+
+    assert len(seen) == len(set(seen)) == EVERY
+    numbers = [int(name.split()[1]) for name in seen]
+    if text == "mug":
+        assert seen[:128] == [f"Mug {number}" for number in range(255, 0, -2)]
+        assert numbers[128:] == list(range(254, -1, -2))
+    else:
+        assert numbers == list(range(255, -1, -1))
+
+
+async def test_few_of_many_are_exact(crowd: Index) -> None:
+    """Given a word that all have and a rare one, or a filter that leaves few, then they are counted one by one."""
+    rare = await crowd.ask("household 77")
+    assert (rare.estimated, rare.total) == (False, 1)
+    assert [crowd.names[product] for product in rare.products] == ["Mug 77"]
+    await crowd.add("Fine mug", vendor_id=(vendor := new_id()), vendor="Finest")
+    few = await crowd.ask("mug", filters=Chosen(vendor=vendor))
+    assert (few.estimated, few.total) == (False, 1)
+
+
+async def test_other_orders_of_many(crowd: Index) -> None:
+    """Given another order than the best first, then it holds for all of them."""
+    found = await crowd.find("mug", sort=Sort.POPULARITY, limit=3)
+    assert found == ["Mug 255", "Pot 254", "Mug 253"]
