@@ -54,10 +54,10 @@ class Embedded:
         counted, sampled = await self._count(ask, query, wanted)
         if sampled and counted and ask.sort is Sort.RELEVANCE:
             places = await self._best(ask, query, counted)
-        elif counted is None or counted.total:
-            places = await matches.page(self._database, self._generation, ask, query)
+        elif counted is not None and (counted.page or not counted.total):
+            places = counted.page
         else:
-            places = []
+            places = await matches.page(self._database, self._generation, ask, query)
         return Found(
             [place.id for place in places], places, frozenset(word for each in wanted for word in _shown(each)),
             frozenset(each.begins for each in wanted if each.begins), _instead(wanted),

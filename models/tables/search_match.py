@@ -133,6 +133,12 @@ class Counted(NamedTuple):
     named: int
     """Of these: with the words in their name."""
     facets: Facets
+    page: list[Place]
+    """The first of all matches, ranked, where they were asked for with the numbers: they are read only once."""
+
+
+MOST_VALUES = 100
+"""Of one facet, those with most products."""
 
 
 async def count(
@@ -143,17 +149,26 @@ async def count(
     steps: Sequence[int],
     sample: tuple[int, str] | None = None,
 ) -> Counted:
-    """Count all matches, or estimate their number from the products in a sample."""
+    """Count all matches, or estimate their number from the products in a sample; of all, also the first by rank."""
     argument = _Arguments()
     where = _where(argument, generation, ask)
     times, anywhere = sample or (1, query.anywhere)
     match, named = argument(anywhere, "text"), argument(query.named, "text")
     prices = argument(list(steps), "bigint[]")
+    rank, page = "NULL::float8", ""
+    if sample is None and ask.sort is Sort.RELEVANCE and ask.after is None:
+        texts = {"named": named, **{each: argument(getattr(query, each), "text") for each in ("name", "meant")}}
+        rank = _RANK.format(**texts)
+        page = f"""UNION ALL SELECT * FROM (
+            SELECT 'place', product_id, NULL::int, NULL::bigint, rank FROM f
+            ORDER BY rank DESC, product_id DESC LIMIT {argument(ask.limit)}
+        ) p"""  # noqa: S608
     rows = await database.fetch(
         f"""
         WITH f AS MATERIALIZED (
             SELECT d.category_id, d.vendor_id, d.tag_ids, width_bucket(d.amount, {prices}) AS price,
-                   floor(d.rating)::int AS stars, d.in_stock, d.head @@ {named}::tsquery AS named
+                   floor(d.rating)::int AS stars, d.in_stock, d.head @@ {named}::tsquery AS named,
+                   d.product_id, {rank} AS rank
             FROM search_documents d WHERE {where} AND d.words @@ {match}::tsquery
         ), g AS (
             SELECT category_id, vendor_id, price, stars, in_stock, named, count(*) AS n, GROUPING(category_id) AS c,
@@ -163,23 +178,37 @@ async def count(
         )
         SELECT CASE 0 WHEN p THEN 'price' WHEN r THEN 'stars' WHEN s THEN 'stock' ELSE 'named' END AS kind,
                NULL::uuid AS id, CASE 0 WHEN p THEN price WHEN r THEN stars WHEN s THEN in_stock::int
-               ELSE named::int END AS value, n FROM g WHERE c = 1 AND v = 1
-        UNION ALL SELECT 'vendor', vendor_id, NULL, n FROM g WHERE v = 0 AND vendor_id IS NOT NULL
-        UNION ALL SELECT 'category', up.id, NULL, sum(n)::bigint FROM g JOIN categories k ON k.id = g.category_id,
-                  unnest(k.lineage) AS up (id) WHERE c = 0 GROUP BY up.id
-        UNION ALL SELECT 'tag', tag.id, NULL, count(*) FROM f, unnest(f.tag_ids) AS tag (id) GROUP BY tag.id
+               ELSE named::int END AS value, n, NULL::float8 AS rank FROM g WHERE c = 1 AND v = 1
+        UNION ALL SELECT * FROM (
+            SELECT 'vendor', vendor_id, NULL::int, n, NULL::float8 FROM g WHERE v = 0 AND vendor_id IS NOT NULL
+            ORDER BY n DESC, vendor_id LIMIT {MOST_VALUES}
+        ) m
+        UNION ALL SELECT * FROM (
+            SELECT 'category', up.id, NULL::int, sum(n)::bigint, NULL::float8
+            FROM g JOIN categories k ON k.id = g.category_id, unnest(k.lineage) AS up (id) WHERE c = 0
+            GROUP BY up.id ORDER BY 4 DESC, up.id LIMIT {MOST_VALUES}
+        ) k
+        UNION ALL SELECT * FROM (
+            SELECT 'tag', tag.id, NULL::int, count(*), NULL::float8 FROM f, unnest(f.tag_ids) AS tag (id)
+            GROUP BY tag.id ORDER BY 4 DESC, tag.id LIMIT {MOST_VALUES}
+        ) t
+        {page}
         """,  # noqa: S608
         *argument.values,
     )
     found: dict[str, dict[Any, int]] = {}
-    for kind, id, value, n in rows:
-        found.setdefault(kind, {})[value if id is None else plain_uuid(id)] = n * times
+    places: list[Place] = []
+    for kind, id, value, n, rank in rows:
+        if kind == "place":
+            places.append(Place(rank, plain_uuid(id)))
+        else:
+            found.setdefault(kind, {})[value if id is None else plain_uuid(id)] = n * times
     stock, names = found.get("stock", {}), found.get("named", {})
     facets = Facets(
         found.get("category", {}), found.get("vendor", {}), found.get("tag", {}), found.get("price", {}),
         found.get("stars", {}), stock.get(1, 0), stock.get(0, 0),
     )  # fmt: skip
-    return Counted(sum(names.values()), names.get(1, 0), facets)
+    return Counted(sum(names.values()), names.get(1, 0), facets, places)
 
 
 def _end(argument: _Arguments, ask: Ask, down: bool) -> str:
