@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, delete, get, post
+from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 
 from api import pages
@@ -69,6 +70,9 @@ class Remembered(msgspec.Struct, frozen=True):
     is_new: bool
 
 
+LISTED_ALREADY = ResponseSpec(WishReply, description="It is on the list already", generate_examples=False)
+
+
 @get(
     "/wishlist", operation_id="listWishes", access=Scope.ACCOUNT, tags=["Accounts"], summary="The wishlist",
     responses=refuses(*SIGNED_IN, "cursor_unknown", "invalid"),
@@ -85,8 +89,8 @@ async def list_wishes(
 
 @post(
     "/wishlist", operation_id="addWish", access=Scope.ACCOUNT, tags=["Accounts"], summary="Remember a product",
-    responses=refuses(*SIGNED_IN, "product_not_found", "wishlist_full", "idempotency_key_reused", "invalid",
-                      "unsupported_media_type"),
+    responses={200: LISTED_ALREADY, **refuses(*SIGNED_IN, "product_not_found", "wishlist_full",
+                                              "idempotency_key_reused", "invalid", "unsupported_media_type")},
 )  # fmt: skip
 async def add_wish(
     request: StrictRequest,
@@ -127,7 +131,8 @@ async def read_wish(house: House, caller: Caller, product_slug: Slug, currency: 
 @post(
     "/wishlist/{product_slug:str}", operation_id="addWishBySlug", access=Scope.ACCOUNT, tags=["Accounts"],
     summary="Remember this product",
-    responses=refuses(*SIGNED_IN, "product_not_found", "wishlist_full", "idempotency_key_reused", "invalid"),
+    responses={200: LISTED_ALREADY, **refuses(*SIGNED_IN, "product_not_found", "wishlist_full",
+                                              "idempotency_key_reused", "invalid")},
 )  # fmt: skip
 async def add_wish_by_slug(
     request: StrictRequest,
