@@ -11,7 +11,7 @@ from models.tables.catalog import prices, products, variants
 from tests.premises import House
 
 BOUND = 3.0
-"""Seconds, as stated in docs/decisions/0022: half a second to notice, one in Redis' way, one that a process holds."""
+"""Seconds, as stated in docs/decisions/0021: half a second to notice, one in Redis' way, one that a process holds."""
 PATIENCE = 4.5
 """A busy machine's; without any invalidation the answers here would be given for five seconds."""
 

@@ -25,13 +25,14 @@ from tests.workflows.leaving import Leaving
 from workflows.notify import NOTIFY_ID, Notify
 from workflows.order import Order
 from workflows.patience import ORDERS
+from workflows.refresh_answers import REFRESH_ANSWERS_ID, RefreshAnswers
 from workflows.reset_password import AskForReset, ResetPassword, reset_workflow_id
 from workflows.tend_carts import TendCarts, Tending
 
 HISTORIES = Path(__file__).with_name("histories")
 NAMES = (
     *(story.__name__ for story in stories.ALL), *(story.__name__ for story in wallets.ALL), "letters", "reset",
-    "tended", "erased",
+    "tended", "erased", "refreshed",
 )  # fmt: skip
 
 
@@ -87,6 +88,12 @@ async def test_record_anew(flow: Flow) -> None:
     while not await flow.database.fetch("SELECT 1 FROM outbox WHERE settled_at IS NOT NULL"):
         pass
     keep("letters", (await letters.fetch_history()).to_json())
+    with flow.skipper.with_time_skipping_disabled():
+        refresher = await flow.client.start_workflow(RefreshAnswers.run, id=REFRESH_ANSWERS_ID, task_queue=ORDERS)
+    while await flow.database.fetch("SELECT 1 FROM catalogue_changes WHERE reader = 'answers'"):
+        pass
+    keep("refreshed", (await refresher.fetch_history()).to_json())
+    await refresher.terminate("recorded")
     await letters.terminate("recorded")
     with flow.skipper.with_time_skipping_disabled():
         reset = await flow.client.start_workflow(
