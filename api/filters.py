@@ -10,7 +10,7 @@ from models.search.text import LONGEST_QUERY
 
 SLUG = r"^[a-z0-9][a-z0-9-]{0,99}$"
 Slug = Annotated[str, PathParameter(pattern=SLUG, description="Lower case letters, digits and dashes")]
-LARGEST = 2**63 - 1
+LARGEST = 2**63 - 1  # and `gt=-1` below: of `ge=0` the OpenAPI would tell nothing
 
 Currency = Annotated[
     str | None,
@@ -22,10 +22,10 @@ InCategory = Annotated[
 WithTag = Annotated[str | None, QueryParameter(pattern=SLUG, description="`slug` of a tag")]
 OfVendor = Annotated[str | None, QueryParameter(pattern=SLUG, description="`slug` of a vendor")]
 MinPrice = Annotated[
-    int | None, QueryParameter(ge=0, le=LARGEST, description="What the cheapest variant costs at least, minor units")
+    int | None, QueryParameter(gt=-1, le=LARGEST, description="What the cheapest variant costs at least, minor units")
 ]
 MaxPrice = Annotated[
-    int | None, QueryParameter(ge=0, le=LARGEST, description="What the cheapest variant costs at most, minor units")
+    int | None, QueryParameter(gt=-1, le=LARGEST, description="What the cheapest variant costs at most, minor units")
 ]
 MinRating = Annotated[float | None, QueryParameter(ge=1, le=5, description="Mean of the stars, at least")]
 InStock = Annotated[bool, QueryParameter(description="Only what can be bought now; false, or left out: all")]

@@ -14,14 +14,17 @@ from dev import postgres, temporal
 from dev.bench.books import Books
 from dev.bench.carts import Carts
 from dev.bench.checkouts import Checkouts
+from dev.bench.crowd import Crowd
 from dev.bench.figures import Findings
 from dev.bench.logins import Logins
 from dev.bench.reads import Reads
 from dev.bench.stand import Stand, standing
 from dev.stack import Failed
 
-SUITES = ("reads", "carts", "logins", "checkout")
+SUITES = ("reads", "carts", "logins", "checkout", "crowd")
 ROUNDS = 5
+MANY, FEW = 100_000, 3_000
+"""Products of the suite `crowd`; the few with --quick."""
 
 
 def say(line: str = "") -> None:
@@ -70,6 +73,10 @@ def measure(stand: Stand, given: argparse.Namespace) -> Findings:
                 suite.report(findings)
         if checkouts is not None:
             findings.proof = books.prove(stand.stack.urls["stripe"], checkouts.accepted)
+        if "crowd" in given.suites:
+            crowd = Crowd(stand, books, FEW if given.quick else MANY, seconds, say)
+            crowd.run(say)
+            crowd.report(findings)
     return findings
 
 

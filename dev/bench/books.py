@@ -78,6 +78,14 @@ class Books:
         rows = self._runner.run(self.database.fetch("SELECT slug FROM products WHERE archived_at IS NULL LIMIT 1"))
         return str(rows[0]["slug"])
 
+    def column(self, sql: str) -> list[str]:
+        """The first column of what a statement finds."""
+        return [str(row[0]) for row in self._runner.run(self.database.fetch(sql))]
+
+    def count(self, table: str) -> int:
+        """Rows of a table."""
+        return int(self.column(f"SELECT count(*) FROM {table}")[0])
+
     def await_confirmed(self, carts: Sequence[CartId], wanted: int, patience: float) -> tuple[int, float]:
         """Wait until `wanted` orders of these carts are confirmed and paid; how many are, and when the last was."""
         return self._runner.run(self._await_confirmed(carts, wanted, patience))

@@ -45,7 +45,7 @@ def test_an_unknown_suite_is_refused_before_anything_starts() -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "unknown suite chekout: choose from reads, carts, logins, checkout" in done.stderr
+    assert "unknown suite chekout: choose from reads, carts, logins, checkout, crowd" in done.stderr
 
 
 def test_ctrl_c_leaves_nothing_behind() -> None:
