@@ -37,6 +37,8 @@ listings = sa.Table(
     sa.Column("tag_ids", pg.ARRAY(pg.UUID(as_uuid=True)), nullable=False),
     moment("sale_ends_at", nullable=True, comment="end of the sale window that is open now; null: none is"),
     moment("until", nullable=True, comment="when the next sale window of this product opens or closes"),
+    sa.Column("variant_ids", pg.ARRAY(pg.UUID(as_uuid=True)), nullable=False,
+              comment="those that are sold in this currency"),
     sa.Index("ix_listings_newest", "currency", sa.text("created_at DESC"), sa.text("product_id DESC")),
     sa.Index("ix_listings_amount", "currency", "amount", "product_id"),
     sa.Index("ix_listings_rating", "currency", sa.text("rating DESC"), sa.text("product_id DESC")),
@@ -65,26 +67,29 @@ product_figures = sa.Table(
 )  # fmt: skip
 
 CARD = """
-    p.slug, p.name, c.slug, c.name, p.images -> 0, offer.cheapest, offer.sale_ends_at, offer.available,
-    p.stars, p.ratings
+    p.slug, p.name, c.slug, c.name, p.images -> 0, coalesce(live.cheapest[1], l.amount),
+    CASE WHEN live.cheapest IS NULL THEN l.compare_at ELSE live.cheapest[2] END,
+    CASE WHEN live.cheapest IS NULL THEN l.sale_ends_at ELSE live.sale_ends_at END, units.available, p.stars, p.ratings
 """
-"""What a card is made of, of rows that OFFER joins; without an offer the product is not sold."""
+"""What a card is made of, of listings `l` and of what OFFER joins to them."""
 OFFER = """
-JOIN products p ON p.id = l.product_id AND p.archived_at IS NULL
+JOIN products p ON p.id = l.product_id
 JOIN categories c ON c.id = p.category_id
-CROSS JOIN LATERAL (
-    SELECT min(ARRAY[r.price_now, r.price_before]) AS cheapest, sum(greatest(s.on_hand - s.held, 0)) AS available,
+LEFT JOIN LATERAL (
+    SELECT sum(greatest(s.on_hand - s.held, 0)) AS available FROM stock s WHERE s.variant_id = ANY (l.variant_ids)
+) units ON true
+LEFT JOIN LATERAL (
+    SELECT min(ARRAY[r.price_now, r.price_before]) AS cheapest,
            min(r.sale_ends_at) FILTER (WHERE now() >= r.sale_starts_at AND now() < r.sale_ends_at) AS sale_ends_at
-    FROM variants v
-    JOIN prices r ON r.variant_id = v.id AND r.currency = $1
-    LEFT JOIN stock s ON s.variant_id = v.id
-    WHERE v.product_id = l.product_id AND v.archived_at IS NULL
-    HAVING count(*) > 0
-) offer
+    FROM prices r WHERE l.until <= now() AND r.variant_id = ANY (l.variant_ids) AND r.currency = l.currency
+) live ON true
 """
-"""Prices are those of this moment, whatever the listing says: it may be a second behind a sale window."""
+"""Prices are those of this moment: a listing that a sale window has overtaken is not believed."""
 
-_CARDS = f"SELECT l.product_id, {CARD} FROM unnest($2::uuid[]) AS l (product_id) {OFFER}"  # noqa: S608
+_CARDS = f"""
+SELECT l.product_id, {CARD} FROM unnest($2::uuid[]) AS w (id)
+JOIN listings l ON l.product_id = w.id AND l.currency = $1 {OFFER}
+"""  # noqa: S608 - words of ours
 _image = msgspec.json.Decoder(Image).decode
 
 
@@ -97,14 +102,13 @@ class Cards:
 
     def card(
         self, slug: str, name: str, category: str, category_name: str, image: str | None,
-        cheapest: tuple[int, int | None], sale_ends_at: datetime | None, available: int | None,
-        stars: int, ratings: int,
+        price: int, before: int | None, sale_ends_at: datetime | None, available: int | None, stars: int,
+        ratings: int,
     ) -> ProductCard:  # fmt: skip
         """One row of `CARD`."""
         place = self._categories.get(category)
         if place is None:
             place = self._categories[category] = CategoryName(category, category_name)
-        price, before = cheapest
         return ProductCard(
             slug, name, place, None if image is None else _image(image), Money(price, self._currency),
             None if before is None else Money(before, self._currency), shown(available),

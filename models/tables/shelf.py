@@ -106,7 +106,7 @@ def _walk_sql(sort: Sort, after: bool) -> str:
     beyond = f" AND {_after(sort, 3)}" if after else ""
     return f"""
         SELECT l.{sort.column}, l.product_id, {CARD} FROM (
-            SELECT l.product_id, l.{sort.column} FROM listings l WHERE l.currency = $1{only}{beyond}
+            SELECT l.* FROM listings l WHERE l.currency = $1{only}{beyond}
             ORDER BY {_in_order(sort)} LIMIT $2
         ) l {OFFER} ORDER BY {_in_order(sort)}
     """  # noqa: S608 - words of ours

@@ -47,14 +47,14 @@ BEGIN
     );
     INSERT INTO listings AS l (
         product_id, currency, created_at, amount, compare_at, in_stock, featured, rating, popularity, sold, trend,
-        vendor_id, category_ids, tag_ids, sale_ends_at, until
+        vendor_id, category_ids, tag_ids, sale_ends_at, until, variant_ids
     )
     SELECT p.id, o.currency, p.created_at, o.cheapest[1], o.cheapest[2], o.in_stock, p.featured,
            CASE WHEN p.ratings > 0 THEN p.stars::float / p.ratings ELSE 0 END,
            coalesce(f.popularity, 0), coalesce(f.sold, 0), coalesce(f.trend, 0), p.vendor_id, c.lineage,
            ARRAY(SELECT t.id FROM product_tags x JOIN tags t ON t.id = x.tag_id
                  WHERE x.product_id = p.id AND t.archived_at IS NULL ORDER BY t.id),
-           o.sale_ends_at, o.until
+           o.sale_ends_at, o.until, o.variant_ids
     FROM products p
     JOIN categories c ON c.id = p.category_id
     LEFT JOIN product_figures f ON f.product_id = p.id
@@ -63,7 +63,8 @@ BEGIN
                bool_or(coalesce(s.on_hand > s.held, false)) AS in_stock,
                min(r.sale_ends_at) FILTER (WHERE now() >= r.sale_starts_at AND now() < r.sale_ends_at) AS sale_ends_at,
                min(CASE WHEN r.sale_starts_at > now() THEN r.sale_starts_at
-                        WHEN r.sale_ends_at > now() THEN r.sale_ends_at END) AS until
+                        WHEN r.sale_ends_at > now() THEN r.sale_ends_at END) AS until,
+               array_agg(v.id ORDER BY v.id) AS variant_ids
         FROM variants v
         JOIN prices r ON r.variant_id = v.id
         LEFT JOIN stock s ON s.variant_id = v.id
@@ -76,7 +77,7 @@ BEGIN
         in_stock = excluded.in_stock, featured = excluded.featured, rating = excluded.rating,
         popularity = excluded.popularity, sold = excluded.sold, trend = excluded.trend,
         vendor_id = excluded.vendor_id, category_ids = excluded.category_ids, tag_ids = excluded.tag_ids,
-        sale_ends_at = excluded.sale_ends_at, until = excluded.until
+        sale_ends_at = excluded.sale_ends_at, until = excluded.until, variant_ids = excluded.variant_ids
     WHERE l.* IS DISTINCT FROM excluded.*;
     PERFORM notice(ids, NULL);
 END $$
@@ -257,6 +258,7 @@ def upgrade() -> None:
     sa.Column('tag_ids', postgresql.ARRAY(sa.UUID()), nullable=False),
     sa.Column('sale_ends_at', sa.DateTime(timezone=True), nullable=True, comment='end of the sale window that is open now; null: none is'),
     sa.Column('until', sa.DateTime(timezone=True), nullable=True, comment='when the next sale window of this product opens or closes'),
+    sa.Column('variant_ids', postgresql.ARRAY(sa.UUID()), nullable=False, comment='those that are sold in this currency'),
     sa.ForeignKeyConstraint(['product_id'], ['products.id'], name=op.f('fk_listings_product_id_products')),
     sa.PrimaryKeyConstraint('product_id', 'currency', name=op.f('pk_listings'))
     )

@@ -1,5 +1,7 @@
 """Cards of products that somebody else has chosen: in the asked order, priced now, without what is not sold."""
 
+import asyncio
+
 import sqlalchemy as sa
 
 from models.catalog import CategoryName, ProductCard
@@ -44,3 +46,22 @@ async def test_a_card_tells_of_an_open_sale(shelf: Shelf) -> None:
     assert card.sale_ends_at == ends
     [card] = await cards(shelf.database, "eur", [mug])
     assert (card.price, card.compare_at_price, card.sale_ends_at) == (Money(900, "eur"), None, None)
+
+
+async def test_a_card_is_never_behind_the_clock(shelf: Shelf) -> None:
+    """Given a sale that has opened and nobody who relists, then the card has its price all the same; closed, too."""
+    await shelf.tell(
+        "UPDATE prices SET sale_amount = 700, sale_starts_at = clock_timestamp() + interval '200 milliseconds', "
+        "sale_ends_at = clock_timestamp() + interval '1500 milliseconds' WHERE currency = 'usd'"
+    )
+    [(mug,)] = await shelf.ask("SELECT id FROM products WHERE slug = 'mug'")
+    seen: list[tuple[int, bool]] = []
+    async with asyncio.timeout(20):
+        while len(seen) < 3:
+            [card] = await cards(shelf.database, "usd", [mug])
+            told = card.price.amount, card.sale_ends_at is not None
+            if told not in seen[-1:]:
+                seen.append(told)
+            await asyncio.sleep(0.02)
+    assert seen == [(1000, False), (700, True), (1000, False)]
+    assert (await shelf.ask("SELECT amount FROM listings WHERE product_id = $1 AND currency = 'usd'", mug)) == [(1000,)]
