@@ -77,5 +77,6 @@ def test_a_short_run_writes_its_figures(tmp_path: Path) -> None:
     found = {one["name"]: one["ratio"]["median"] for one in json.loads(file.read_text())["comparisons"]}
     assert set(found) == {
         "list, cached", "list, not cached", "product page, cached", "product page, not cached",
+        "list of what is in stock, not cached",
     }  # fmt: skip
     assert all(ratio > 0 for ratio in found.values())
