@@ -67,7 +67,9 @@ class Crowd:
             "product pages": [_read(f"/products/{slug}", NO_CACHE) for slug in slugs],
             "product pages, cached": [_read(f"/products/{slug}") for slug in slugs],
             "search, one word": [_read(f"/search?q={quote(word)}", NO_CACHE) for word in words],
+            "search, one word, cached": [_read(f"/search?q={quote(word)}") for word in words],
             "suggestions, three letters": [_read(typed + quote(word[:3]), NO_CACHE) for word in words],
+            "suggestions, three letters, cached": [_read(typed + quote(word[:3])) for word in words],
         }
 
     def run(self, say: Callable[[str], None]) -> None:
