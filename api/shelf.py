@@ -130,10 +130,12 @@ class Shelf:
 
     async def _fetch(self, key: str, about: Sequence[str], make: Callable[[], Awaitable[bytes]]) -> Answer:
         seen = await self._look(key, about)
-        if not seen.fresh and not await self._is_mine(key):
-            if seen.kept is not None and time.time() - seen.kept.made_at <= _KEPT:
-                return self._give("old", key, answer_of(seen.kept.body, seen.kept.made_at, LOOK_AGAIN))
-            seen = await self._wait(key, about)
+        if not seen.fresh:
+            mine, seen = await self._claim(key, about)
+            if not mine and not seen.fresh:
+                if seen.kept is not None and time.time() - seen.kept.made_at <= _KEPT:
+                    return self._give("old", key, answer_of(seen.kept.body, seen.kept.made_at, LOOK_AGAIN))
+                seen = await self._wait(key, about)
         if seen.fresh and seen.kept is not None:
             return self._give("redis", key, answer_of(seen.kept.body, seen.kept.made_at))
         try:
@@ -161,18 +163,26 @@ class Shelf:
         return answer_of(old.body, old.made_at)
 
     async def _look(self, key: str, about: Sequence[str]) -> _Seen:
-        found = await self._ask(lambda: self._redis.mget(key, *map(cache.version, about)))
-        if not isinstance(found, list):
-            return _Seen(None, None)
-        try:
-            return _Seen(None if found[0] is None else _decode(found[0]), found[1:])
-        except msgspec.MsgspecError:  # another release wrote it
-            return _Seen(None, found[1:])
+        return _seen(await self._ask(lambda: self._redis.mget(key, *map(cache.version, about))))
 
-    async def _is_mine(self, key: str) -> bool:
-        """Whether this process is to make the answer, because no other one does already."""
-        taken = await self._ask(lambda: self._redis.set(cache.being_made(key), b"", nx=True, px=int(ONE_MAKES * 1000)))
-        return taken is not None or time.monotonic() < self._redis_from
+    async def _claim(self, key: str, about: Sequence[str]) -> tuple[bool, _Seen]:
+        """Whether this process is to make the answer, because no other one does already; and what there is by now:
+        whoever made it meanwhile has put it there before it let go.
+        """
+
+        async def claim() -> Any:
+            async with self._redis.pipeline(transaction=False) as commands:
+                commands.set(cache.being_made(key), b"", nx=True, px=int(ONE_MAKES * 1000))
+                commands.mget(key, *map(cache.version, about))
+                return await commands.execute()
+
+        answers = await self._ask(claim)
+        if answers is None:
+            return True, _Seen(None, None)
+        taken, seen = answers[0] is not None, _seen(answers[1])
+        if taken and seen.fresh:
+            await self._ask(lambda: self._redis.delete(cache.being_made(key)))
+        return taken, seen
 
     async def _wait(self, key: str, about: Sequence[str]) -> _Seen:
         """Until another process has made the answer, or has had its time for it."""
@@ -204,6 +214,15 @@ class Shelf:
             self._redis_from = time.monotonic() + REDIS_PAUSE
             log.warning("redis is away", reason=str(error), pause=REDIS_PAUSE)
             return None
+
+
+def _seen(found: object) -> _Seen:
+    if not isinstance(found, list):
+        return _Seen(None, None)
+    try:
+        return _Seen(None if found[0] is None else _decode(found[0]), found[1:])
+    except msgspec.MsgspecError:  # another release wrote it
+        return _Seen(None, found[1:])
 
 
 def answer_of(body: bytes, made_at: float | None = None, held: float = _HELD) -> Answer:

@@ -114,6 +114,9 @@ async def _batch(connection: asyncpg.Connection, aisles: Aisles, numbers: range)
                 table, records=[tuple(row.values()) for row in rows], columns=list(rows[0])
             )
         await connection.execute("SET LOCAL session_replication_role = origin")
+        if numbers.start == 0:
+            # Of tables that were emptied Postgres believes that they stay so, and would look through all of each.
+            await connection.execute(f"ANALYZE {', '.join(tables)}")
         await connection.execute("SELECT relist($1)", [row["id"] for row in tables["products"]])
 
 

@@ -69,24 +69,24 @@ def test_an_expired_forgery_is_a_forgery() -> None:
     assert code(access(OTHER_KEY, ACCESS_LIFE * 2)) == "unauthorized"
 
 
+OURS = access(age=timedelta(hours=-6))
+"""Good for longer than the longest run of all tests, at whose beginning it is made."""
 FORGED = {
     "another key": access(OTHER_KEY),
-    "no algorithm": jwt.encode(claims_of(access()), "", "none"),
-    "no algorithm, our signature": f"{segment({'alg': 'none'})}.{access().partition('.')[2]}",
-    "no signature": access().rpartition(".")[0] + ".",
-    "signed with the key itself": jwt.encode(claims_of(access()), KEY, "HS256"),
-    "another algorithm": jwt.encode(claims_of(access()), KEY * 2, "HS512"),
+    "no algorithm": jwt.encode(claims_of(OURS), "", "none"),
+    "no algorithm, our signature": f"{segment({'alg': 'none'})}.{OURS.partition('.')[2]}",
+    "no signature": OURS.rpartition(".")[0] + ".",
+    "signed with the key itself": jwt.encode(claims_of(OURS), KEY, "HS256"),
+    "another algorithm": jwt.encode(claims_of(OURS), KEY * 2, "HS512"),
     "another account": ".".join(
-        [access().split(".")[0], segment({**claims_of(access()), "sub": new_id().hex}), access().split(".")[2]]
+        [OURS.split(".")[0], segment({**claims_of(OURS), "sub": new_id().hex}), OURS.split(".")[2]]
     ),
-    "a later end": ".".join(
-        [access().split(".")[0], segment({**claims_of(access()), "exp": 2**40}), access().split(".")[2]]
-    ),
-    "cut short": access()[:-1],
-    "one letter more": access() + "A",
-    "padded": access() + "=",
-    "only two parts": access().rpartition(".")[0],
-    "four parts": access() + ".x",
+    "a later end": ".".join([OURS.split(".")[0], segment({**claims_of(OURS), "exp": 2**40}), OURS.split(".")[2]]),
+    "cut short": OURS[:-1],
+    "one letter more": OURS + "A",
+    "padded": OURS + "=",
+    "only two parts": OURS.rpartition(".")[0],
+    "four parts": OURS + ".x",
     "a refresh token": refresh_token(KEY, SESSION, 1),
     "blanks": "  ",
     "nothing": "",
