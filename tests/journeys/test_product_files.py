@@ -184,7 +184,10 @@ async def test_what_was_exported_is_taken_back_unchanged(desk: Desk) -> None:
 
 
 async def test_a_column_left_out_and_an_empty_cell(desk: Desk) -> None:
-    """Given a product, when a file has few columns, then the others stay; an empty cell empties."""
+    """Given a product, when a file has few columns, then the others stay; an empty cell empties.
+
+    A currency in which nothing is sold any more has no columns in an export; whether it is depends on other tests here.
+    """
     m = desk.mark
     await desk.imported(desk.file(desk.row("mug", "S", price_jpy="1500", vendor=f"{m}-potter", description="Old")))
     done = await desk.imported(f"sku;product;price_usd\n{m}-S;{m}-mug;11.5\n".encode())
@@ -195,7 +198,7 @@ async def test_a_column_left_out_and_an_empty_cell(desk: Desk) -> None:
     )  # fmt: skip
     await desk.imported(f"product,name,vendor,sku,price_jpy\n{m}-mug,Jug,,{m}-S,\n".encode())
     (row,) = await desk.exported()
-    assert (row["name"], row["price_usd"], row["price_jpy"], row["vendor"]) == ("Jug", "11.50", "", "")
+    assert (row["name"], row["price_usd"], row.get("price_jpy", ""), row["vendor"]) == ("Jug", "11.50", "", "")
 
 
 async def test_every_bad_row_is_told_and_nothing_is_changed(desk: Desk) -> None:
