@@ -142,6 +142,7 @@ async def import_products(
         await _forget(house, file)
         if (opened.digest, opened.known.dry_run) != (upload.digest, dry_run):
             raise Refusal("idempotency_key_reused", "This Idempotency-Key came with another file before.")
+        opened = msgspec.structs.replace(opened, known=await _known(house, id))  # the workflow tells how it began
     known = opened.known if opened else _begun(asked)
     return Response(known, status_code=202, headers={"Location": f"/api/v1/admin/products/imports/{id}"})
 
