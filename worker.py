@@ -116,7 +116,8 @@ def activities(
     return {
         ORDERS: [
             checkout.place_order, orders.record_payment_attempt, orders.secure_order, orders.confirm_order,
-            orders.cancel_order, orders.record_progress, orders.flag_order, outbox.settle_letters,
+            orders.cancel_order, orders.record_progress, orders.flag_order, orders.record_command,
+            outbox.settle_letters,
             passwords.open_reset, passwords.close_reset, carts.remind_of_carts, carts.find_forgotten_carts,
             carts.spare_carts_being_bought, carts.remove_carts,
             erasure.close_account, erasure.look_for_business, erasure.forget_account, erasure.blank_events,

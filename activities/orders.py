@@ -3,16 +3,18 @@
 import msgspec
 from temporalio import activity
 
+from models.audit import Author
 from models.database import Database
 from models.ids import CartId, OrderId, PaymentId, UserId
 from models.inventory import HoldStatus
 from models.money import Money, total
-from models.order import FulfilmentStatus, OrderStatus
+from models.order import UNSETTLED, FulfilmentStatus, OrderStatus
 from models.payment import PaymentStatus, ProviderPayment, Standing
 from models.tables import cart as carts
 from models.tables import credit as credits
 from models.tables import inventory, outbox
 from models.tables import order as orders
+from models.tables import order_desk as desk
 from models.tables import payment as payments
 from models.tables import payment_method as wallets
 from models.tables import redemption as redemptions
@@ -70,6 +72,8 @@ class CancelOrder(msgspec.Struct, frozen=True):
     """What gift cards and store credit would have paid."""
     coupons: bool = False
     """Whether it used any up."""
+    author: Author | None = None
+    """Who of the staff asked for it."""
 
 
 class RecordProgress(msgspec.Struct, frozen=True):
@@ -89,6 +93,16 @@ class FlagOrder(msgspec.Struct, frozen=True):
     fact: str
     attention: str | None
     actor: str = "order"
+
+
+class RecordCommand(msgspec.Struct, frozen=True):
+    """One of the staff asked for something that changes no row of its own; `fact` names it."""
+
+    order_id: OrderId
+    fact: str
+    type: str
+    author: Author
+    reason: str
 
 
 class OrderActivities:
@@ -148,14 +162,15 @@ class OrderActivities:
         """Promise the order to the buyer: stock sold, money booked, letter written.
 
         Changes: order, payment, stock, credit, coupons, all ledgers, timeline, notification, outbox.
-        Again: each move and each ledger row is made once.
+        Again: the move is made once, and all else with it.
         Undo: none; a refund is a process of its own.
         """
         order, payment, amount = request.order_id, request.payment_id, request.amount
         paid: dict[str, Money] = {}
         facts: list[orders.Fact] = []
         async with self._database.writing() as writer:
-            await orders.move(writer, order, OrderStatus.CONFIRMED)
+            if not await orders.move(writer, order, OrderStatus.CONFIRMED):
+                return
             await payments.move(writer, payment, PaymentStatus.PAID)
             if request.credit:
                 paid |= await credits.commit(writer, order)
@@ -185,7 +200,9 @@ class OrderActivities:
         why = "cancelled_by_buyer" if request.actor == "buyer" else request.reason
         async with self._database.writing() as writer:
             await carts.open_next_attempt(writer, request.cart_id, request.attempt)
-            if not await orders.move(writer, order, OrderStatus.CANCELLED, cancel_reason=request.reason):
+            if not await orders.move(
+                writer, order, OrderStatus.CANCELLED, only=UNSETTLED, cancel_reason=request.reason
+            ):
                 return
             await payments.move(writer, request.payment_id, PaymentStatus.VOIDED, client_secret=None)
             await orders.tell(writer, order, "cancelled", "order_cancelled", request.actor, reason=why)
@@ -195,6 +212,8 @@ class OrderActivities:
             if request.coupons:
                 await redemptions.settle(writer, order, HoldStatus.RELEASED)
             await inventory.settle_holds(writer, order, HoldStatus.RELEASED, why)
+            was, now = {"status": OrderStatus.PENDING}, {"status": OrderStatus.CANCELLED}
+            await desk.write_down(writer, order, request.author, "order.cancel", was, now, request.reason)
 
     @activity.defn
     async def record_progress(self, request: RecordProgress) -> None:
@@ -205,7 +224,8 @@ class OrderActivities:
         Undo: nothing, it is history.
         """
         async with self._database.writing() as writer:
-            await orders.move(writer, request.order_id, request.to, fulfilment_status=request.fulfilment)
+            if not await orders.move(writer, request.order_id, request.to, fulfilment_status=request.fulfilment):
+                return
             await orders.tell(
                 writer, request.order_id, request.to, f"order_{request.to}", request.actor, **request.facts
             )
@@ -222,3 +242,16 @@ class OrderActivities:
             await orders.flag(writer, request.order_id, request.attention)
             kind = "attention_needed" if request.attention else "attention_settled"
             await orders.tell(writer, request.order_id, request.fact, kind, request.actor, reason=request.attention)
+
+    @activity.defn
+    async def record_command(self, request: RecordCommand) -> None:
+        """Write down what one of the staff asked for.
+
+        Changes: timeline, audit log.
+        Again: the fact is written once, and the log with it.
+        Undo: nothing, it is history.
+        """
+        async with self._database.writing() as writer:
+            await desk.staff_did(
+                writer, request.order_id, request.fact, request.type, request.author, request.reason,
+            )  # fmt: skip

@@ -51,6 +51,7 @@ from api.admin import (
     audit,
     bulk,
     images,
+    order_actions,
     product_files,
     shipping_methods,
     shipping_zones,
@@ -64,6 +65,7 @@ from api.admin import (
 from api.admin import categories as category_records
 from api.admin import coupons as coupons_offered
 from api.admin import gift_cards as gift_cards_issued
+from api.admin import orders as orders_at_desk
 from api.admin import products as product_records
 from api.admin import reviews as reviews_moderated
 from api.admin import search as search_kept
@@ -137,6 +139,8 @@ ROOMS = (
     users,
     gift_cards_issued,
     store_credit_granted,
+    orders_at_desk,
+    order_actions,
     wishlist,
     notifications,
 )

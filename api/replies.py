@@ -12,7 +12,17 @@ from models.credit import Bill
 from models.errors import Refusal
 from models.ids import OrderNumber
 from models.money import Money
-from models.order import Order, OrderCard, OrderLineName, OrderStatus, Shipping, UsedCoupon, buyer_actions
+from models.order import (
+    INTERNAL,
+    Order,
+    OrderCard,
+    OrderEvent,
+    OrderLineName,
+    OrderStatus,
+    Shipping,
+    UsedCoupon,
+    buyer_actions,
+)
 from models.payment import PaymentStatus, ProviderPayment, Standing
 from workflows.order import OrderState
 
@@ -165,18 +175,32 @@ def payment_of(order: Order) -> PaymentReply:
     return PaymentReply(order.payment_status, client_secret=order.client_secret, code=order.payment_error)
 
 
+def items_of(order: Order) -> list[Item]:
+    """What was bought."""
+    return [
+        Item(line.sku, line.name, line.quantity, line.unit_price, line.line_total, line.discount, line.tax)
+        for line in order.lines
+    ]
+
+
+def told_to_buyer(events: list[OrderEvent]) -> list[OrderEvent]:
+    """An order's timeline without what is staff's own; of staff only that it was one of them."""
+    return [
+        msgspec.structs.replace(event, actor=event.actor.partition("/")[0])
+        for event in events
+        if event.type not in INTERNAL
+    ]
+
+
 def order_reply(order: Order) -> OrderReply:
     """The order as its buyer sees it."""
-    can = buyer_actions(order.status, order.payment_status)
+    can = list[str](buyer_actions(order.status, order.payment_status, order.fulfilment_status))
     return OrderReply(
         number=order.number,
         status=order.status,
         payment_status=order.payment_status,
         fulfilment_status=order.fulfilment_status,
-        items=[
-            Item(line.sku, line.name, line.quantity, line.unit_price, line.line_total, line.discount, line.tax)
-            for line in order.lines
-        ],
+        items=items_of(order),
         addresses=Addresses(order.shipping_address, order.billing_address),
         shipping_method=order.shipping,
         totals=Bill.of(order.totals, order.credit),
@@ -194,7 +218,8 @@ def order_list_item(order: OrderCard) -> OrderListItem:
     return OrderListItem(
         number=order.number, status=order.status, payment_status=order.payment_status,
         fulfilment_status=order.fulfilment_status, total=order.total, placed_at=order.placed_at,
-        item_count=order.units, items=list(order.first_lines), can=buyer_actions(order.status, order.payment_status),
+        item_count=order.units, items=list(order.first_lines),
+        can=list[str](buyer_actions(order.status, order.payment_status, order.fulfilment_status)),
     )  # fmt: skip
 
 

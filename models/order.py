@@ -11,6 +11,7 @@ import msgspec
 from models.address import Address
 from models.ids import CartId, OrderId, OrderNumber, UserId, VariantId
 from models.money import Money
+from models.payment import PaymentStatus
 from models.pricing import Totals
 
 
@@ -63,6 +64,8 @@ FULFILMENT_MOVES: Mapping[FulfilmentStatus, frozenset[FulfilmentStatus]] = {
 }
 
 
+UNSETTLED = frozenset({_S.PENDING, _S.ON_HOLD})
+"""Not paid for yet: such an order can end as if it had never been."""
 SOLD = (_S.CONFIRMED, _S.PROCESSING, _S.SHIPPED, _S.DELIVERED, _S.COMPLETED)
 """Paid for: an order is confirmed when its money is captured, and not before."""
 
@@ -158,16 +161,104 @@ class OrderCard(msgspec.Struct, frozen=True):
     first_lines: tuple[OrderLineName, ...]
 
 
+class DeskCard(msgspec.Struct, frozen=True):
+    """An order in staff's list."""
+
+    id: OrderId
+    number: OrderNumber
+    status: OrderStatus
+    payment_status: str
+    fulfilment_status: FulfilmentStatus
+    attention: str | None
+    customer_id: UserId | None
+    email: str
+    name: str
+    total: Money
+    placed_at: datetime
+    units: int
+    first_lines: tuple[OrderLineName, ...]
+
+
 def may_move(start: OrderStatus, end: OrderStatus) -> bool:
     """Whether an order may go from `start` to `end` in one step."""
     return end in ORDER_MOVES[start]
 
 
-def buyer_actions(status: OrderStatus, payment_status: str) -> list[str]:
+class Action(StrEnum):
+    """What somebody can ask of an order."""
+
+    PAY = "pay"
+    CANCEL = "cancel"
+    RETURN = "return"
+    APPROVE = "approve"
+    REJECT = "reject"
+    SHIP = "ship"
+    DELIVER = "deliver"
+    CAPTURE = "capture"
+    REFUND = "refund"
+    RETRY = "retry"
+    EXTEND_HOLD = "extend_hold"
+    NOTE = "note"
+
+
+class When(msgspec.Struct, frozen=True):
+    """Where an order has to stand for an action: every axis that is named has to agree; None: it may be anywhere."""
+
+    status: frozenset[OrderStatus] | None = None
+    payment: frozenset[PaymentStatus] | None = None
+    fulfilment: frozenset[FulfilmentStatus] | None = None
+    attention: bool | None = None
+    """Whether a person is asked for."""
+
+    def holds(self, status: OrderStatus, payment: PaymentStatus, fulfilment: FulfilmentStatus, attention: bool) -> bool:
+        """Whether an order that stands there meets it."""
+        return (
+            (self.status is None or status in self.status)
+            and (self.payment is None or payment in self.payment)
+            and (self.fulfilment is None or fulfilment in self.fulfilment)
+            and (self.attention is None or attention is self.attention)
+        )
+
+
+_P = PaymentStatus
+_UNPAID = When(frozenset({_S.PENDING}), frozenset({_P.PENDING, _P.FAILED}))
+_IN_HAND = frozenset({_P.PAID, _P.PARTIALLY_REFUNDED})
+"""The shop has money of the buyer's."""
+
+BUYER_ACTIONS: Mapping[Action, tuple[When, ...]] = {
+    Action.CANCEL: (_UNPAID,),
+    Action.PAY: (_UNPAID,),
+}
+"""What a buyer can do, and when: any of the conditions will do."""
+
+STAFF_ACTIONS: Mapping[Action, tuple[When, ...]] = {
+    Action.CANCEL: (_UNPAID,),
+    Action.SHIP: (When(frozenset({_S.CONFIRMED}), _IN_HAND, frozenset({_F.UNFULFILLED})),),
+    Action.DELIVER: (When(frozenset({_S.SHIPPED}), None, frozenset({_F.FULFILLED})),),
+    Action.RETRY: (When(attention=True),),
+    Action.NOTE: (When(),),
+}
+"""What staff can do, and when. Whoever is not in it cannot be asked of any order yet."""
+
+INTERNAL = frozenset({"note", "retry_asked"})
+"""Types of a timeline's facts that are staff's own: its buyer is not told."""
+
+
+def _actions(
+    table: Mapping[Action, tuple[When, ...]], status: str, payment: str, fulfilment: str, attention: bool
+) -> list[Action]:
+    stands = OrderStatus(status), PaymentStatus(payment), FulfilmentStatus(fulfilment), attention
+    return [action for action, whens in table.items() if any(when.holds(*stands) for when in whens)]
+
+
+def buyer_actions(status: str, payment: str, fulfilment: str) -> list[Action]:
     """What the buyer can do now: the order's `can`."""
-    if status is OrderStatus.PENDING and payment_status in ("pending", "failed"):
-        return ["cancel", "pay"]
-    return []
+    return _actions(BUYER_ACTIONS, status, payment, fulfilment, False)
+
+
+def staff_actions(status: str, payment: str, fulfilment: str, attention: bool) -> list[Action]:
+    """What staff can do now: the order's `actions`."""
+    return _actions(STAFF_ACTIONS, status, payment, fulfilment, attention)
 
 
 def workflow_id(cart: UUID, attempt: int) -> str:

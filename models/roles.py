@@ -46,6 +46,11 @@ class Scope(StrEnum):
     TAXES_READ = "taxes:read"
     TAXES_WRITE = "taxes:write"
     AUDIT_READ = "audit:read"
+    ORDERS_READ = "orders:read"
+    ORDERS_WRITE = "orders:write"
+    """Steer orders: ship, deliver, cancel, try again."""
+    REFUNDS_WRITE = "refunds:write"
+    """Give money back."""
 
 
 _S = Scope
@@ -55,11 +60,16 @@ _STAFF = frozenset({_S.ACCOUNT, _S.CATALOGUE_READ, _S.REVIEWS_READ, _S.COUPONS_R
 GRANTS: Mapping[Role, frozenset[Scope]] = {
     Role.CUSTOMER: frozenset({_S.ACCOUNT}),
     Role.VENDOR: frozenset({_S.ACCOUNT}),
-    Role.SUPPORT: _STAFF | {_S.REVIEWS_WRITE, _S.USERS_READ, _S.CREDIT_READ},
+    Role.SUPPORT: _STAFF | {
+        _S.REVIEWS_WRITE, _S.USERS_READ, _S.CREDIT_READ, _S.ORDERS_READ, _S.ORDERS_WRITE, _S.REFUNDS_WRITE,
+    },
     Role.CATALOG: _STAFF | {_S.CATALOGUE_WRITE, _S.REVIEWS_WRITE, _S.COUPONS_WRITE},
-    Role.FINANCE: _STAFF | {_S.CREDIT_READ, _S.CREDIT_WRITE, _S.SHIPPING_WRITE, _S.TAXES_WRITE, _S.AUDIT_READ},
+    Role.FINANCE: _STAFF | {
+        _S.CREDIT_READ, _S.CREDIT_WRITE, _S.SHIPPING_WRITE, _S.TAXES_WRITE, _S.AUDIT_READ, _S.ORDERS_READ,
+        _S.REFUNDS_WRITE,
+    },
     Role.ADMIN: frozenset(Scope),
-}
+}  # fmt: skip
 """Each role's scopes. An operation open to a role that is not listed here cannot be written by accident."""
 
 STAFF = frozenset({Role.SUPPORT, Role.CATALOG, Role.FINANCE, Role.ADMIN})

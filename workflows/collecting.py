@@ -10,6 +10,7 @@ from activities.checkout import OrderPlaced
 from activities.orders import OrderActivities, RecordAttempt
 from activities.payments.money import PaymentActivities
 from activities.payments.providers import AuthorizePayment, ReadPayment, VoidPayment
+from models.audit import Author
 from models.checkout import PaymentChoice, Purchase
 from models.payment import PaymentStatus, ProviderPayment, Standing
 from workflows import patience, telling
@@ -38,6 +39,8 @@ class Ending(msgspec.Struct, frozen=True):
 
     reason: str
     actor: str
+    author: Author | None = None
+    """Who of the staff it was."""
 
 
 class Collecting:
@@ -71,10 +74,10 @@ class Collecting:
         self._wishes.append(Wish(choice))
         return self._wishes[-1]
 
-    def call_off(self, reason: str, actor: str) -> None:
+    def call_off(self, reason: str, actor: str, author: Author | None = None) -> None:
         """Nobody shall pay any more; the first to say so is named. Too late when the money is sure."""
         if self.is_open:
-            self.ending = self.ending or Ending(reason, actor)
+            self.ending = self.ending or Ending(reason, actor, author)
 
     def hear(self, event: str) -> None:
         """The provider says that something happened; what it was is read from the provider."""

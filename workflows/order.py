@@ -8,9 +8,10 @@ import msgspec
 from temporalio import workflow
 
 from activities.checkout import CheckoutActivities, OrderPlaced, PlaceOrder, Refused
-from activities.orders import CancelOrder, ConfirmOrder, OrderActivities, RecordProgress, SecureOrder
+from activities.orders import CancelOrder, ConfirmOrder, OrderActivities, RecordCommand, RecordProgress, SecureOrder
 from activities.payments.money import PaymentActivities
 from activities.payments.providers import CapturePayment
+from models.audit import Author
 from models.checkout import PaymentChoice, Purchase
 from models.errors import Refusal
 from models.ids import OrderNumber
@@ -50,6 +51,8 @@ class CancelCheckout(msgspec.Struct, frozen=True):
     digest: str
     reason: str
     actor: str
+    author: Author | None = None
+    """Who of the staff asks."""
 
 
 class ShipOrder(msgspec.Struct, frozen=True):
@@ -71,6 +74,9 @@ class RetryStep(msgspec.Struct, frozen=True):
 
     actor: str
     reason: str
+    digest: str = ""
+    author: Author | None = None
+    """Who of the staff asks."""
 
 
 class OrderState(msgspec.Struct, frozen=True):
@@ -235,7 +241,7 @@ class Order:
             OrderActivities.cancel_order,
             CancelOrder(
                 placed.order_id, placed.payment_id, self._purchase.cart_id, self._purchase.attempt,
-                why.reason, why.actor, placed.credit, placed.coupons,
+                why.reason, why.actor, placed.credit, placed.coupons, why.author,
             ),
             summary="Cancel: release stock, free the cart, tell the buyer",
             **patience.DATABASE,
@@ -268,7 +274,7 @@ class Order:
 
     @workflow.update(description="Buyer or staff: end an order that is not paid yet.")
     async def cancel(self, request: CancelCheckout) -> OrderState:
-        self._collecting.call_off(request.reason, request.actor)
+        self._collecting.call_off(request.reason, request.actor, request.author)
         await workflow.wait_condition(lambda: self._is_cancelled or self._is_paid)
         if not self._is_cancelled:
             raise Refusal("wrong_move", "The payment went through before the cancellation.", status=self._board.status)
@@ -307,7 +313,16 @@ class Order:
     async def retry(self, request: RetryStep) -> OrderState:
         self._attention.retry()
         workflow.logger.info("retry asked for by %s: %s", request.actor, request.reason)
-        return self._state()
+        if self._placed is not None and request.author is not None:
+            info = workflow.current_update_info()
+            assert info is not None
+            await workflow.execute_local_activity_method(
+                OrderActivities.record_command,
+                RecordCommand(self._placed.order_id, f"retry/{info.id}", "retry_asked", request.author, request.reason),
+                summary="Write down who asked for another try",
+                **patience.DATABASE,
+            )
+        return self._state(request.digest)
 
     @retry.validator
     def _may_retry(self, request: RetryStep) -> None:

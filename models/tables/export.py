@@ -5,6 +5,7 @@ from uuid import UUID
 
 from models.database import Database
 from models.ids import UserId
+from models.order import INTERNAL
 from models.tables.user import PROFILE
 
 AT_ONCE = 100
@@ -62,6 +63,7 @@ _TOTALS = _object(
     tax_included="o.tax_included",
 )
 _COUPON = _object(code="x -> 'code'", discount=_money("x -> 'discount'", "o.currency"))
+_INTERNAL = ", ".join(f"'{kind}'" for kind in sorted(INTERNAL))
 _ORDER = _own(
     "o", "number", "status", "fulfilment_status", "email", "shipping_method", "shipping_address", "billing_address",
     "placed_at", "cancel_reason",
@@ -70,8 +72,9 @@ _ORDER = _own(
     coupons=_list(_COUPON, "jsonb_array_elements(o.coupons) x"),
     lines=_list(f"{_LINE} ORDER BY l.position", "order_lines l WHERE l.order_id = o.id"),
     payment=_one(_PAYMENT, "payments p WHERE p.order_id = o.id"),
-    events=_list(_own("e", "type", "actor", "at", "facts") + " ORDER BY e.at, e.id",
-                 "order_events e WHERE e.order_id = o.id"),
+    events=_list(_object(type="e.type", actor="split_part(e.actor, '/', 1)", at="e.at", facts="e.facts")
+                 + " ORDER BY e.at, e.id",
+                 f"order_events e WHERE e.order_id = o.id AND e.type NOT IN ({_INTERNAL})"),
 )  # fmt: skip
 
 _ADDRESS = _own("t", "full_name", "line1", "line2", "city", "region", "postal_code", "country", "phone")

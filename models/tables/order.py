@@ -150,19 +150,22 @@ async def insert(writer: Writer, order: Order) -> None:
     )  # fmt: skip
 
 
-async def move(writer: Writer, order: OrderId, to: OrderStatus, **values: Any) -> bool:
+async def move(
+    writer: Writer, order: OrderId, to: OrderStatus, *, only: frozenset[OrderStatus] | None = None, **values: Any
+) -> bool:
     """Bring an order to `to` if its moves allow it. False: it is not where it could go from, nothing changed.
 
-    `values` (fulfilment_status, cancel_reason, attention) are written along with the move.
+    `only`: of the statuses that allow it, from these. `values` (fulfilment_status, cancel_reason, attention) are
+    written along with the move.
     """
-    moved = await writer.execute(_moving(to, tuple(values)), {"order": order, **values})
+    moved = await writer.execute(_moving(to, only, tuple(values)), {"order": order, **values})
     return moved.rowcount == 1
 
 
 @cache
-def _moving(to: OrderStatus, columns: tuple[str, ...]) -> sa.Update:
+def _moving(to: OrderStatus, only: frozenset[OrderStatus] | None, columns: tuple[str, ...]) -> sa.Update:
     """The statement of a move; made once, because building one costs more than running it."""
-    sources = [status for status, ends in ORDER_MOVES.items() if to in ends]
+    sources = [status for status, ends in ORDER_MOVES.items() if to in ends and (only is None or status in only)]
     return (
         sa.update(orders)
         .where(orders.c.id == sa.bindparam("order"), orders.c.status.in_(sources))
