@@ -6,6 +6,7 @@ import msgspec
 from temporalio import activity
 
 from models import clock
+from models.allocation import RULES, Allocation
 from models.cart import Cart
 from models.checkout import Purchase
 from models.coupon import Discounts
@@ -77,11 +78,14 @@ class PlacingOutcome(msgspec.Struct, frozen=True):
 
 
 class CheckoutActivities:
-    """Needs Postgres, and how long an order may wait for its payment."""
+    """Needs Postgres, how long an order may wait for its payment, and from where its goods are to come."""
 
-    def __init__(self, database: Database, payment_window: timedelta) -> None:
+    def __init__(
+        self, database: Database, payment_window: timedelta, allocation: Allocation = Allocation.FEWEST_PARCELS
+    ) -> None:
         self._database = database
         self._payment_window = payment_window
+        self._allocate = RULES[allocation]
 
     @activity.defn
     async def place_order(self, request: PlaceOrder) -> PlacingOutcome:
@@ -158,7 +162,8 @@ class CheckoutActivities:
         if discounts.used:
             await redemptions.redeem(writer, order, discounts.used)
         # Last, because the rows of a hot product stay locked from here to the commit.
-        await inventory.hold(writer, order.id, {line.variant_id: line.quantity for line in cart.lines}, order.pay_until)
+        wanted = {line.variant_id: line.quantity for line in cart.lines}
+        await inventory.hold(writer, order.id, wanted, order.pay_until, purchase.shipping_address, self._allocate)
         units, used = sum(line.quantity for line in cart.lines), bool(discounts.used)
         total = priced.totals.total
         return OrderPlaced(order.id, payment_id, total, units, order.placed_at, order.pay_until, credit, used)

@@ -4,8 +4,8 @@ import msgspec
 from temporalio import activity
 
 from models.audit import Author
-from models.database import Database
-from models.ids import CartId, OrderId, PaymentId, UserId
+from models.database import Database, Writer
+from models.ids import CartId, LocationId, OrderId, PaymentId, UserId, VariantId
 from models.inventory import HoldStatus
 from models.money import Money, total
 from models.order import UNSETTLED, FulfilmentStatus, OrderStatus
@@ -159,9 +159,9 @@ class OrderActivities:
 
     @activity.defn
     async def confirm_order(self, request: ConfirmOrder) -> None:
-        """Promise the order to the buyer: stock sold, money booked, letter written.
+        """Promise the order to the buyer: its stock is kept for it, money booked, letter written.
 
-        Changes: order, payment, stock, credit, coupons, all ledgers, timeline, notification, outbox.
+        Changes: order, payment, holds, credit, coupons, their ledgers, timeline, notification, outbox.
         Again: the move is made once, and all else with it.
         Undo: none; a refund is a process of its own.
         """
@@ -185,7 +185,7 @@ class OrderActivities:
             await outbox.write_letter(writer, "order_confirmed", order)
             if request.coupons:
                 await redemptions.settle(writer, order, HoldStatus.COMMITTED)
-            await inventory.settle_holds(writer, order, HoldStatus.COMMITTED, "sold")
+            await inventory.promise(writer, order)
 
     @activity.defn
     async def cancel_order(self, request: CancelOrder) -> None:
@@ -211,7 +211,7 @@ class OrderActivities:
                 await credits.release(writer, order, why)
             if request.coupons:
                 await redemptions.settle(writer, order, HoldStatus.RELEASED)
-            await inventory.settle_holds(writer, order, HoldStatus.RELEASED, why)
+            await inventory.release(writer, order, why)
             was, now = {"status": OrderStatus.PENDING}, {"status": OrderStatus.CANCELLED}
             await desk.write_down(writer, order, request.author, "order.cancel", was, now, request.reason)
 
@@ -219,8 +219,8 @@ class OrderActivities:
     async def record_progress(self, request: RecordProgress) -> None:
         """Write down that the goods were shipped or delivered.
 
-        Changes: order, timeline, notification.
-        Again: the move and the fact are written once.
+        Changes: order, timeline, notification; shipped: holds, stock and its ledger.
+        Again: the move, the fact and the goods' leaving are each written once.
         Undo: nothing, it is history.
         """
         async with self._database.writing() as writer:
@@ -229,6 +229,8 @@ class OrderActivities:
             await orders.tell(
                 writer, request.order_id, request.to, f"order_{request.to}", request.actor, **request.facts
             )
+            if request.to is OrderStatus.SHIPPED:
+                await _send_all(writer, request.order_id)
 
     @activity.defn
     async def flag_order(self, request: FlagOrder) -> None:
@@ -255,3 +257,13 @@ class OrderActivities:
             await desk.staff_did(
                 writer, request.order_id, request.fact, request.type, request.author, request.reason,
             )  # fmt: skip
+
+
+async def _send_all(writer: Writer, order: OrderId) -> None:
+    """All that it holds leaves, from wherever it lies."""
+    parcels: dict[LocationId, dict[VariantId, int]] = {}
+    for each in await inventory.holds_of(writer, order):
+        if each.open:
+            parcels.setdefault(each.location, {})[each.variant] = each.open
+    for location, units in parcels.items():
+        await inventory.ship(writer, order, order, location, units)

@@ -85,6 +85,8 @@ STATUSES: Mapping[str, int] = {
     "gift_card_expired": 409,
     "image_exists": 409,
     "last_admin": 409,
+    "not_held": 409,
+    "not_shipped": 409,
     "order_open": 409,
     "out_of_stock": 409,
     "price_changed": 409,

@@ -207,7 +207,7 @@ class Order:
                 placed.credit,
                 placed.coupons,
             ),
-            summary="Confirm: stock sold, money booked, letter written",
+            summary="Confirm: stock kept for it, money booked, letter written",
             **patience.DATABASE,
         )
         self._board.move(OrderStatus.CONFIRMED, PaymentStatus.PAID)

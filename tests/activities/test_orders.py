@@ -134,12 +134,12 @@ async def test_an_account_closed_meanwhile_keeps_no_card_and_loses_no_order(plac
     assert await placed.till.ask("SELECT count(*) FROM payment_methods") == [(0,)]
 
 
-async def test_confirmed_stock_is_sold_and_money_booked_once(placed: Placed) -> None:
-    """Given captured money, then stock, both ledgers, statuses, timeline and letter are written, each once."""
+async def test_confirmed_stock_is_kept_and_money_booked_once(placed: Placed) -> None:
+    """Given captured money, then stock is kept for it, and money, statuses, timeline and letter are written once."""
     await placed.secure()
     await placed.confirm()
     assert await placed.statuses() == ("confirmed", "paid", "unfulfilled")
-    assert await shop.stock_of(placed.till.database, placed.till.mug) == (8, 0)
+    assert await shop.stock_of(placed.till.database, placed.till.mug) == (10, 2)
     assert await shop.money_booked(placed.till.database) == {"provider:stripe": 2700, "sales": -2700}
     assert await placed.till.ask("SELECT operation FROM money_entries") == [(f"capture/{placed.payment}",)] * 2
     assert await placed.till.told() == ["order_placed", "payment_authorized", "payment_captured", "order_confirmed"]
@@ -206,7 +206,7 @@ async def test_an_unfinished_payment_tells_nobody(placed: Placed, standing: Stan
 
 
 async def test_progress_is_written_down(placed: Placed) -> None:
-    """Given a confirmed order, when it is shipped and delivered, then status, fulfilment and timeline follow."""
+    """Given a confirmed order, when it is shipped and delivered, then status, fulfilment, stock and timeline follow."""
     await placed.confirm()
     parcel = {"carrier": "UPS", "tracking": "1Z"}
     record = placed.till.orders.record_progress
@@ -214,6 +214,7 @@ async def test_progress_is_written_down(placed: Placed) -> None:
     delivered = RecordProgress(placed.order, OrderStatus.DELIVERED, FulfilmentStatus.FULFILLED, "carrier", {})
     await placed.till.twice(record, shipped)
     assert (await placed.statuses())[::2] == ("shipped", "fulfilled")
+    assert await shop.stock_of(placed.till.database, placed.till.mug) == (8, 0)
     await placed.till.twice(record, delivered)
     await placed.till.twice(record, shipped)
     assert (await placed.statuses())[::2] == ("delivered", "fulfilled")

@@ -56,14 +56,14 @@ async def test_the_last_unit_is_told(house: House) -> None:
         database = house.database()
         async with database.writing() as writer:
             await writer.exec_driver_sql(
-                "UPDATE stock SET held = 1 WHERE variant_id = (SELECT id FROM variants WHERE sku = $1)", (sku,)
+                "UPDATE stock_levels SET held = 1 WHERE variant_id = (SELECT id FROM variants WHERE sku = $1)", (sku,)
             )
         with anyio.fail_after(PATIENCE):
             while f'"{sku.lower()}"' in (await client.get(path)).text:
                 await anyio.sleep(0.02)
         async with database.writing() as writer:
             await writer.exec_driver_sql(
-                "UPDATE stock SET held = 0 WHERE variant_id = (SELECT id FROM variants WHERE sku = $1)", (sku,)
+                "UPDATE stock_levels SET held = 0 WHERE variant_id = (SELECT id FROM variants WHERE sku = $1)", (sku,)
             )
         await database.close()
 

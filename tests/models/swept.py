@@ -10,11 +10,16 @@ from dev import postgres
 from models import tables
 from models.database import Database
 from models.tables.base import metadata
+from models.tables.location import FIRST
 
 for word in Path(tables.__path__[0]).glob("*.py"):
     import_module(f"models.tables.{word.stem}")
-_SWEEP = "SET LOCAL session_replication_role = replica; " + "; ".join(  # past the ledgers' triggers
-    f"DELETE FROM {table.name}" for table in metadata.sorted_tables
+_SWEEP = (
+    "SET LOCAL session_replication_role = replica; "
+    + "; ".join(  # past the ledgers' triggers
+        f"DELETE FROM {table.name}" for table in metadata.sorted_tables
+    )
+    + f"; {FIRST}"
 )
 
 

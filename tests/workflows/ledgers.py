@@ -1,6 +1,5 @@
 """The ledgers of a shop at rest: stock, money and the provider must tell one story, whatever befell the orders."""
 
-from models.order import OrderStatus
 from models.tables import credit, inventory
 from tests.flow import Flow
 
@@ -13,11 +12,14 @@ SELECT o.number, o.status, p.status AS payment_status, o.total, o.credit, o.atte
        (SELECT coalesce(sum(amount), 0)::int FROM money_entries m
         WHERE m.order_id = o.id AND m.account LIKE 'provider:%') AS booked,
        (SELECT coalesce(sum(amount), 0)::int FROM money_entries m WHERE m.order_id = o.id) AS balance,
-       (SELECT array_agg(DISTINCT h.status) FROM stock_holds h WHERE h.order_id = o.id) AS holds,
+       (SELECT array_agg(DISTINCT CASE WHEN h.open > 0 AND h.until IS NULL THEN 'promised' WHEN h.open > 0 THEN 'held'
+                                       WHEN h.shipped > 0 THEN 'shipped' ELSE 'released' END)
+        FROM stock_holds h WHERE h.order_id = o.id) AS holds,
        (SELECT count(*) FROM outbox x WHERE x.order_id = o.id AND x.payload ->> 'template' LIKE 'order_%') AS letters
 FROM orders o JOIN payments p ON p.order_id = o.id ORDER BY o.placed_at
 """
-_SOLD = frozenset({OrderStatus.CONFIRMED, OrderStatus.SHIPPED, OrderStatus.DELIVERED})
+_KEPT = {"confirmed": "promised", "shipped": "shipped", "delivered": "shipped"}
+"""What became of the goods of an order that is sold."""
 
 
 async def disagreements(flow: Flow) -> list[str]:
@@ -28,11 +30,11 @@ async def disagreements(flow: Flow) -> list[str]:
     for row in await flow.database.fetch(_ORDERS):
         intents = await flow.intents(row["number"])
         captured, held = sum(i["captured"] for i in intents), sum(i["held"] for i in intents)
-        sold, due = row["status"] in _SOLD, row["total"] - row["credit"]
+        sold, due = row["status"] in _KEPT, row["total"] - row["credit"]
         wanted = {
             "status": row["status"] if sold else "cancelled",
             "payment_status": "paid" if sold else "voided",
-            "holds": ["committed"] if sold else ["released"],
+            "holds": [_KEPT.get(row["status"], "released")],
             "booked": due if sold else 0,
             "credit_booked": row["credit"] if sold else 0,
             "credit_taken": row["credit"] if sold else 0,
