@@ -74,7 +74,7 @@ async def test_a_change_ends_the_wait(till: Till) -> None:
     async with till.database.writing() as writer:
         await writer.execute(sa.insert(tags).values(id=new_id(), slug="new", name="New"))
 
-    assert (await asyncio.wait_for(waiting, 10)).words == ("tags",)
+    assert (await asyncio.wait_for(waiting, 50)).words == ("tags",)
 
 
 async def test_a_change_that_commits_late_is_not_passed_over(till: Till) -> None:
