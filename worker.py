@@ -38,7 +38,8 @@ from activities.orders import OrderActivities
 from activities.outbox import OutboxActivities
 from activities.passwords import PasswordActivities
 from activities.payment_methods import PaymentMethodActivities
-from activities.payments.intents import PaymentActivities
+from activities.payments.intents import StripeProvider
+from activities.payments.money import PaymentActivities
 from activities.payments.setups import SetupActivities
 from activities.product_imports import ProductImportActivities
 from activities.search import SearchActivities
@@ -142,6 +143,11 @@ def activities(
     }  # fmt: skip
 
 
+def payment_activities(settings: WorkerSettings) -> PaymentActivities:
+    """What moves money, with every provider that this shop has a key of."""
+    return PaymentActivities(StripeProvider(settings.stripe_secret_key, settings.stripe_api_base))
+
+
 def workers(
     client: Client,
     settings: WorkerSettings,
@@ -235,7 +241,7 @@ async def run(settings: WorkerSettings) -> None:
     client = await connect(settings)
     await register_search_attributes(client, settings.temporal_namespace)
     database = Database(settings.database_url)
-    payments = PaymentActivities(settings.stripe_secret_key, settings.stripe_api_base)
+    payments = payment_activities(settings)
     running = AsyncExitStack()
     asking, *doing = workers(client, settings, database, payments)
     for worker in doing:

@@ -5,12 +5,13 @@ import msgspec
 from models.address import Address
 from models.ids import CartId, OrderNumber, UserId
 from models.money import Money
+from models.payment import STRIPE
 
 
 class PaymentChoice(msgspec.Struct, frozen=True):
     """How the buyer wants to pay. Without a method the buyer's browser finishes the payment with a client secret."""
 
-    provider: str = "stripe"
+    provider: str = STRIPE
     method: str | None = None
     """The provider's id of a payment method (`pm_…`), never a card number."""
     save: bool = False

@@ -7,6 +7,9 @@ import msgspec
 
 from models.payment_method import KeptCard
 
+STRIPE = "stripe"
+"""The provider of whoever does not name one."""
+
 
 class PaymentStatus(StrEnum):
     """Where the money stands. `paid` means captured, nothing less."""

@@ -17,7 +17,6 @@ from temporalio.client import Client
 from temporalio.testing import TimeSkipper
 
 import worker
-from activities.payments.intents import PaymentActivities
 from dev import postgres
 from dev.stack import Stack, embedded
 from dev.stripe.remote import SimulatorControl
@@ -143,7 +142,7 @@ async def flow(
     async with database.writing() as writer:
         await shop.open_shop(writer)
     skipper = TimeSkipper(client)
-    payments = PaymentActivities(settings.stripe_secret_key, settings.stripe_api_base)
+    payments = worker.payment_activities(settings)
     async with AsyncExitStack() as running:
         running.push_async_callback(payments.close)
         for each in worker.workers(

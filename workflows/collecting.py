@@ -8,7 +8,8 @@ from temporalio.exceptions import FailureError
 
 from activities.checkout import OrderPlaced
 from activities.orders import OrderActivities, RecordAttempt
-from activities.payments.intents import AuthorizePayment, PaymentActivities, ReadPayment, VoidPayment
+from activities.payments.money import PaymentActivities
+from activities.payments.providers import AuthorizePayment, ReadPayment, VoidPayment
 from models.checkout import PaymentChoice, Purchase
 from models.payment import PaymentStatus, ProviderPayment, Standing
 from workflows import patience, telling
@@ -51,6 +52,7 @@ class Collecting:
         self.is_sure = False
         """It will: the order only goes forward."""
         self._purchase = purchase
+        self._provider = purchase.payment.provider
         self._board = board
         self._attention = attention
         self._wishes = [Wish(purchase.payment)]
@@ -130,7 +132,7 @@ class Collecting:
             "void the payment",
             lambda: workflow.execute_activity_method(
                 PaymentActivities.void_payment,
-                VoidPayment(placed.payment_id, reference),
+                VoidPayment(placed.payment_id, reference, self._provider),
                 summary="Void the payment",
                 **patience.provider(),
             ),
@@ -155,7 +157,7 @@ class Collecting:
         request = AuthorizePayment(
             placed.payment_id, self._purchase.number, workflow.info().workflow_id, placed.due, self._attempts,
             asked_at, wish.choice.method, self._reference(), wish.choice.save, wish.choice.customer,
-            self._purchase.customer_id,
+            self._purchase.customer_id, self._provider,
         )  # fmt: skip
         self._board.tell("Authorizing the payment", "the payment provider", placed.pay_until)
         try:
@@ -209,7 +211,7 @@ class Collecting:
             try:
                 seen = await workflow.execute_activity_method(
                     PaymentActivities.read_payment,
-                    ReadPayment(placed.payment_id, reference, self._saves),
+                    ReadPayment(placed.payment_id, reference, self._saves, self._provider),
                     summary="Ask the provider how the payment stands",
                     **patience.provider(),
                 )

@@ -9,7 +9,8 @@ from temporalio import workflow
 
 from activities.checkout import CheckoutActivities, OrderPlaced, PlaceOrder, Refused
 from activities.orders import CancelOrder, ConfirmOrder, OrderActivities, RecordProgress, SecureOrder
-from activities.payments.intents import CapturePayment, PaymentActivities
+from activities.payments.money import PaymentActivities
+from activities.payments.providers import CapturePayment
 from models.checkout import PaymentChoice, Purchase
 from models.errors import Refusal
 from models.ids import OrderNumber
@@ -177,7 +178,7 @@ class Order:
     async def _capture(self, placed: OrderPlaced) -> None:
         authorized = self._collecting.payment
         assert authorized is not None and authorized.reference is not None
-        request = CapturePayment(placed.payment_id, authorized.reference, placed.due)
+        request = CapturePayment(placed.payment_id, authorized.reference, placed.due, self._purchase.payment.provider)
         self._collecting.payment = await self._attention.steadfast(
             placed.order_id,
             "capture the payment",

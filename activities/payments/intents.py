@@ -4,142 +4,59 @@ A payment intent is created once under a key of ours and afterwards acted on by 
 it is read, because the provider forgets keys after a day and an answer may have been lost on the way.
 """
 
-import asyncio
 from collections.abc import Awaitable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import msgspec
 import stripe
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.payments import customers
 from activities.payments.connection import Connection, is_about_the_method, rejected
+from activities.payments.providers import AuthorizePayment, CapturePayment, ReadPayment, VoidPayment
 from activities.payments.standings import EXPANDED, decline_of, seen_of
 from models import clock
-from models.errors import Unavailable
-from models.ids import OrderNumber, PaymentId, UserId
-from models.money import Money
+from models.ids import PaymentId
 from models.payment import ProviderPayment, Standing
 
 SEARCHABLE_AFTER = timedelta(minutes=2)
 """Stripe finds by search what it did a minute ago. From then on we search before we create again: a key may remember
 a failure of Stripe's own that happened after the effect, and after 24 hours it remembers nothing."""
-QUICK_ANSWER = 2.5
-"""Seconds that a buyer's checkout waits for the provider inside its first workflow task."""
-QUICK_CALLS = 16
-"""How many checkouts may wait like that at once: a slow provider must not use up the worker's workflow slots."""
 
 
-class AuthorizePayment(msgspec.Struct, frozen=True):
-    """Reserve the money. The first call makes the payment intent, later ones act on `reference`."""
-
-    payment_id: PaymentId
-    order_number: OrderNumber
-    workflow_id: str
-    amount: Money
-    attempt: int
-    """Counts the buyer's tries, from 1; part of the idempotency key."""
-    asked_at: datetime
-    """When this try began, or earlier."""
-    method: str | None = None
-    reference: str | None = None
-    save: bool = False
-    """Keep the method for `buyer`."""
-    customer: str | None = None
-    """The provider's id of the buyer, when they have one."""
-    buyer: UserId | None = None
-
-
-class CapturePayment(msgspec.Struct, frozen=True):
-    """Take the reserved money."""
-
-    payment_id: PaymentId
-    reference: str
-    amount: Money
-
-
-class VoidPayment(msgspec.Struct, frozen=True):
-    """Give up a payment. Without a reference it is looked for by our own id."""
-
-    payment_id: PaymentId
-    reference: str | None
-
-
-class ReadPayment(msgspec.Struct, frozen=True):
-    """Ask how a payment stands."""
-
-    payment_id: PaymentId
-    reference: str
-    save: bool = False
-    """Say which card is kept."""
-
-
-class PaymentActivities:
-    """Needs Stripe alone."""
+class StripeProvider:
+    """Stripe, by payment intents with a capture of their own."""
 
     def __init__(self, secret_key: str, base: str | None = None) -> None:
         self.connection = Connection(secret_key, base)
         self._stripe = self.connection.v1
-        self._quick_calls = 0
 
     async def close(self) -> None:
         """Hand the connections back."""
         await self.connection.close()
 
-    @activity.defn
-    async def authorize_payment_now(self, request: AuthorizePayment) -> ProviderPayment:
-        """`authorize_payment` for the buyer who is waiting: one try, a short patience, `UNKNOWN` past it.
-
-        Changes: as `authorize_payment`.
-        Again: the patient one follows under the same keys and finds what this one did.
-        Undo: `void_payment`.
-        """
-        if self._quick_calls >= QUICK_CALLS:
-            return ProviderPayment(Standing.UNKNOWN, detail="too many checkouts wait for the provider already")
-        self._quick_calls += 1
+    async def authorize(self, request: AuthorizePayment) -> ProviderPayment:
+        """One payment intent an order, and one confirmation an attempt; an authorized one is not confirmed again."""
+        if request.reference is not None:
+            return await self._confirm(request, request.reference)
+        if clock.now() - request.asked_at > SEARCHABLE_AFTER:
+            for reference in await self._search(request.payment_id):
+                return await self._confirm(request, reference)
+        customer = await self._customer(request)
         try:
-            async with asyncio.timeout(QUICK_ANSWER):
-                return await self._authorize(request)
-        except (TimeoutError, Unavailable) as slow:
-            return ProviderPayment(Standing.UNKNOWN, detail=str(slow) or "no answer in time")
-        except ApplicationError as told:
-            if told.non_retryable:
+            return await self._create(request, customer)
+        except ApplicationError as rejection:
+            if not customers.is_gone(rejection):
                 raise
-            return ProviderPayment(Standing.UNKNOWN, detail=told.message)
-        finally:
-            self._quick_calls -= 1
+            return await self._create(request, None)  # nobody's order fails because their kept cards are gone
 
-    @activity.defn
-    async def authorize_payment(self, request: AuthorizePayment) -> ProviderPayment:
-        """Reserve the money on the buyer's card.
-
-        Changes: at Stripe, one payment intent an order, and one confirmation an attempt; the buyer's customer, when a
-        card is to be kept and they have none yet.
-        Again: the same keys answer the same; an intent that is authorized already is read, not confirmed again.
-        Undo: `void_payment`.
-        """
-        return await self._authorize(request)
-
-    @activity.defn
-    async def read_payment(self, request: ReadPayment) -> ProviderPayment:
-        """Ask the provider how a payment stands.
-
-        Changes: nothing.
-        Again: harmless.
-        Undo: nothing.
-        """
+    async def read(self, request: ReadPayment) -> ProviderPayment:
+        """The intent as it is now."""
         return await self._read(request.reference, request.save)
 
-    @activity.defn
-    async def capture_payment(self, request: CapturePayment) -> ProviderPayment:
-        """Take the money that was reserved.
-
-        Changes: at Stripe, one capture of one intent.
-        Again: the intent is read first; what is captured stays captured.
-        Undo: none, a refund is a process of its own.
-        """
+    async def capture(self, request: CapturePayment) -> ProviderPayment:
+        """The intent is read before it is tried again."""
         if activity.info().attempt > 1:
             seen = await self._read(request.reference)
             if seen.standing is Standing.CAPTURED:
@@ -159,14 +76,8 @@ class PaymentActivities:
             )
         return seen
 
-    @activity.defn
-    async def void_payment(self, request: VoidPayment) -> None:
-        """Give up a payment so that it can never take money.
-
-        Changes: at Stripe, the intent is canceled and a reservation given back.
-        Again: what is canceled stays canceled.
-        Undo: nothing, final.
-        """
+    async def void(self, request: VoidPayment) -> None:
+        """The intent is canceled, and those that nobody told us of are searched for."""
         references = [request.reference] if request.reference else await self._search(request.payment_id)
         for reference in references:
             call = self._stripe.payment_intents.cancel_async(
@@ -183,20 +94,6 @@ class PaymentActivities:
                     type="void_refused",
                     non_retryable=True,
                 )
-
-    async def _authorize(self, request: AuthorizePayment) -> ProviderPayment:
-        if request.reference is not None:
-            return await self._confirm(request, request.reference)
-        if clock.now() - request.asked_at > SEARCHABLE_AFTER:
-            for reference in await self._search(request.payment_id):
-                return await self._confirm(request, reference)
-        customer = await self._customer(request)
-        try:
-            return await self._create(request, customer)
-        except ApplicationError as rejection:
-            if not customers.is_gone(rejection):
-                raise
-            return await self._create(request, None)  # nobody's order fails because their kept cards are gone
 
     async def _create(self, request: AuthorizePayment, customer: str | None) -> ProviderPayment:
         params: Any = {

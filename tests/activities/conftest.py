@@ -8,7 +8,8 @@ from typing import Protocol
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.payments.intents import PaymentActivities
+from activities.payments.intents import StripeProvider
+from activities.payments.money import PaymentActivities
 from dev.stack import Stack
 from models.database import Database
 from tests import shop
@@ -50,7 +51,7 @@ async def till(database: Database) -> Till:
 async def payments(simulators: Stack) -> AsyncIterator[PaymentActivities]:
     """The one place that speaks to Stripe."""
     environment = simulators.environment()
-    opened = PaymentActivities(environment["STRIPE_SECRET_KEY"], environment["STRIPE_API_BASE"])
+    opened = PaymentActivities(StripeProvider(environment["STRIPE_SECRET_KEY"], environment["STRIPE_API_BASE"]))
     yield opened
     await opened.close()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.payments.intents import PaymentActivities
+from activities.payments.money import PaymentActivities
 from dev.stripe.remote import SimulatorControl
 from models.errors import Unavailable
 from models.ids import UserId, new_id

@@ -10,8 +10,10 @@ import msgspec
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.payments import intents as module
-from activities.payments.intents import AuthorizePayment, CapturePayment, PaymentActivities, ReadPayment, VoidPayment
+from activities.payments import money as module
+from activities.payments.intents import StripeProvider
+from activities.payments.money import PaymentActivities
+from activities.payments.providers import AuthorizePayment, CapturePayment, ReadPayment, VoidPayment
 from dev.stripe.remote import SimulatorControl
 from models import clock
 from models.errors import Unavailable
@@ -460,7 +462,7 @@ async def test_a_provider_in_trouble_is_unavailable(bank: Bank, step: str, kind:
 
 async def test_nobody_at_the_address_is_unavailable(attempt: Try, stripe: SimulatorControl, unused_port: int) -> None:
     """Given an address where nobody listens, then patience says unavailable, and the waiting buyer unknown."""
-    payments = PaymentActivities("sk_test_1", f"http://127.0.0.1:{unused_port}")
+    payments = PaymentActivities(StripeProvider("sk_test_1", f"http://127.0.0.1:{unused_port}"))
     away = Bank(payments, stripe, attempt)
     with pytest.raises(Unavailable):
         await away.authorize()
@@ -491,7 +493,7 @@ DENIED = '{"error": {"type": "invalid_request_error", "message": "Invalid API Ke
 async def test_a_provider_that_says_how_long_to_wait_is_heard(attempt: Try, stripe: SimulatorControl) -> None:
     """Given 429 with Retry-After, then the next try comes after that long; the waiting buyer hears unknown."""
     async with answering(429, "Retry-After: 7\r\n", BUSY) as address:
-        payments = PaymentActivities("sk_test_1", address)
+        payments = PaymentActivities(StripeProvider("sk_test_1", address))
         busy = Bank(payments, stripe, attempt)
         with pytest.raises(ApplicationError) as told:
             await busy.authorize()
@@ -503,7 +505,7 @@ async def test_a_provider_that_says_how_long_to_wait_is_heard(attempt: Try, stri
 async def test_a_key_that_is_not_accepted_is_tried_again_slowly(attempt: Try, stripe: SimulatorControl) -> None:
     """Given a wrong secret key, then it says which setting to check and tries again, since only people can help."""
     async with answering(401, "", DENIED) as address:
-        payments = PaymentActivities("sk_test_1", address)
+        payments = PaymentActivities(StripeProvider("sk_test_1", address))
         stranger = Bank(payments, stripe, attempt)
         with pytest.raises(ApplicationError, match="STRIPE_SECRET_KEY") as denied:
             await stranger.authorize()

@@ -10,7 +10,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.payments import setups as module
-from activities.payments.intents import PaymentActivities
+from activities.payments.money import PaymentActivities
 from activities.payments.setups import (
     CancelSetup,
     DetachMethod,

@@ -12,7 +12,6 @@ import temporalio.workflow
 from temporalio.common import SearchAttributeKey
 
 import worker
-from activities.payments.intents import PaymentActivities
 from dev.temporal import SEARCH_ATTRIBUTES
 from models.database import Database
 from models.settings import worker_settings
@@ -30,7 +29,7 @@ def registered() -> dict[str, list[str]]:
         {"DATABASE_URL": "postgresql://nowhere/x", "REDIS_URL": "-", "TEMPORAL_ADDRESS": "-", "SECRET_KEY": "-" * 32,
          "STRIPE_SECRET_KEY": "sk", "SMTP_URL": "smtp://nowhere"}
     )  # fmt: skip
-    found = worker.activities(settings, Database(settings.database_url), PaymentActivities("sk"))
+    found = worker.activities(settings, Database(settings.database_url), worker.payment_activities(settings))
     return {queue: [_name(function) for function in functions] for queue, functions in found.items()}
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from temporalio.common import RetryPolicy
 
-from activities.payments import intents
+from activities.payments import intents, money
 from models.order import OrderStatus, workflow_id
 from models.payment import PaymentStatus
 from tests.workflows import ledgers
@@ -73,7 +73,7 @@ async def test_a_slow_provider_is_waited_for_outside_the_buyers_first_task(
     shelf: Shelf, trouble: Trouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Past the quick budget the patient try takes over, finds the first one still under way, and charges once."""
-    monkeypatch.setattr(intents, "QUICK_ANSWER", 0.2)
+    monkeypatch.setattr(money, "QUICK_ANSWER", 0.2)
     await shelf.flow.stripe.fault("latency", seconds=0.8, method="POST", path=CREATE)
 
     handle, answer = await shelf.buy()

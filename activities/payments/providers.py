@@ -1,0 +1,87 @@
+"""What a payment provider is to us: the five things that an order asks of it, whoever it is.
+
+A provider is one class that does them, named in `models/payment.py` with what it can do and made in `worker.py`.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from models.ids import OrderNumber, PaymentId, UserId
+from models.money import Money
+from models.payment import STRIPE, ProviderPayment
+
+
+class AuthorizePayment(msgspec.Struct, frozen=True):
+    """Reserve the money. The first call makes the payment intent, later ones act on `reference`."""
+
+    payment_id: PaymentId
+    order_number: OrderNumber
+    workflow_id: str
+    amount: Money
+    attempt: int
+    """Counts the buyer's tries, from 1; part of the idempotency key."""
+    asked_at: datetime
+    """When this try began, or earlier."""
+    method: str | None = None
+    reference: str | None = None
+    save: bool = False
+    """Keep the method for `buyer`."""
+    customer: str | None = None
+    """The provider's id of the buyer, when they have one."""
+    buyer: UserId | None = None
+    provider: str = STRIPE
+
+
+class CapturePayment(msgspec.Struct, frozen=True):
+    """Take the reserved money."""
+
+    payment_id: PaymentId
+    reference: str
+    amount: Money
+    provider: str = STRIPE
+
+
+class VoidPayment(msgspec.Struct, frozen=True):
+    """Give up a payment. Without a reference it is looked for by our own id."""
+
+    payment_id: PaymentId
+    reference: str | None
+    provider: str = STRIPE
+
+
+class ReadPayment(msgspec.Struct, frozen=True):
+    """Ask how a payment stands."""
+
+    payment_id: PaymentId
+    reference: str
+    save: bool = False
+    """Say which card is kept."""
+    provider: str = STRIPE
+
+
+class Provider(Protocol):
+    """Moves the money of one order; its answers are in our words, and each of its acts may be asked for twice.
+
+    Raises, all of them: Unavailable, to be asked again; ApplicationError `provider_denied` when it does not accept our
+    key, to be asked again; ApplicationError `provider_rejected`, not to be asked again, for a mistake of ours.
+    """
+
+    async def authorize(self, request: AuthorizePayment) -> ProviderPayment:
+        """Reserve the money, or hand out what the buyer needs to pay: a client secret, a page of the provider's.
+
+        The same try again finds what the first one did; a payment that is settled is told as it is.
+        """
+
+    async def read(self, request: ReadPayment) -> ProviderPayment:
+        """How a payment stands. Of money, only what was read like this is believed."""
+
+    async def capture(self, request: CapturePayment) -> ProviderPayment:
+        """Take what was reserved. Raises: ApplicationError `authorization_lost` when that cannot be any more."""
+
+    async def void(self, request: VoidPayment) -> None:
+        """Make sure that a payment never takes money. Raises: ApplicationError `void_refused` when it has."""
+
+    async def close(self) -> None:
+        """Hand the connections back."""
