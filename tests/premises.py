@@ -40,6 +40,15 @@ def open_house(database_url: str) -> None:
     asyncio.run(write())
 
 
+def own_redis(parts: dict[str, str], worker_name: str, first: int) -> str:
+    """A Redis database of one test process: what is kept there is of one Postgres database, and given for seconds.
+
+    `first` of eight: the house has 0, tests/api 8, tests/fuzz 16, the sample shop 24, workflows in this process 32.
+    """
+    number = first + int(worker_name.removeprefix("gw") if worker_name.startswith("gw") else 0) % 8
+    return parts["REDIS_URL"].rpartition("/")[0] + f"/{number}"
+
+
 class House:
     """A running shop and the keys to all its rooms."""
 
