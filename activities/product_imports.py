@@ -23,11 +23,12 @@ from models.product_import import (
     batch,
     problem_of,
 )
+from models.product_plan import Written, plan
 from models.storage import Storage
 from models.tables import audit
 from models.tables import product_import as imports
 from models.tables.product_import import Work
-from models.tables.product_upsert import Written, plan, write
+from models.tables.product_upsert import known, write
 
 BLOCK, LARGEST_BLOCK = 256 * 1024, 16 * 1024 * 1024
 """Bytes that are looked at: more when the rows of one product are longer."""
@@ -191,7 +192,7 @@ async def _check(writer: Writer, work: Work, step: _Step) -> ProductImport:
     if step.batch:
         groups = step.batch.groups
         found += [*step.batch.problems, *await _repeated(writer, work, groups)]
-        found += (await plan(writer, groups, lock=False)).problems
+        found += plan(await known(writer, groups, lock=False), groups).problems
         rows = step.batch.rows
         values = {
             "columns": step.names, "delimiter": step.delimiter, "begin": step.begin, "done": step.done,
@@ -213,9 +214,9 @@ async def _import(writer: Writer, work: Work, step: _Step) -> ProductImport:
     if step.batch is None:
         found, written, rows = [step.refusal] if step.refusal else [], Written(), 0
     else:
-        wanted = await plan(writer, step.batch.groups, lock=True)
-        found, rows = wanted.problems, step.batch.rows
-        written = await write(writer, wanted)
+        wanted = plan(await known(writer, step.batch.groups, lock=True), step.batch.groups)
+        found, written, rows = wanted.problems, wanted.written, step.batch.rows
+        await write(writer, wanted)
     await imports.note(writer, work.id, found)
     values: dict[str, object] = {}
     if step.batch:

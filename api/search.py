@@ -18,6 +18,7 @@ from models.catalog import Filters, ProductCard
 from models.money import EXPONENTS, Money
 from models.search import tally
 from models.search.highlight import Piece, excerpt, pieces
+from models.search.kinds import MOST_VALUES
 from models.search.question import Facets, Found, price_steps
 from models.search.text import LONGEST_QUERY, asked, tidy
 from models.tables import search_tally, search_text
@@ -30,8 +31,6 @@ SearchOrder = Annotated[
     QueryParameter(name="sort", description="What matches best first, unless said otherwise"),
 ]
 Suggestions = Annotated[int, QueryParameter(name="limit", ge=1, le=20, description="Suggestions at most")]
-MOST_VALUES = 50
-"""Of one facet, those with most products."""
 _encode = msgspec.json.Encoder().encode
 _ALL = Filters()
 _EMPTY = b'{"items":[],'

@@ -51,10 +51,27 @@ class Ports:
 
     @classmethod
     def free(cls) -> "Ports":
-        """Ports nobody listens on now, all different: for a stack of the tests."""
+        """Ports nobody listens on now and no other stack of the tests was given, all different."""
         # Below the range from which the kernel takes the near ends of connections, which could come in between.
-        candidates = (port for port in random.SystemRandom().sample(range(10_000, 30_000), 1000) if not is_taken(port))
+        candidates = (port for port in random.SystemRandom().sample(range(10_000, 30_000), 1000) if claim(port))
         return cls(**{field.name: next(candidates) for field in fields(cls)})
+
+
+def claim(port: int) -> bool:
+    """Keep a free port for this process as long as it lives, though nothing listens there yet. Returns whether we may.
+
+    Two test processes that look for ports at the same moment would find the same ones free. The mark is the datagram
+    port of the same number, which none of our servers uses, and which the kernel frees with the process.
+    """
+    if is_taken(port):
+        return False
+    with socket.socket(type=socket.SOCK_DGRAM) as mark:
+        try:
+            mark.bind((HOST, port))
+        except OSError:
+            return False
+        mark.detach()
+    return True
 
 
 def is_taken(port: int) -> bool:

@@ -36,14 +36,14 @@ from dev.state import write_json
 from models.settings import KNOWN
 
 ROOT = Path(__file__).resolve().parent.parent
-START_LIMIT = 60.0  # seconds for a part to become ready
+START_LIMIT = 180.0  # seconds for a part to become ready
 LIMITS_FAR_AWAY = {
     "RATE_LIMIT_GENERAL": "100000000/minute",
     **{f"RATE_LIMIT_{door}": "10000/second" for door in ("REGISTER", "LOGIN", "FORGOT", "OTP", "REFRESH", "GIFT_CARD")},
 }
 """Rate limits that count and never refuse: for tests and measurements, which do in a second what people do in a day."""
 _POLL = 0.05  # seconds between two looks
-_LINGER = 3.0  # seconds a port may stay taken by a process that is just ending
+_LINGER = 10.0  # seconds a port may stay taken by a process that is just ending
 
 
 class Failed(RuntimeError):

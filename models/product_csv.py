@@ -24,6 +24,10 @@ from models.records import (
     Prose,
     SaleWindow,
     Slug,
+    Unpriceable,
+    must_be_a_moment,
+    must_be_a_price,
+    must_be_a_window,
 )
 
 OF_PRODUCT = ("name", "description", "category", "vendor", "tags", "tax_category", "featured", "options")
@@ -84,10 +88,10 @@ class PriceCells(msgspec.Struct, frozen=True):
         wanted = PriceRecord(Money(self.price, currency), None if before is None else Money(before, currency), sale)
         if wanted == known:
             return known
-        if before is not None and before <= self.price:
-            raise Unfit(f"compare_at_{currency}", "the price before must be more than the price")
-        if sale is not None and sale.price.amount >= self.price:
-            raise Unfit(f"sale_{currency}", "in a sale the price is lower than else")
+        try:
+            must_be_a_price(wanted)
+        except Unpriceable as error:
+            raise Unfit(f"{error.part}_{currency}", str(error)) from error
         return wanted
 
 
@@ -270,8 +274,11 @@ def _price(row: Mapping[str, str], currency: str) -> PriceCells:
         starts, ends = (_time(name, row[name]) for name in (f"{each}_{currency}" for each in OF_PRICE[3:]))
         if (lower is None, starts is None, ends is None) not in ((True,) * 3, (False,) * 3):
             raise Unfit(f"sale_{currency}", "a sale has a price, a start and an end")
-        if starts is not None and ends is not None and starts >= ends:
-            raise Unfit(f"sale_ends_at_{currency}", "a sale ends after it starts")
+        if starts is not None and ends is not None:
+            try:
+                must_be_a_window(starts, ends)
+            except ValueError as error:
+                raise Unfit(f"sale_ends_at_{currency}", str(error)) from error
         sale = None if lower is None else (lower, starts, ends)
     return PriceCells(amount("price"), compare_at, sale)
 
@@ -293,10 +300,11 @@ def _time(column: str, cell: str) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(cell)
+        must_be_a_moment(at)
     except ValueError as error:
-        raise Unfit(column, "expected a time like 2026-11-27T00:00:00Z") from error
-    if at.tzinfo is None or not 2000 <= at.year <= 9000:
-        raise Unfit(column, "expected a time like 2026-11-27T00:00:00Z, with its zone, from 2000 to 9000")
+        raise Unfit(column, "expected a time like 2026-11-27T00:00:00Z, from 2000 to 9000") from error
+    if at.tzinfo is None:
+        raise Unfit(column, "expected a time like 2026-11-27T00:00:00Z, with its zone")
     return at.astimezone(UTC)
 
 

@@ -156,9 +156,36 @@ class ProductSheet(ProductRecord, frozen=True):
     """In their order, archived ones behind the others."""
 
 
+def must_be_a_moment(at: datetime) -> None:
+    """Raises: ValueError at the ends of time."""
+    if not 2000 <= at.year <= 9000:
+        raise ValueError("the year lies between 2000 and 9000")
+
+
 def must_be_a_window(starts_at: datetime, ends_at: datetime) -> None:
     """Raises: ValueError when it ends before it begins, or at the ends of time."""
-    if not (2000 <= starts_at.year <= 9000 and 2000 <= ends_at.year <= 9000):
-        raise ValueError("the year lies between 2000 and 9000")
+    must_be_a_moment(starts_at)
+    must_be_a_moment(ends_at)
     if ends_at <= starts_at:
         raise ValueError("ends_at is later than starts_at")
+
+
+class Unpriceable(ValueError):
+    """A price that cannot be. `part` of it: price, compare_at or sale."""
+
+    def __init__(self, part: str, reason: str) -> None:
+        super().__init__(reason)
+        self.part = part
+
+
+def must_be_a_price(wanted: PriceRecord) -> None:
+    """Raises: Unpriceable when it is not in its bounds, in one currency, below the one before and above its sale's."""
+    price, before, sale = wanted.price, wanted.compare_at_price, wanted.sale
+    if not 0 <= price.amount <= DEAREST:
+        raise Unpriceable("price", f"a price lies between 0 and {DEAREST} minor units")
+    if {each.currency for each in (before, sale and sale.price) if each} - {price.currency}:
+        raise Unpriceable("price", "one price has one currency")
+    if before is not None and not price.amount < before.amount <= DEAREST:
+        raise Unpriceable("compare_at", f"compare_at is more than the price, and at most {DEAREST} minor units")
+    if sale is not None and not 0 <= sale.price.amount < price.amount:
+        raise Unpriceable("sale", "in a sale the price is lower than else")

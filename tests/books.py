@@ -56,7 +56,7 @@ class Books:
 
     async def count(self) -> dict[str, int]:
         """How much there is of everything, once nothing moves by itself any more."""
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while await self._is_restless():
                 await anyio.sleep(0.05)
         rows = await self.database.fetch(_COUNTS)

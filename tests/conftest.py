@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 import worker
 from dev import postgres
@@ -26,7 +27,7 @@ from models.settings import WorkerSettings, worker_settings
 from tests import shop
 from tests.books import Books
 from tests.flow import Flow
-from tests.premises import House, Shopper, open_house
+from tests.premises import House, Shopper, open_house, own_redis
 
 _HANDED_OVER = "HOLDFAST_TEST_PARTS"
 _parts = ExitStack()
@@ -52,6 +53,29 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop it, also when tests failed or were interrupted."""
     if not hasattr(config, "workerinput"):
         _parts.close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """How parallel processes share the tests."""
+    return HouseByHouse(config, log)
+
+
+class HouseByHouse(LoadScopeScheduling):  # type: ignore[misc]
+    """Tests of one running house go to one process, and before all others: those fill what is left of the time.
+
+    A house takes as long to start as a hundred small tests, and a long test that comes last is waited for alone.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((house for house, rooms in HOUSES.items() if nodeid.startswith(rooms)), nodeid)
+
+
+HOUSES = {
+    "shared": ("tests/journeys/", "tests/api/test_health.py::test_ready"), "frail": ("tests/faults/",),
+    "fuzzed": ("tests/fuzz/",), "benched": ("tests/dev/bench/",), "stacked": ("tests/dev/stack/",),
+}  # fmt: skip
+"""Beginnings of the tests that run in one process, by what they share or wait for."""
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -118,6 +142,7 @@ def settings(parts: dict[str, str], simulators: Stack, database_url: str, worker
             **simulators.environment(),
             **parts,
             "DATABASE_URL": database_url,
+            "REDIS_URL": own_redis(parts, worker_name, 32),
             "TEMPORAL_NAMESPACE": f"flow-{worker_name}",
             "WORKER_METRICS_PORT": "",
         }
@@ -159,12 +184,12 @@ async def flow(
 def shared_house(parts: dict[str, str], worker_name: str) -> Iterator[House]:
     """API, worker, Stripe and mail as processes on a database of their own."""
     url = postgres.fresh_database(parts["DATABASE_URL"])
-    # Redis of its own too: pages kept there are of one database, and are given for some seconds. tests/api has 8 to 15.
-    own = int(worker_name.removeprefix("gw") if worker_name != "master" else 0) % 8
-    redis_url = parts["REDIS_URL"].rpartition("/")[0] + f"/{own}"
+    redis_url = own_redis(parts, worker_name, 0)
     given = {
         **parts, "DATABASE_URL": url, "REDIS_URL": redis_url, "TEMPORAL_NAMESPACE": f"house-{worker_name}",
         "CART_REMINDER_AFTER": "2", "CART_TENDING_INTERVAL": "2",
+        # Also on a busy machine an answer says how it ended; who wants to see one that does not has `hasty`.
+        "CHECKOUT_ANSWER_BUDGET": "30",
     }  # fmt: skip
     open_house(url)
     with embedded({"stripe", "mail", "worker", "api"}, given=given) as stack:
@@ -176,7 +201,8 @@ def shared_house(parts: dict[str, str], worker_name: str) -> Iterator[House]:
 def sample_house(parts: dict[str, str], worker_name: str) -> Iterator[House]:
     """The shop that `make up` fills, as processes on a database of their own."""
     url = postgres.fresh_database(parts["DATABASE_URL"])
-    given = {**parts, "DATABASE_URL": url, "TEMPORAL_NAMESPACE": f"sample-{worker_name}"}
+    redis_url = own_redis(parts, worker_name, 24)
+    given = {**parts, "DATABASE_URL": url, "REDIS_URL": redis_url, "TEMPORAL_NAMESPACE": f"sample-{worker_name}"}
     with embedded({"stripe", "mail", "worker", "api"}, given=given) as stack:
         stack.run("seed", [sys.executable, "-m", "dev.seed"])
         yield House(stack, url)

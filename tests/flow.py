@@ -70,7 +70,7 @@ class Flow:
             )  # fmt: skip
             answer = await self.client.execute_update_with_start_workflow(
                 Order.await_checkout, AwaitCheckout(bought.digest), start_workflow_operation=start, id=bought.key,
-                rpc_timeout=timedelta(seconds=20),
+                rpc_timeout=timedelta(seconds=60),
             )  # fmt: skip
             handle = await start.workflow_handle()
         return handle, cast(OrderState, answer)  # the SDK's types say coroutine
@@ -84,7 +84,7 @@ class Flow:
         """Let this workflow's time pass: its timers and pauses end, its activities really run."""
         await self.skipper.fast_forward(handle, by)
 
-    async def until(self, handle: Handle, status: OrderStatus, within: float = 20) -> OrderState:
+    async def until(self, handle: Handle, status: OrderStatus, within: float = 60) -> OrderState:
         """Wait until the order says that it has `status`."""
         async with asyncio.timeout(within):
             while (seen := cast(OrderState, await handle.query(Order.state))).status is not status:

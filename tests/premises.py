@@ -40,6 +40,15 @@ def open_house(database_url: str) -> None:
     asyncio.run(write())
 
 
+def own_redis(parts: dict[str, str], worker_name: str, first: int) -> str:
+    """A Redis database of one test process: what is kept there is of one Postgres database, and given for seconds.
+
+    `first` of eight: the house has 0, tests/api 8, tests/fuzz 16, the sample shop 24, workflows in this process 32.
+    """
+    number = first + int(worker_name.removeprefix("gw") if worker_name.startswith("gw") else 0) % 8
+    return parts["REDIS_URL"].rpartition("/")[0] + f"/{number}"
+
+
 class House:
     """A running shop and the keys to all its rooms."""
 
@@ -52,7 +61,7 @@ class House:
 
     def client(self, **headers: str) -> httpx.AsyncClient:
         """A shopper's connection."""
-        return httpx.AsyncClient(base_url=self.api, headers=headers, timeout=30)
+        return httpx.AsyncClient(base_url=self.api, headers=headers, timeout=60)
 
     def database(self) -> Database:
         """The doors to the shop's rows; close it."""
@@ -81,18 +90,18 @@ class House:
 
     async def letters(self, number: str) -> list[dict[str, Any]]:
         """Mails about one order that have arrived so far, oldest first."""
-        async with httpx.AsyncClient(base_url=self.stack.urls["mails"]) as client:
+        async with httpx.AsyncClient(base_url=self.stack.urls["mails"], timeout=60) as client:
             found = (await client.get("/messages")).json()["items"]
             about = [letter["id"] for letter in found if number in letter["subject"]]
             return [(await client.get(f"/messages/{identity}")).json() for identity in about]
 
     async def letters_to(self, address: str) -> list[dict[str, Any]]:
         """Mails to one address that have arrived so far, oldest first."""
-        async with httpx.AsyncClient(base_url=self.stack.urls["mails"]) as client:
+        async with httpx.AsyncClient(base_url=self.stack.urls["mails"], timeout=60) as client:
             found = (await client.get("/messages", params={"to": address})).json()["items"]
             return [(await client.get(f"/messages/{letter['id']}")).json() for letter in found]
 
-    async def letter_when(self, address: str, subject: str, within: float = 30) -> dict[str, Any]:
+    async def letter_when(self, address: str, subject: str, within: float = 60) -> dict[str, Any]:
         """The one mail with this subject to this address, as soon as it is there."""
         with anyio.fail_after(within):
             while True:
@@ -104,10 +113,10 @@ class House:
 
     async def mail_server(self, mode: str) -> None:
         """How it behaves from now on: `ok`, or `refuse` what it is sent."""
-        async with httpx.AsyncClient(base_url=self.stack.urls["mails"]) as client:
+        async with httpx.AsyncClient(base_url=self.stack.urls["mails"], timeout=60) as client:
             (await client.post("/_sim/faults", json={"mode": mode})).raise_for_status()
 
-    async def letters_when(self, number: str, count: int, within: float = 20) -> list[dict[str, Any]]:
+    async def letters_when(self, number: str, count: int, within: float = 60) -> list[dict[str, Any]]:
         """Mails about one order as soon as there are `count`."""
         with anyio.fail_after(within):
             while len(found := await self.letters(number)) < count:
@@ -203,7 +212,7 @@ class Shopper:
         found: dict[str, Any] = answer.json()
         return found
 
-    async def order_when(self, placed: Mapping[str, Any], status: str, within: float = 20) -> dict[str, Any]:
+    async def order_when(self, placed: Mapping[str, Any], status: str, within: float = 60) -> dict[str, Any]:
         """The order as soon as it has `status`."""
         with anyio.fail_after(within):
             while (found := await self.order(placed))["status"] != status:

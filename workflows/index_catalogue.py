@@ -5,18 +5,13 @@ from uuid import UUID
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.answers import AnswerActivities, DropAnswers
-from activities.catalogue_changes import AwaitChanges, CatalogueChangeActivities, Changes, SettleChanges
+from activities.catalogue_changes import Changes
 from activities.search import IndexCategory, IndexProducts, SearchActivities
-from workflows import patience
+from workflows import following, patience
 
 INDEX_CATALOGUE_ID = "index-catalogue"
-BATCH = 500
-"""Changes a round."""
 ROUNDS = 300
 """Rounds before the workflow begins anew with a short history."""
-POLL = 0.25
-"""Seconds between two looks."""
 SEARCH = "search"
 """Reader of the changes; and what cached answers of searches are about."""
 
@@ -36,25 +31,13 @@ class IndexCatalogue:
         )
         for _ in range(ROUNDS):
             workflow.set_current_details("### Waiting for the catalogue to change")
-            changes = await self._changes()
+            changes = await following.changes(SEARCH)
             if changes.ids:
                 workflow.set_current_details(f"### Indexing {len(changes.ids)} changes")
                 await self._follow(changes)
             if workflow.info().is_continue_as_new_suggested():
                 break
         workflow.continue_as_new()
-
-    async def _changes(self) -> Changes:
-        try:
-            return await workflow.execute_activity_method(
-                CatalogueChangeActivities.await_changes,
-                AwaitChanges(SEARCH, most=BATCH, seconds=60, poll=POLL),
-                summary="Wait for changes",
-                **patience.CHANGES,
-            )
-        except ActivityError as failed:
-            workflow.logger.warning("changes cannot be read: %s", failed)
-            return Changes()
 
     async def _follow(self, changes: Changes) -> None:
         try:
@@ -63,21 +46,8 @@ class IndexCatalogue:
             workflow.set_current_details(f"### The search engine does not answer\n\n{failed.cause}")
             workflow.logger.warning("the index cannot follow: %s", failed)
             return
-        try:
-            await workflow.execute_activity_method(
-                AnswerActivities.drop_answers,
-                DropAnswers((SEARCH,)),
-                summary="Make answers of searches old",
-                **patience.REDIS,
-            )
-        except ActivityError as failed:  # by now they are too old to be given anyway
-            workflow.logger.warning("answers cannot be dropped: %s", failed)
-        await workflow.execute_local_activity_method(
-            CatalogueChangeActivities.settle_changes,
-            SettleChanges(changes.ids),
-            summary="Write down that it is done",
-            **patience.DATABASE,
-        )
+        await following.make_old((SEARCH,), "Make answers of searches old")
+        await following.settle(changes)
 
     async def _index(self, changes: Changes) -> None:
         if "synonyms" in changes.words:

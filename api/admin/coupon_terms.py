@@ -11,6 +11,7 @@ from api.problems import FieldError, Invalid
 from models import clock
 from models.money import Money
 from models.pricing import PPM
+from models.records import must_be_a_moment, must_be_a_window
 
 MOST_AT_ONCE = 1000
 LARGEST_AMOUNT = 10**12
@@ -154,7 +155,7 @@ def _check(
         if any(not least <= each.amount <= LARGEST_AMOUNT for each in sums):
             raise ValueError(f"each of {name} lies between {least} and {LARGEST_AMOUNT} minor units")
     for moment in (starts_at, ends_at):
-        if moment is not None and not 2000 <= moment.year <= 9000:
-            raise ValueError("the year lies between 2000 and 9000")
-    if starts_at is not None and ends_at is not None and ends_at <= starts_at:
-        raise ValueError("ends_at is later than starts_at")
+        if moment is not None:
+            must_be_a_moment(moment)
+    if starts_at is not None and ends_at is not None:
+        must_be_a_window(starts_at, ends_at)

@@ -9,7 +9,6 @@ from msgspec import UNSET, Meta, UnsetType
 from api.admin.changes import Reason, said
 from models.address import Text
 from models.records import (
-    DEAREST,
     MOST_VARIANTS,
     RESERVED,
     AttributeName,
@@ -19,6 +18,7 @@ from models.records import (
     Prose,
     SaleWindow,
     Slug,
+    must_be_a_price,
     must_be_a_window,
 )
 from models.tables.variant import NewRow
@@ -66,15 +66,7 @@ class PriceTerms(PriceRecord, frozen=True, forbid_unknown_fields=True):
     sale: SaleTerms | None = None
 
     def __post_init__(self) -> None:
-        before, sale = self.compare_at_price, self.sale
-        if not 0 <= self.price.amount <= DEAREST:
-            raise ValueError(f"a price lies between 0 and {DEAREST} minor units")
-        if {each.currency for each in (before, sale and sale.price) if each} - {self.price.currency}:
-            raise ValueError("one price has one currency")
-        if before is not None and not self.price.amount < before.amount <= DEAREST:
-            raise ValueError(f"compare_at_price is more than price, and at most {DEAREST} minor units")
-        if sale is not None and not 0 <= sale.price.amount < self.price.amount:
-            raise ValueError("in a sale the price is lower than else")
+        must_be_a_price(self)
 
 
 _EXAMPLE = {

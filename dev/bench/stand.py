@@ -19,7 +19,7 @@ from dev.ports import HOST, Ports
 from dev.process import Child, Command
 from dev.stack import ROOT, Failed, Stack, embedded
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds for a floor to become ready."""
 FLOORS = {
     "hello": "dev.bench.bare_reads:hello_app", "select": "dev.bench.bare_reads:select_app",

@@ -1,6 +1,5 @@
 """Stripe's API over HTTP: who asks, which endpoint, under which idempotency key, with which ordered fault."""
 
-import asyncio
 import base64
 import contextlib
 from collections.abc import Mapping
@@ -59,7 +58,7 @@ class Api:
         keys = self.simulator.keys
         seconds, fault = self.simulator.faults.take(request.method, request.path, lambda: self.metadata_of(asked))
         if fault is not None and fault.kind in ("error_before", "rate_limit"):
-            await asyncio.sleep(seconds)
+            await self.simulator.faults.delay(seconds)
             raise ordered_error(fault)
         if asked.key is not None:
             stored = keys.acquire(asked.key, asked.used_for, self.simulator.now())
@@ -67,7 +66,7 @@ class Api:
                 return await self.lossy(self.replay(request, request_id, stored), seconds, fault)
         try:
             if seconds:
-                await asyncio.sleep(seconds)
+                await self.simulator.faults.delay(seconds)
             stored = self.execute(request, request_id, asked, fault)
         finally:
             if asked.key is not None:
@@ -76,7 +75,7 @@ class Api:
 
     async def lossy(self, response: Response, seconds: float, fault: Fault | None) -> Response | None:
         if seconds:
-            await asyncio.sleep(seconds)
+            await self.simulator.faults.delay(seconds)
         return None if fault is not None and fault.kind == "answer_lost" else response
 
     def understand(self, request: Request) -> Asked:

@@ -1,8 +1,10 @@
 """Bad days on order: which call is to be slow, refused, broken, or done without an answer."""
 
+import asyncio
 import fnmatch
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
@@ -53,14 +55,23 @@ class Faults:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.waiting = msgspec.convert(store.setting("faults", []), list[Fault])
+        self._over = asyncio.Event()
 
     def order(self, faults: list[Fault]) -> None:
         self.waiting += faults
         self.save()
 
     def clear(self) -> None:
+        """Nothing more goes wrong, and calls that are being delayed go on."""
+        self._over.set()
+        self._over = asyncio.Event()
         self.waiting = []
         self.save()
+
+    async def delay(self, seconds: float) -> None:
+        """So long, or until the faults are cleared."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), seconds)
 
     def save(self) -> None:
         self.store.keep("faults", self.waiting)

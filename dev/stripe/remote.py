@@ -77,7 +77,7 @@ class SimulatorControl:
         return list(await self.ask("GET", "faults"))
 
     async def clear(self) -> None:
-        """Forget all ordered faults."""
+        """Forget all ordered faults; calls that are being delayed go on."""
         await self.ask("DELETE", "faults")
 
     async def ledger(self, **metadata: str) -> list[Obj]:

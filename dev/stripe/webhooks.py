@@ -146,17 +146,20 @@ class Webhooks:
         self.sending.discard(task)
         self.wake.set()
 
+    def dressed(self, stored: bytes) -> tuple[bytes, dict[str, str]]:
+        """What is posted of a stored event, and its headers: signed, and in the provider's own manner."""
+        # The receiver checks the signature's age by its own clock, so this is real time, not the simulator's.
+        return stored, {
+            "Content-Type": "application/json; charset=utf-8",
+            "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
+            "Stripe-Signature": signature(stored, self.policy.secret, int(time.time())),
+        }
+
     async def deliver(self, poster: Poster, id: int, event: str) -> None:
         rows = list(self.store.rows("SELECT body FROM objects WHERE id = ?", event))
         if not rows:
             return
-        payload: bytes = rows[0][0]
-        # The receiver checks the signature's age by its own clock, so this is real time, not the simulator's.
-        headers = {
-            "Content-Type": "application/json; charset=utf-8",
-            "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
-            "Stripe-Signature": signature(payload, self.policy.secret, int(time.time())),
-        }
+        payload, headers = self.dressed(rows[0][0])
         answer, error = None, None
         try:
             answer = await poster.post(self.policy.url, payload, headers)

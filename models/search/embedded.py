@@ -8,9 +8,8 @@ from uuid import UUID
 import msgspec
 
 from models.database import Database
-from models.money import EXPONENTS
 from models.search.document import Document
-from models.search.question import MOST_COUNTED, Ask, Facets, Found, Place, Sort, price_steps
+from models.search.question import MOST_COUNTED, Ask, Facets, Found, Place, Sort
 from models.search.text import asked, code, words
 from models.search.vocabulary import Vocabulary, Wanted
 from models.tables import search_document as index
@@ -50,7 +49,7 @@ class Embedded:
         wanted = self._words.understand(asked(ask.text))
         if not wanted or self._generation is None or any(not _possible(each, ask.text) for each in wanted):
             return NOTHING
-        query = query_of(wanted, ask.text)
+        query = query_of(wanted, ask.text, ask.currency)
         counted, sampled = await self._count(ask, query, wanted)
         if sampled and counted and ask.sort is Sort.RELEVANCE:
             places = await self._best(ask, query, counted)
@@ -79,22 +78,21 @@ class Embedded:
     async def _count(self, ask: Ask, query: Query, wanted: Sequence[Wanted]) -> tuple[matches.Counted | None, bool]:
         """The numbers, if anybody wants them or they are many; and whether they are those of a sample."""
         assert self._generation is not None
-        steps = price_steps(EXPONENTS.get(ask.currency, 2))
         likely = min(self._likely(each) for each in wanted)
         for sample in query.samples:
             if likely > self._counted * sample[0] // FINER:
-                found = await matches.count(self._database, self._generation, ask, query, steps, sample)
+                found = await matches.count(self._database, self._generation, ask, query, sample)
                 if found.total > self._counted * sample[0] // FINER:
                     return found, True
         if not ask.counted:
             return None, False
-        return await matches.count(self._database, self._generation, ask, query, steps), False
+        return await matches.count(self._database, self._generation, ask, query), False
 
     def _likely(self, wanted: Wanted) -> int:
         """Products that have this word at most, roughly."""
-        likely = sum(self._words.count(word) for word in wanted.words)
-        if wanted.begins:
-            likely += sum(self._words.count(word) for word in self._words.beginning(wanted.begins, 20))
+        begins = wanted.begins
+        likely = sum(self._words.count(word) for word in wanted.words if not begins or not word.startswith(begins))
+        likely += self._words.count_of_all(begins) if begins else 0
         return likely + sum(min(self._words.count(word) for word in phrase) for phrase in wanted.phrases)
 
     async def complete(self, text: str, most: int) -> list[str]:
@@ -158,18 +156,19 @@ async def _learn(database: Database, vocabulary: Vocabulary, generation: int | N
     return found.version
 
 
-def query_of(wanted: Sequence[Wanted], text: str) -> Query:
-    """What is wanted as Postgres asks it."""
+def query_of(wanted: Sequence[Wanted], text: str, currency: str) -> Query:
+    """What is wanted as Postgres asks it. Words in the index begin with the currency, those of a name do not."""
 
     def all_of(sign: str, *, as_meant: bool = True) -> str:
         return " & ".join(_alternatives(each, sign, as_meant) for each in wanted)
 
-    sku = code(text)
-    number = [quoted(f"={sku}", begins=True)] if any(letter.isdecimal() for letter in sku) and len(sku) > 2 else []
+    sku, name = code(text), f"^{' '.join(words(text))}"[:200]
+    is_number = len(sku) > 2 and any(letter.isdecimal() for letter in sku)
     return Query(
-        anywhere=either(all_of(""), *number), named=all_of(".", as_meant=False), meant=all_of("."),
-        name=quoted(f"^{' '.join(words(text))}"[:200]),
-        samples=[(share, all_of(sign)) for share, sign in index.SAMPLES],
+        anywhere=either(all_of(currency), *([quoted(f"{currency}={sku}", begins=True)] if is_number else [])),
+        in_name=all_of(f"{currency}.", as_meant=False), whole=quoted(currency + name),
+        named=all_of(".", as_meant=False), meant=all_of("."), name=quoted(name),
+        samples=[(share, all_of(currency + sign)) for share, sign in index.SAMPLES],
     )  # fmt: skip
 
 

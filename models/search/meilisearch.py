@@ -116,7 +116,8 @@ class Meilisearch:
                 disable_on_attributes=["skus"],
                 min_word_size_for_typos=MinWordSizeForTypos(one_typo=one, two_typos=two),
             ),
-            faceting=Faceting(max_values_per_facet=1000), pagination=Pagination(max_total_hits=DEEPEST),
+            faceting=Faceting(max_values_per_facet=1000, sort_facet_values_by={"*": "count"}),  # of more, the commonest
+            pagination=Pagination(max_total_hits=DEEPEST),
         )  # fmt: skip
         async with _translated():
             task = await self._index(generation).update_settings(settings)

@@ -75,6 +75,12 @@ class Vocabulary:
         last = bisect_left(ordered, start + "\U0010ffff")
         return sorted(ordered[first:last], key=lambda word: (-self._counts[word], word))[:most]
 
+    def count_of_all(self, start: str) -> int:
+        """The same summed up for all words that begin like this."""
+        ordered, counts = self._ordered(), self._counts
+        first = bisect_left(ordered, start)
+        return sum(counts[word] for word in ordered[first : bisect_left(ordered, start + "\U0010ffff", first)])
+
     def begins(self, start: str) -> bool:
         """Whether any word begins like this."""
         ordered = self._ordered()

@@ -6,6 +6,9 @@ language. Besides words as they are, a row has some that say more, told apart by
     .mug    in its name             ^blue mug   the whole name             =ab12   a SKU
     ~mug    a word, ~.mug one of the name, in the rows of one product in sixteen: what many matches are counted by
     ~~mug   the same in one product of 256, for words that nearly all have
+
+All of them begin with the row's currency, `usd.mug`: a search reads no row of another one. What a search reads of each
+match is in the row and as short as can be, see `models/search/kinds.py`; the words are beside it.
 """
 
 from collections import Counter
@@ -18,6 +21,7 @@ from sqlalchemy.dialects import postgresql as pg
 
 from models.database import Database, Fetch
 from models.search.document import Document, Offer
+from models.search.kinds import packed
 from models.search.text import code, words
 from models.tables.base import currency, metadata, minor_units, moment, plain_uuid
 from models.tables.search_generation import INDEXING
@@ -29,6 +33,7 @@ search_documents = sa.Table(
               comment="no key: the index follows, it holds none"),
     currency(primary_key=True),
     sa.Column("words", pg.TSVECTOR, nullable=False, comment="all of it, beside the row: the index alone reads them"),
+    sa.Column("ballast", sa.Text, comment="blanks, that shrink: of a row below 2 kB Postgres puts nothing beside"),
     sa.Column("head", pg.TSVECTOR, nullable=False, comment="what is said of the name: ranks are made of it"),
     sa.Column("score", sa.REAL, nullable=False, comment="0 to 1: order among rows that match alike"),
     minor_units("amount"),
@@ -38,10 +43,7 @@ search_documents = sa.Table(
     sa.Column("rating", sa.Float, nullable=False),
     sa.Column("popularity", sa.BigInteger, nullable=False),
     moment("created_at", comment="of the product"),
-    sa.Column("category_ids", pg.ARRAY(pg.UUID(as_uuid=True)), nullable=False, comment="lineage of its category"),
-    sa.Column("category_id", pg.UUID(as_uuid=True), nullable=False, comment="the last of these"),
-    sa.Column("vendor_id", pg.UUID(as_uuid=True)),
-    sa.Column("tag_ids", pg.ARRAY(pg.UUID(as_uuid=True)), nullable=False),
+    sa.Column("kinds", sa.LargeBinary, nullable=False, comment="what it is counted and filtered by, packed"),
     sa.Column("digest", sa.Text, nullable=False, comment="of the document it was made from"),
     sa.Index("ix_search_documents_words", "words", postgresql_using="gin"),
     sa.Index("ix_search_documents_score", "generation", "currency", sa.text("score DESC"), sa.text("product_id DESC")),
@@ -140,18 +142,19 @@ WHERE generation = $1 AND product_id = ANY ($2)
 _REMOVE = "DELETE FROM search_documents WHERE generation = $1 AND product_id = ANY ($2)"
 _INSERT = """
 INSERT INTO search_documents (
-    generation, product_id, currency, words, head, score, amount, in_stock, on_sale, featured, rating, popularity,
-    created_at, category_ids, category_id, vendor_id, tag_ids, digest
+    generation, product_id, currency, words, ballast, head, score, amount, in_stock, on_sale, featured, rating,
+    popularity, created_at, kinds, digest
 )
-SELECT $1, d.id, o.currency, array_to_tsvector(ARRAY(SELECT jsonb_array_elements_text(d.words))),
-       array_to_tsvector(ARRAY(SELECT jsonb_array_elements_text(d.head))), d.score, o.amount,
-       o.in_stock, o.on_sale, d.featured, d.rating, d.popularity, d.created_at, d.category_ids,
-       d.category_ids[cardinality(d.category_ids)], d.vendor_id, d.tag_ids, d.digest
+SELECT $1, d.id, o.currency, array_to_tsvector(ARRAY(SELECT o.currency || jsonb_array_elements_text(d.words))),
+       repeat(' ', 2100), array_to_tsvector(ARRAY(SELECT jsonb_array_elements_text(d.head))), d.score, o.amount,
+       o.in_stock, o.on_sale, d.featured, d.rating, d.popularity, d.created_at, decode(o.kinds, 'hex'), d.digest
 FROM jsonb_to_recordset($2::jsonb) AS d (
     id uuid, words jsonb, head jsonb, score real, featured boolean, rating float, popularity bigint,
-    created_at timestamptz, category_ids uuid[], vendor_id uuid, tag_ids uuid[], digest text, offers jsonb
-), jsonb_to_recordset(d.offers) AS o (currency text, amount bigint, in_stock boolean, on_sale boolean)
+    created_at timestamptz, digest text, offers jsonb
+), jsonb_to_recordset(d.offers) AS o (currency text, amount bigint, in_stock boolean, on_sale boolean, kinds text)
+ORDER BY o.currency
 """
+"""Rows of one currency side by side: they are read together, and without the others."""
 _COUNT = """
 INSERT INTO search_words AS w (generation, word, products, version)
 SELECT $1, word, change, nextval('search_version') FROM unnest($2::text[], $3::int[]) AS x (word, change)
@@ -165,7 +168,7 @@ async def put(fetch: Fetch, generation: int, found: Sequence[tuple[Document, str
     ids = [*(document.id for document, _ in found), *gone]
     change: Counter[str] = Counter()
     for _, old in await fetch(_OLD, generation, ids):
-        change.subtract(word for word in old if word[0] not in ".^=~")
+        change.subtract(word[3:] for word in old if word[3] not in ".^=~")
     for document, _ in found:
         change.update(lexemes(document)[0])
     await fetch(_REMOVE, generation, ids)
@@ -219,10 +222,10 @@ def row(document: Document, encode: Any) -> str:
         {
             "id": document.id, "words": all_words, "head": head, "score": document.score, "featured": document.featured,
             "rating": document.rating, "popularity": document.popularity, "created_at": document.created_at,
-            "category_ids": document.category_ids, "vendor_id": document.vendor_id, "tag_ids": document.tag_ids,
             "digest": document.digest,
             "offers": [
-                {"currency": kind, "amount": offer.amount, "in_stock": offer.in_stock, "on_sale": offer.on_sale}
+                {"currency": kind, "amount": offer.amount, "in_stock": offer.in_stock, "on_sale": offer.on_sale,
+                 "kinds": packed(document, kind).hex()}
                 for kind, offer in document.offers.items()
             ],
         }

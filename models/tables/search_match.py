@@ -9,16 +9,21 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from models.database import Database
+from models.search import kinds
 from models.search.question import Ask, Chosen, Facets, Place, Sort
 from models.tables.base import plain_uuid
 
 
 class Query(NamedTuple):
-    """A search as texts for `tsquery`: what must match, and what puts a match further up."""
+    """A search as texts for `tsquery`: what must match, by the index, and what puts a match further up, by its name."""
 
     anywhere: str
+    in_name: str
+    """In the name, exactly as asked: by the index too."""
+    whole: str
+    """The whole name, by the index."""
     named: str
-    """In the name, exactly as asked."""
+    """In the name, exactly as asked: of a row."""
     meant: str
     """In the name, as it may have been meant."""
     name: str
@@ -35,9 +40,10 @@ _ORDERS = {
     Sort.POPULARITY: ("d.popularity::float8", True),
 }
 _RANK = """
-(CASE WHEN d.head @@ {name}::tsquery THEN 3 WHEN d.head @@ {named}::tsquery THEN 2
-      WHEN d.head @@ {meant}::tsquery THEN 1 ELSE 0 END + d.score)::float8
+(CASE WHEN NOT d.head @@ {meant} THEN 0 WHEN d.head @@ {name} THEN 3 WHEN d.head @@ {named} THEN 2 ELSE 1 END
+ + d.score)::float8
 """
+"""Most matches are not in the name at all: asked first."""
 
 
 class _Arguments:
@@ -50,6 +56,15 @@ class _Arguments:
         self.values.append(value)
         return f"${len(self.values)}{'::' + kind if kind else ''}"
 
+    def words(self, text: str) -> str:
+        """What matches words by their index."""
+        return f"{self(text, 'text')}::tsquery"
+
+    def once(self, text: str) -> str:
+        """The same for each row that was found: a subquery, since of a planned statement the text would be read anew
+        for each."""
+        return f"(SELECT {self.words(text)})"
+
 
 def _where(argument: _Arguments, generation: int, ask: Ask) -> str:
     wanted = ask.filters
@@ -58,11 +73,14 @@ def _where(argument: _Arguments, generation: int, ask: Ask) -> str:
     return " AND ".join(rules)
 
 
+_OF_KIND = "position({}::bytea IN d.kinds) > 0"
+
+
 def _rules(wanted: Chosen) -> Sequence[tuple[str, object]]:
     return (
-        ("d.category_ids @> ARRAY[{}::uuid]", wanted.category),
-        ("d.vendor_id = {}", wanted.vendor),
-        ("d.tag_ids @> ARRAY[{}::uuid]", wanted.tag),
+        (_OF_KIND, wanted.category and kinds.category(wanted.category)),
+        (_OF_KIND, wanted.vendor and kinds.vendor(wanted.vendor)),
+        (_OF_KIND, wanted.tag and kinds.tag(wanted.tag)),
         ("d.amount >= {}", wanted.min_price),
         ("d.amount <= {}", wanted.max_price),
         ("d.rating >= {}", wanted.min_rating),
@@ -76,36 +94,43 @@ async def page(database: Database, generation: int, ask: Ask, query: Query) -> l
     """One page of all that matches, ranked or in the order asked for: each row's own place."""
     argument = _Arguments()
     where = _where(argument, generation, ask)
-    if ask.sort is Sort.RELEVANCE:
-        texts = {name: argument(getattr(query, name), "text") for name in ("name", "named", "meant")}
-        value, down = _RANK.format(**texts), True
-    else:
-        value, down = _ORDERS[ask.sort]
-    where += f" AND d.words @@ {argument(query.anywhere, 'text')}::tsquery"
+    value, down = _value(argument, ask, query)
+    where += f" AND d.words @@ {argument.words(query.anywhere)}"
     found = f"SELECT d.product_id, {value} AS value FROM search_documents d WHERE {where}"  # noqa: S608
     sql = f"SELECT * FROM ({found}) f {_end(argument, ask, down)}"  # noqa: S608
     return _places(await database.fetch(sql, *argument.values))
+
+
+def _value(argument: _Arguments, ask: Ask, query: Query) -> tuple[str, bool]:
+    """What matches are ordered by, and whether the most comes first."""
+    if ask.sort is not Sort.RELEVANCE:
+        return _ORDERS[ask.sort]
+    texts = {name: argument.once(getattr(query, name)) for name in ("name", "named", "meant")}
+    return _RANK.format(**texts), True
 
 
 async def best(database: Database, generation: int, ask: Ask, query: Query, *, walk: bool) -> list[Place]:
     """The beginning of the ranked list alone: products with the words in their name, exactly as asked.
 
     For words that very many products have. walk: the name of very many too, so that the best are soon found by walking
-    down the scores. Fewer rows than asked for: the list goes on with the `rest`.
+    down the scores; else by the words alone, which Postgres would not know to be few. Fewer rows than asked for: the
+    list goes on with the `rest`.
     """
     argument = _Arguments()
     where = _where(argument, generation, ask)
-    name, named = argument(query.name, "text"), argument(query.named, "text")
+    name = argument.once(query.name)
     after = f"AND {_after(argument, ask.after, True)}" if ask.after else ""
     most = argument(ask.limit)
-    row = "SELECT product_id, (%s + score)::float8 AS value, score FROM search_documents d WHERE"
-    other = f"d.head @@ {named}::tsquery" if walk else f"d.words @@ {named}::tsquery"
+    row = f"SELECT product_id, (%s + score)::float8 AS value, score FROM search_documents d WHERE {where} AND"  # noqa: S608
+    other = f"d.head @@ {argument.once(query.named)}" if walk else f"d.words @@ {argument.words(query.in_name)}"
+    by_words = "" if walk else "MATERIALIZED"
     sql = f"""
+    WITH w AS MATERIALIZED ({row % 3} d.words @@ {argument.words(query.whole)}),
+         n AS {by_words} ({row % 2} {other} AND NOT d.head @@ {name})
     SELECT product_id, value FROM (
-        (SELECT * FROM ({row % 3} {where} AND d.words @@ {name}::tsquery) f WHERE true {after})
+        (SELECT * FROM w WHERE true {after})
         UNION ALL
-        (SELECT * FROM ({row % 2} {where} AND {other} AND NOT d.head @@ {name}::tsquery) f
-         WHERE true {after} ORDER BY score DESC, product_id DESC LIMIT {most})
+        (SELECT * FROM n WHERE true {after} ORDER BY score DESC, product_id DESC LIMIT {most})
     ) f ORDER BY value DESC, product_id DESC LIMIT {most}
     """  # noqa: S608
     return _places(await database.fetch(sql, *argument.values))
@@ -115,12 +140,12 @@ async def rest(database: Database, generation: int, ask: Ask, query: Query, most
     """What comes after the `best`: products that match elsewhere, found by walking down the scores."""
     argument = _Arguments()
     where = _where(argument, generation, ask)
-    anywhere, named = argument(query.anywhere, "text"), argument(query.named, "text")
     after = f"AND {_after(argument, ask.after, True)}" if ask.after else ""
     sql = f"""
     SELECT product_id, value FROM (
         SELECT product_id, score::float8 AS value, score FROM search_documents d
-        WHERE {where} AND (d.words @@ {anywhere}::tsquery) IS TRUE AND NOT d.head @@ {named}::tsquery
+        WHERE {where} AND (d.words @@ {argument.once(query.anywhere)}) IS TRUE
+        AND NOT d.head @@ {argument.once(query.named)}
     ) f WHERE true {after} ORDER BY score DESC, product_id DESC LIMIT {argument(most)}
     """  # noqa: S608
     return _places(await database.fetch(sql, *argument.values))
@@ -131,84 +156,42 @@ class Counted(NamedTuple):
 
     total: int
     named: int
-    """Of these: with the words in their name."""
+    """Of these: with the words in their name; 0: not asked."""
     facets: Facets
     page: list[Place]
-    """The first of all matches, ranked, where they were asked for with the numbers: they are read only once."""
-
-
-MOST_VALUES = 100
-"""Of one facet, those with most products."""
+    """The first of all matches in their order, where all are counted: they are read only once."""
 
 
 async def count(
-    database: Database,
-    generation: int,
-    ask: Ask,
-    query: Query,
-    steps: Sequence[int],
-    sample: tuple[int, str] | None = None,
+    database: Database, generation: int, ask: Ask, query: Query, sample: tuple[int, str] | None = None
 ) -> Counted:
-    """Count all matches, or estimate their number from the products in a sample; of all, also the first by rank."""
+    """Count all matches, or estimate their number from the products in a sample; of all, also the first page."""
     argument = _Arguments()
     where = _where(argument, generation, ask)
     times, anywhere = sample or (1, query.anywhere)
-    match, named = argument(anywhere, "text"), argument(query.named, "text")
-    prices = argument(list(steps), "bigint[]")
-    rank, page = "NULL::float8", ""
-    if sample is None and ask.sort is Sort.RELEVANCE and ask.after is None:
-        texts = {"named": named, **{each: argument(getattr(query, each), "text") for each in ("name", "meant")}}
-        rank = _RANK.format(**texts)
-        page = f"""UNION ALL SELECT * FROM (
-            SELECT 'place', product_id, NULL::int, NULL::bigint, rank FROM f
-            ORDER BY rank DESC, product_id DESC LIMIT {argument(ask.limit)}
-        ) p"""  # noqa: S608
+    named, value, page = "0::bigint", "NULL::float8", ""
+    if sample is not None:
+        named = f"count(*) FILTER (WHERE head @@ {argument.once(query.named)})"
+    elif ask.after is None:
+        value, down = _value(argument, ask, query)
+        first = f"SELECT product_id, value, NULL::bigint, NULL::bytea FROM f {_end(argument, ask, down)}"  # noqa: S608
+        page = f"UNION ALL SELECT * FROM ({first}) p"  # noqa: S608
     rows = await database.fetch(
         f"""
         WITH f AS MATERIALIZED (
-            SELECT d.category_id, d.vendor_id, d.tag_ids, width_bucket(d.amount, {prices}) AS price,
-                   floor(d.rating)::int AS stars, d.in_stock, d.head @@ {named}::tsquery AS named,
-                   d.product_id, {rank} AS rank
-            FROM search_documents d WHERE {where} AND d.words @@ {match}::tsquery
-        ), g AS (
-            SELECT category_id, vendor_id, price, stars, in_stock, named, count(*) AS n, GROUPING(category_id) AS c,
-                   GROUPING(vendor_id) AS v, GROUPING(price) AS p, GROUPING(stars) AS r, GROUPING(in_stock) AS s,
-                   GROUPING(named) AS m
-            FROM f GROUP BY GROUPING SETS ((category_id), (vendor_id), (price), (stars), (in_stock), (named))
+            SELECT d.product_id, d.kinds, {"d.head" if sample else "NULL"} AS head, {value} AS value
+            FROM search_documents d WHERE {where} AND d.words @@ {argument.words(anywhere)}
         )
-        SELECT CASE 0 WHEN p THEN 'price' WHEN r THEN 'stars' WHEN s THEN 'stock' ELSE 'named' END AS kind,
-               NULL::uuid AS id, CASE 0 WHEN p THEN price WHEN r THEN stars WHEN s THEN in_stock::int
-               ELSE named::int END AS value, n, NULL::float8 AS rank FROM g WHERE c = 1 AND v = 1
-        UNION ALL SELECT * FROM (
-            SELECT 'vendor', vendor_id, NULL::int, n, NULL::float8 FROM g WHERE v = 0 AND vendor_id IS NOT NULL
-            ORDER BY n DESC, vendor_id LIMIT {MOST_VALUES}
-        ) m
-        UNION ALL SELECT * FROM (
-            SELECT 'category', up.id, NULL::int, sum(n)::bigint, NULL::float8
-            FROM g JOIN categories k ON k.id = g.category_id, unnest(k.lineage) AS up (id) WHERE c = 0
-            GROUP BY up.id ORDER BY 4 DESC, up.id LIMIT {MOST_VALUES}
-        ) k
-        UNION ALL SELECT * FROM (
-            SELECT 'tag', tag.id, NULL::int, count(*), NULL::float8 FROM f, unnest(f.tag_ids) AS tag (id)
-            GROUP BY tag.id ORDER BY 4 DESC, tag.id LIMIT {MOST_VALUES}
-        ) t
+        SELECT NULL::uuid, count(*)::float8, {named}, string_agg(kinds, '') FROM f
         {page}
         """,  # noqa: S608
         *argument.values,
     )
-    found: dict[str, dict[Any, int]] = {}
-    places: list[Place] = []
-    for kind, id, value, n, rank in rows:
-        if kind == "place":
-            places.append(Place(rank, plain_uuid(id)))
-        else:
-            found.setdefault(kind, {})[value if id is None else plain_uuid(id)] = n * times
-    stock, names = found.get("stock", {}), found.get("named", {})
-    facets = Facets(
-        found.get("category", {}), found.get("vendor", {}), found.get("tag", {}), found.get("price", {}),
-        found.get("stars", {}), stock.get(1, 0), stock.get(0, 0),
+    [(_, total, in_name, found), *places] = rows or [(None, 0, 0, None)]
+    return Counted(
+        int(total) * times, in_name * times, kinds.counted(found or b"", times),
+        [Place(value, plain_uuid(id)) for id, value, *_ in places],
     )  # fmt: skip
-    return Counted(sum(names.values()), names.get(1, 0), facets, places)
 
 
 def _end(argument: _Arguments, ask: Ask, down: bool) -> str:

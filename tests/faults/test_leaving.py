@@ -25,7 +25,7 @@ async def test_a_process_leaves_in_the_middle_of_a_rush(
         rush.go()
         await rush.under_way(books, BUYERS)
 
-        began, leaving = time.monotonic(), house.stack.child(name)
+        began, leaving, said_before = time.monotonic(), house.stack.child(name), len(house.stack.logs(name))
         leaving.ask_to_stop()
         with anyio.fail_after(leaving.grace):
             while leaving.alive:
@@ -37,7 +37,7 @@ async def test_a_process_leaves_in_the_middle_of_a_rush(
 
         assert await rush.end(books) == {"confirmed": BUYERS}
         if name == "api":
-            assert (len(answered), sum(buyer.unavailable for buyer in rush.buyers)) == (BUYERS, 0)
-        assert "Traceback" not in house.stack.logs(name)[-20_000:]
+            assert sum(buyer.unavailable + buyer.broken for buyer in rush.buyers) == 0
+        assert "Traceback" not in house.stack.logs(name)[said_before:]
         said = f"{name} asked to leave amid {BUYERS} checkouts left in {left:.1f} s, {len(answered)} answered by then"
         record_property("measured", f"{said}; {rush.waits()}")

@@ -24,7 +24,7 @@ from models.ids import SessionId, new_id
 from models.roles import Role
 from models.tables.session import sessions
 from tests import people
-from tests.premises import NEW_YORK, House, Shopper, open_house
+from tests.premises import NEW_YORK, House, Shopper, open_house, own_redis
 
 EXAMPLES = int(os.environ.get("HOLDFAST_FUZZ_EXAMPLES", "0"))
 """Random requests for each operation, on a long run by hand; 0: the short one."""
@@ -44,8 +44,7 @@ OTHERS = 40
 def open_to_all(parts: dict[str, str], worker_name: str) -> Iterator[House]:
     """A house of this test alone: its goods, zones and accounts may all be gone at the end."""
     url = postgres.fresh_database(parts["DATABASE_URL"])
-    number = 16 + int(worker_name.removeprefix("gw") if worker_name.startswith("gw") else 0) % 8
-    redis = parts["REDIS_URL"].rpartition("/")[0] + f"/{number}"
+    redis = own_redis(parts, worker_name, 16)
     given = {**parts, "DATABASE_URL": url, "REDIS_URL": redis, "TEMPORAL_NAMESPACE": f"fuzz-{worker_name}"}
     open_house(url)
     with embedded({"stripe", "mail", "worker", "api"}, given=given) as stack:

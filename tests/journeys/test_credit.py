@@ -140,7 +140,7 @@ async def test_declined_and_cancelled_it_is_back(house: House, shopper: Shopper,
 
 async def settled(tab: Shopper, form: dict[str, Any]) -> httpx.Response:
     """The answer to a checkout, asked for again while a crowd makes it late."""
-    with anyio.fail_after(60):
+    with anyio.fail_after(120):
         while (answer := await tab.check_out(form)).status_code in (202, 503):
             await anyio.sleep(0.5)
     return answer

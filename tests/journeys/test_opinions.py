@@ -3,6 +3,7 @@
 from typing import Any
 
 import anyio
+from temporalio.client import ScheduleOverlapPolicy
 
 from dev.stripe.remote import SimulatorControl
 from tests import people
@@ -44,14 +45,14 @@ async def test_what_buyers_leave_behind(house: House, provider: SimulatorControl
             assert (await client.post(f"/products/{slugs[0]}/views")).status_code == 204
     await database.close()
     temporal = await house.temporal()
-    await temporal.get_schedule_handle(STUDY_SHELVES_ID).trigger()
+    await temporal.get_schedule_handle(STUDY_SHELVES_ID).trigger(overlap=ScheduleOverlapPolicy.BUFFER_ONE)
     async with house.client() as client:
         stranger = Shopper(house, client)
         await told(stranger, f"/products/{slugs[0]}/frequently-bought-together", slugs[1:])
         await stranger.put(skus[0])
         suggested = await client.get("/recommendations?limit=1", headers={"Cart-Token": stranger.cart_token})
         assert [card["slug"] for card in suggested.json()["items"]] == slugs[1:]
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while (page := (await client.get(f"/products/{slugs[0]}")).json())["rating"] != 3.5:
                 await anyio.sleep(0.1)
         assert page["ratings"] == 2

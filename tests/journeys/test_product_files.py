@@ -57,7 +57,7 @@ class Desk:
         params = {"dry_run": "true"} if dry_run else {}
         return await self.http.post("/admin/products/import", content=data, headers=headers, params=params)
 
-    async def over(self, known: Mapping[str, Any], within: float = 30) -> dict[str, Any]:
+    async def over(self, known: Mapping[str, Any], within: float = 60) -> dict[str, Any]:
         """An import as soon as it is over."""
         with anyio.fail_after(within):
             while True:

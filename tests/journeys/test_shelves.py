@@ -17,7 +17,7 @@ from tests import people
 from tests.books import Books
 from tests.premises import House, Shopper
 
-BOUND = 8.0
+BOUND = 25.0
 """Seconds from the answer to staff until no shopper is told otherwise, on a busy machine."""
 BUYERS, UNITS = 20, 12
 
@@ -60,7 +60,7 @@ async def test_from_the_shelf_to_the_buyer(
 
     async def seen(look: Callable[[], Awaitable[bool]]) -> None:
         begun = time.monotonic()
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while not await look():
                 await anyio.sleep(0.1)
         took.append(time.monotonic() - begun)

@@ -195,12 +195,13 @@ async def test_the_loop_goes_on_while_a_picture_is_developed(spooled: Spool) -> 
     room, longest = Darkroom(), 0.0
     work = asyncio.create_task(room.develop(spooled(pictures.picture("PNG", (8000, 5000)))))
     loop = asyncio.get_running_loop()
+    began = loop.time()
     while not work.done():
         before = loop.time()
         await asyncio.sleep(0.005)
         longest = max(longest, loop.time() - before)
     assert len(await work) == 4
-    assert longest < 1.0
+    assert longest < (loop.time() - began) / 2  # whatever else the machine does
     room.close()
 
 

@@ -56,7 +56,7 @@ class Leaving:
             )  # fmt: skip
             answer = await self.flow.client.execute_update_with_start_workflow(
                 EraseAccount.await_closing, AwaitClosing(), start_workflow_operation=start,
-                rpc_timeout=timedelta(seconds=20),
+                rpc_timeout=timedelta(seconds=60),
             )  # fmt: skip
         return cast(Closing, answer)
 
@@ -67,7 +67,7 @@ class Leaving:
                 "UPDATE outbox SET settled_at = now(), payload = payload - 'to' WHERE settled_at IS NULL"
             )
 
-    async def until(self, words: str, within: float = 30) -> str:
+    async def until(self, words: str, within: float = 60) -> str:
         """Their erasure's card in the Temporal UI, as soon as it says this."""
         async with asyncio.timeout(within):
             while words not in (said := str(await self.handle.query("__temporal_workflow_metadata"))):
@@ -80,7 +80,7 @@ class Leaving:
 
     async def end(self) -> None:
         """The rest of the story, with somebody who is impatient at each wait."""
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(90):
             while (await self.handle.describe()).status is WorkflowExecutionStatus.RUNNING:
                 with suppress(RPCError):  # it ended just now
                     await self.look()

@@ -96,14 +96,14 @@ class Shelf:
         known: WorkflowMetadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
         return known.current_details
 
-    async def until_card(self, handle: Handle, says: str, within: float = 20) -> str:
+    async def until_card(self, handle: Handle, says: str, within: float = 60) -> str:
         """Wait until the state card says this; the card."""
         async with asyncio.timeout(within):
             while says not in (card := await self.card(handle)):
                 await asyncio.sleep(0.02)
         return card
 
-    async def heard(self, handle: Handle, update: str, within: float = 20) -> None:
+    async def heard(self, handle: Handle, update: str, within: float = 60) -> None:
         """Wait until the order has accepted an update of this name."""
         async with asyncio.timeout(within):
             while not any(
@@ -124,7 +124,7 @@ class Shelf:
         """Send an update and wait for its answer. (The SDK's types say coroutine for one that has a description.)"""
         return cast(OrderState, await handle.execute_update(command, request, id=key))
 
-    async def attention(self, handle: Handle, within: float = 20) -> str:
+    async def attention(self, handle: Handle, within: float = 60) -> str:
         """Wait until a person is asked for; why."""
         async with asyncio.timeout(within):
             while not (asked := cast(OrderState, await handle.query(Order.state)).attention):

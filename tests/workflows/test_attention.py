@@ -32,7 +32,7 @@ async def flagged(shelf: Shelf, handle: Handle) -> bool:
 
 
 async def until_flagged(shelf: Shelf, handle: Handle, wanted: bool) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await flagged(shelf, handle) != wanted:
             await asyncio.sleep(0.05)
 
@@ -78,7 +78,7 @@ async def test_money_that_was_lost_after_all_stays_with_a_person(shelf: Shelf, t
     assert "canceled at the provider and cannot be captured" in await shelf.attention(handle)
     await until_flagged(shelf, handle, True)
     await shelf.ask(handle, Order.retry, RETRY)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await shelf.facts()).count("attention_needed") < 2:
             await asyncio.sleep(0.02)
     row = await shelf.row()

@@ -22,7 +22,7 @@ NEVER_MIND = CancelCheckout("never mind", "changed my mind", "buyer")
 
 async def cancelled(shelf: Shelf, handle: Handle, reason: str, actor: str) -> None:
     """Check that the order ended, wholly undone, for this reason."""
-    ended = await asyncio.wait_for(handle.result(), 20)
+    ended = await asyncio.wait_for(handle.result(), 60)
     assert (ended.status, ended.payment_status, ended.attention) == (OrderStatus.CANCELLED, PaymentStatus.VOIDED, None)
     assert (await shelf.row())["cancel_reason"] == reason
     facts = await shelf.flow.database.fetch("SELECT actor FROM order_events WHERE type = 'order_cancelled'")

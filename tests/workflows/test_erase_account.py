@@ -130,7 +130,7 @@ async def test_a_checkout_that_comes_late_is_forgotten_too(leaving: Leaving, flo
     """Given a checkout under way while all is forgotten, then it finds no cart, and what it wrote goes as well."""
     arrived, go = trouble.hold(f"order/{leaving.user}/1", "place_order")
     checkout = asyncio.create_task(leaving.order())
-    await asyncio.wait_for(arrived.wait(), 20)
+    await asyncio.wait_for(arrived.wait(), 60)
     await leaving.ask()
     await leaving.letters_leave()
     await leaving.look()
@@ -187,7 +187,7 @@ async def test_events_that_come_late_are_forgotten(leaving: Leaving, flow: Flow)
     await flow.fast_forward(leaving.handle, timedelta(days=3, hours=23))
     assert (await leaving.handle.describe()).status is WorkflowExecutionStatus.RUNNING
     await flow.fast_forward(leaving.handle, timedelta(hours=2))
-    await asyncio.wait_for(leaving.handle.result(), 20)
+    await asyncio.wait_for(leaving.handle.result(), 60)
     assert await traces.found(flow.database) == {}
 
 

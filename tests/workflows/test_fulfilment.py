@@ -43,7 +43,7 @@ async def test_orders_are_found_and_understood_in_the_temporal_ui(shelf: Shelf) 
 
 async def seen(shelf: Shelf, handle: Handle, query: str) -> None:
     """Wait until staff's search finds the order."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             found = shelf.flow.client.list_workflows(f'{query} AND WorkflowId="{handle.id}"')
             if [each.id async for each in found] == [handle.id]:

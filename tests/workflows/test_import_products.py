@@ -107,10 +107,10 @@ async def test_what_changes_between_check_and_import(sent: Imports, trouble: Tro
         await writer.exec_driver_sql("INSERT INTO categories (id, slug, name) VALUES ($1, 'other', 'O')", (new_id(),))
     checking, go_on = trouble.hold(import_workflow_id(id), "go_on_with_import")
     handle = await sent.begin(data, id)
-    await asyncio.wait_for(checking.wait(), 30)
+    await asyncio.wait_for(checking.wait(), 60)
     importing, write = trouble.hold(import_workflow_id(id), "go_on_with_import")
     go_on.set()
-    await asyncio.wait_for(importing.wait(), 30)
+    await asyncio.wait_for(importing.wait(), 60)
     assert (await sent.now(id)).status is ImportStatus.IMPORTING
     async with sent.flow.database.writing() as writer:
         await writer.exec_driver_sql("UPDATE categories SET archived_at = now() WHERE slug = 'other'")
@@ -128,7 +128,7 @@ async def test_a_cancel_stops_it(sent: Imports, trouble: Trouble, monkeypatch: p
     id = new_id()
     arrived, go = trouble.hold(import_workflow_id(id), "go_on_with_import")
     handle = await sent.begin(rows(20), id)
-    await asyncio.wait_for(arrived.wait(), 30)
+    await asyncio.wait_for(arrived.wait(), 60)
     await handle.cancel()
     go.set()
     await asyncio.wait_for(handle.result(), 60)

@@ -55,7 +55,7 @@ class Shelves:
         rows = await self.database.fetch("SELECT slug FROM products WHERE id = ANY ($1)", answer.products)
         return sorted(row["slug"] for row in rows)
 
-    async def until(self, look: Callable[[], Awaitable[object]], wanted: object, within: float = 30) -> None:
+    async def until(self, look: Callable[[], Awaitable[object]], wanted: object, within: float = 60) -> None:
         """Wait until `look` sees this."""
         seen: object = None
         try:

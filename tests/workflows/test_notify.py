@@ -34,7 +34,7 @@ class Post:
         """Mails about one order that have arrived."""
         return [mail for mail in self.sink.get("/messages").json()["items"] if number in mail["subject"]]
 
-    async def until(self, condition: str, count: int, within: float = 20) -> None:
+    async def until(self, condition: str, count: int, within: float = 60) -> None:
         """Wait until so many rows of the outbox are like this."""
         async with asyncio.timeout(within):
             while (await self.flow.database.fetch(f"SELECT count(*) AS n FROM outbox WHERE {condition}"))[0][
@@ -53,7 +53,7 @@ class Post:
 @pytest.fixture
 def sink(simulators: Stack) -> Iterator[httpx.Client]:
     """The mail server's other side; behaves again afterwards."""
-    with httpx.Client(base_url=simulators.urls["mails"]) as client:
+    with httpx.Client(base_url=simulators.urls["mails"], timeout=60) as client:
         yield client
         client.post("/_sim/faults", json={"mode": "ok"})
 

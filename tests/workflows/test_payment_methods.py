@@ -196,7 +196,7 @@ async def test_who_fails_at_the_bank_can_send_another_card(ada: Buyer) -> None:
     assert answer.setup is not None and answer.setup.reference is not None
     await ada.flow.stripe.authenticate(answer.setup.reference, "failure")
     await ada.news(handle, "evt_failed")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while "setup_intent_authentication_failure" not in await ada.card(handle):
             await asyncio.sleep(0.02)
 

@@ -133,5 +133,6 @@ async def test_a_step_that_hangs_is_given_up_and_made_again(
     handle, _ = await shelf.buy()
 
     await shelf.flow.until(handle, OrderStatus.CONFIRMED)
-    assert [trouble.runs[handle.id, step] for step in ("place_order", "secure_order", "confirm_order")] == [2, 2, 2]
+    # On a busy machine another try may be too slow as well.
+    assert min(trouble.runs[handle.id, step] for step in ("place_order", "secure_order", "confirm_order")) >= 2
     assert await ledgers.disagreements(shelf.flow) == []

@@ -35,7 +35,7 @@ async def start(flow: Flow) -> None:
 
 async def settled(flow: Flow) -> None:
     """Wait until nothing is left to be told."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await flow.database.fetch("SELECT FROM catalogue_changes WHERE reader = 'answers'"):
             await asyncio.sleep(0.05)
 

@@ -10,7 +10,6 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError
 
-from models import clock
 from models.ids import ResetId, new_id
 from models.reset import code
 from models.settings import WorkerSettings
@@ -47,7 +46,7 @@ async def ask(flow: Flow) -> AsyncIterator[Any]:
 
 async def until(flow: Flow, sql: str, count: int) -> list[Any]:
     """Its rows, as soon as there are so many."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(rows := await flow.database.fetch(sql)) != count:
             await asyncio.sleep(0.02)
     return rows
@@ -64,20 +63,20 @@ async def test_a_reset_waits_for_its_code_and_is_then_forgotten(flow: Flow, ask:
     handle = await ask()
     [row] = await until(flow, ROWS, 1)
     late = row["expires_at"] - (await handle.describe()).start_time - timedelta(hours=1)
-    assert abs(late) < timedelta(seconds=1)
+    assert timedelta(0) <= late < timedelta(minutes=1)  # however late its first step came
     assert row["user_id"] is not None
     assert (
         len(await flow.database.fetch("SELECT 1 FROM outbox WHERE payload::jsonb ->> 'reset' = $1", str(row["id"])))
         == 1
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while "Waiting for the code" not in await card(handle):
             await asyncio.sleep(0.05)
 
     await flow.fast_forward(handle, timedelta(minutes=69))
     assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
     await flow.fast_forward(handle, timedelta(minutes=2))
-    await asyncio.wait_for(handle.result(), 20)
+    await asyncio.wait_for(handle.result(), 60)
 
     assert await flow.database.fetch(ROWS) == []
     history = await handle.fetch_history()
@@ -93,7 +92,7 @@ async def test_an_address_that_nobody_has_is_told_the_same_story(flow: Flow, ask
     await until(flow, ROWS, 2)
     for handle in handles:
         await flow.fast_forward(handle, timedelta(minutes=71))
-        await asyncio.wait_for(handle.result(), 20)
+        await asyncio.wait_for(handle.result(), 60)
     kinds = [[event.event_type for event in (await handle.fetch_history()).events] for handle in handles]
     assert kinds[0] == kinds[1]
     assert len(await flow.database.fetch("SELECT 1 FROM outbox")) == 1
@@ -107,12 +106,12 @@ async def test_steps_that_fail_or_are_run_twice_change_nothing_twice(flow: Flow,
         trouble.plan(reset_workflow_id(unique), step, "before", "after", "after")
     handle = await ask(unique=unique)
     await until(flow, "SELECT 1 FROM outbox", 1)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while "Waiting for the code" not in await card(handle):
             await asyncio.sleep(0.05)
     assert len(await flow.database.fetch("SELECT 1 FROM password_resets WHERE asked = 1 AND tries = 0")) == 1
     await flow.fast_forward(handle, timedelta(minutes=71))
-    await asyncio.wait_for(handle.result(), 30)
+    await asyncio.wait_for(handle.result(), 60)
     assert trouble.to_come() == []
     assert await flow.database.fetch(ROWS) == []
     assert len(await flow.database.fetch("SELECT 1 FROM outbox")) == 1
@@ -120,13 +119,12 @@ async def test_steps_that_fail_or_are_run_twice_change_nothing_twice(flow: Flow,
 
 async def test_a_cancel_makes_the_code_worthless_at_once(flow: Flow, ask: Any) -> None:
     """Given an operator who cancels, then the reset is forgotten and the workflow ends as after its time."""
-    began = clock.now()
     handle = await ask()
-    await until(flow, ROWS, 1)
+    [row] = await until(flow, ROWS, 1)
     await handle.cancel()
-    await asyncio.wait_for(handle.result(), 20)
+    await asyncio.wait_for(handle.result(), 60)
     assert await flow.database.fetch(ROWS) == []
-    assert clock.now() - began < timedelta(minutes=1)
+    assert (await handle.describe()).close_time - row["expires_at"] < -timedelta(minutes=50)
 
 
 async def test_a_later_reset_is_not_ended_by_an_earlier_one_s_end(flow: Flow, ask: Any) -> None:
@@ -136,6 +134,6 @@ async def test_a_later_reset_is_not_ended_by_an_earlier_one_s_end(flow: Flow, as
     second = await ask()
     [other] = await until(flow, f"{ROWS} WHERE id <> '{one['id']}'", 1)
     await flow.fast_forward(first, timedelta(minutes=71))
-    await asyncio.wait_for(first.result(), 20)
+    await asyncio.wait_for(first.result(), 60)
     assert [row["id"] for row in await flow.database.fetch(ROWS)] == [other["id"]]
     assert (await second.describe()).status is WorkflowExecutionStatus.RUNNING

@@ -57,7 +57,7 @@ class Carts:
             handle = await self.flow.client.start_workflow(
                 TendCarts.run, USUAL, id=f"{TEND_CARTS_ID}-{unique}", task_queue=ORDERS
             )
-        return await asyncio.wait_for(handle.result(), 30), handle
+        return await asyncio.wait_for(handle.result(), 60), handle
 
     async def there(self) -> set[UUID]:
         """Carts that there are."""

@@ -63,7 +63,7 @@ class Buyer:
             )  # fmt: skip
             answer = await self.flow.client.execute_update_with_start_workflow(
                 SavePaymentMethod.await_saving, AwaitSaving(), start_workflow_operation=start, id=key,
-                rpc_timeout=timedelta(seconds=20),
+                rpc_timeout=timedelta(seconds=60),
             )  # fmt: skip
         return handle, cast(SavingState, answer)
 
@@ -86,7 +86,7 @@ class Buyer:
             )  # fmt: skip
             answer = await self.flow.client.execute_update_with_start_workflow(
                 RemovePaymentMethod.await_removal, AwaitRemoval(), start_workflow_operation=start, id="removal",
-                rpc_timeout=timedelta(seconds=20),
+                rpc_timeout=timedelta(seconds=60),
             )  # fmt: skip
         return await start.workflow_handle(), cast(RemovalState, answer)
 
@@ -163,7 +163,7 @@ class Buyer:
         return answer.json()
 
 
-async def ended(handle: WorkflowHandle[Any, Any], within: float = 20) -> Any:
+async def ended(handle: WorkflowHandle[Any, Any], within: float = 60) -> Any:
     """What the workflow leaves when it ends by itself."""
     async with asyncio.timeout(within):
         return await handle.result()

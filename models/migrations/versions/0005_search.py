@@ -17,6 +17,7 @@ def upgrade() -> None:
     sa.Column('product_id', sa.UUID(), nullable=False, comment='no key: the index follows, it holds none'),
     sa.Column('currency', sa.String(length=3), nullable=False),
     sa.Column('words', postgresql.TSVECTOR(), nullable=False, comment='all of it, beside the row: the index alone reads them'),
+    sa.Column('ballast', sa.Text(), nullable=True, comment='blanks, that shrink: of a row below 2 kB Postgres puts nothing beside'),
     sa.Column('head', postgresql.TSVECTOR(), nullable=False, comment='what is said of the name: ranks are made of it'),
     sa.Column('score', sa.REAL(), nullable=False, comment='0 to 1: order among rows that match alike'),
     sa.Column('amount', sa.BigInteger(), nullable=False),
@@ -26,16 +27,15 @@ def upgrade() -> None:
     sa.Column('rating', sa.Float(), nullable=False),
     sa.Column('popularity', sa.BigInteger(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False, comment='of the product'),
-    sa.Column('category_ids', postgresql.ARRAY(sa.UUID()), nullable=False, comment='lineage of its category'),
-    sa.Column('category_id', sa.UUID(), nullable=False, comment='the last of these'),
-    sa.Column('vendor_id', sa.UUID(), nullable=True),
-    sa.Column('tag_ids', postgresql.ARRAY(sa.UUID()), nullable=False),
+    sa.Column('kinds', sa.LargeBinary(), nullable=False, comment='what it is counted and filtered by, packed'),
     sa.Column('digest', sa.Text(), nullable=False, comment='of the document it was made from'),
     sa.PrimaryKeyConstraint('generation', 'product_id', 'currency', name=op.f('pk_search_documents'))
     )
-    # Words are long and read by nobody but the index: out of the way, a page holds many rows.
+    # Words are long and read by nobody but the index: beside the row, of which a page then holds many; the rest stays.
     op.execute("ALTER TABLE search_documents ALTER COLUMN words SET STORAGE EXTERNAL")
-    op.execute("ALTER TABLE search_documents SET (toast_tuple_target = 128)")
+    op.execute("ALTER TABLE search_documents ALTER COLUMN head SET STORAGE MAIN")
+    op.execute("ALTER TABLE search_documents ALTER COLUMN kinds SET STORAGE MAIN")
+    op.execute("ALTER TABLE search_documents SET (toast_tuple_target = 600)")
     op.create_index('ix_search_documents_words', 'search_documents', ['words'], unique=False, postgresql_using='gin')
     op.create_index('ix_search_documents_score', 'search_documents', ['generation', 'currency', sa.literal_column('score DESC'), sa.literal_column('product_id DESC')], unique=False)
     op.create_table('search_words',

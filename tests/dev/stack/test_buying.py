@@ -33,7 +33,7 @@ def test_the_printed_lines_buy_something(terminal: Callable[[str], Terminal]) ->
     described = shell.stack()
     assert [_may_read_the_audit(described, login, shell) for login in described["logins"]] == [200, 403]
     assert set(described["pids"]) == {"supervisor", "postgres", "temporal", "redis", "stripe", "mail", "worker", "api"}
-    assert httpx.get(described["urls"]["health"]).status_code == 200
+    assert httpx.get(described["urls"]["health"], timeout=60).status_code == 200
     assert shell.send(signal.SIGINT) == 0
     assert "Had to kill" not in shell.said()
     assert [name for name, pid in described["pids"].items() if lives(pid)] == []
@@ -52,11 +52,11 @@ def _may_read_the_audit(described: dict[str, Any], login: dict[str, str], shell:
     api = described["urls"]["api"] + "/api/v1"
     assert any(login["email"] in line and login["password"] in line for line in shell.said().splitlines())
     assert login["password"] in shell.run("status")[1]
-    entered = httpx.post(f"{api}/auth/login", json={"email": login["email"], "password": login["password"]})
+    entered = httpx.post(f"{api}/auth/login", json={"email": login["email"], "password": login["password"]}, timeout=60)
     assert entered.status_code == 200, entered.text
     assert login["role"] in entered.json()["user"]["roles"]
     bearer = {"Authorization": f"Bearer {entered.json()['access_token']}"}
-    return httpx.get(f"{api}/admin/audit", headers=bearer).status_code
+    return httpx.get(f"{api}/admin/audit", headers=bearer, timeout=60).status_code
 
 
 def _bash(*lines: str) -> str:
@@ -65,4 +65,4 @@ def _bash(*lines: str) -> str:
 
 
 def _mails(shell: Terminal) -> object:
-    return httpx.get(f"{shell.stack()['urls']['mails']}/messages").json()
+    return httpx.get(f"{shell.stack()['urls']['mails']}/messages", timeout=60).json()

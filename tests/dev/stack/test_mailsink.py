@@ -21,7 +21,7 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture
 def sink(stack: Stack) -> Iterator[httpx.Client]:
     """Its HTTP side, empty and in good weather."""
-    with httpx.Client(base_url=stack.urls["mails"]) as client:
+    with httpx.Client(base_url=stack.urls["mails"], timeout=60) as client:
         client.delete("/messages")
         client.post("/_sim/faults", json={"mode": "ok"})
         yield client
@@ -68,7 +68,9 @@ def test_mails_survive_the_sink(stack: Stack, sink: httpx.Client) -> None:
     send(stack, subject="Kept")
     stack.kill("mail")
     stack.start("mail")
-    assert [mail["subject"] for mail in httpx.get(f"{stack.urls['mails']}/messages").json()["items"]] == ["Kept"]
+    assert [mail["subject"] for mail in httpx.get(f"{stack.urls['mails']}/messages", timeout=60).json()["items"]] == [
+        "Kept"
+    ]
 
 
 def test_refusing_weather(stack: Stack, sink: httpx.Client) -> None:

@@ -96,7 +96,7 @@ def test_the_embedded_servers_are_the_real_ones(stack: Stack) -> None:
     assert postgres.run_sql(url, "SHOW server_version").startswith("18.")
     durable = postgres.arguments(Path("/nowhere"), 1, durable=True)
     assert {"fsync=on", "full_page_writes=on", "synchronous_commit=on"} <= set(durable)
-    page = httpx.get(stack.urls["temporal_ui"])
+    page = httpx.get(stack.urls["temporal_ui"], timeout=60)
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html")
 
 

@@ -120,7 +120,7 @@ async def test_the_banks_page_works_for_a_person(client: stripe.StripeClient) ->
     assert intent.next_action is not None and intent.next_action.redirect_to_url is not None
     url = intent.next_action.redirect_to_url.url
     assert url is not None
-    async with httpx.AsyncClient() as browser:
+    async with httpx.AsyncClient(timeout=60) as browser:
         page = await browser.get(url)
         assert "Complete authentication" in page.text and "$20.00" in page.text
         answer = await browser.post(url, data={"outcome": "success"})

@@ -1,5 +1,6 @@
 """Ordered faults: slow, refused, broken, and done without an answer."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -69,13 +70,24 @@ async def test_rate_limited(client: stripe.StripeClient, control: SimulatorContr
 
 
 async def test_latency(client: stripe.StripeClient, control: SimulatorControl) -> None:
-    """A slow call is slow; the next one is not."""
+    """A slow call is slow; the next one has nothing to fear."""
     await control.fault("latency", seconds=0.2, path="/v1/balance")
     began = time.monotonic()
     await client.v1.balance.retrieve_async()
     slow = time.monotonic() - began
-    await client.v1.balance.retrieve_async()
-    assert slow >= 0.2 > time.monotonic() - began - slow
+    assert slow >= 0.2
+    assert await control.faults() == []
+
+
+async def test_clearing_ends_a_delay(client: stripe.StripeClient, control: SimulatorControl) -> None:
+    """A call that is being delayed goes on as soon as all is clear."""
+    await control.fault("latency", seconds=60, path="/v1/balance")
+    waiting = asyncio.create_task(client.v1.balance.retrieve_async())
+    while await control.faults():
+        await asyncio.sleep(0.01)
+    assert not waiting.done()
+    await control.clear()
+    await asyncio.wait_for(waiting, 30)
 
 
 async def test_a_fault_picks_its_call_by_metadata(client: stripe.StripeClient, control: SimulatorControl) -> None:

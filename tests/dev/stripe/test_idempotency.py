@@ -122,7 +122,7 @@ async def test_accounts_do_not_share_keys(client: stripe.StripeClient, control: 
 
 async def test_plain_http_errors_have_stripes_shape(url: str) -> None:
     """No key, unknown path, wrong content type: Stripe's error object each time."""
-    async with httpx.AsyncClient(base_url=url) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as http:
         nobody = await http.get("/v1/customers")
         assert (nobody.status_code, nobody.json()["error"]["type"]) == (401, "invalid_request_error")
         http.headers["Authorization"] = "Bearer sk_test_x"

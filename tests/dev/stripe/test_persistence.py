@@ -28,7 +28,7 @@ async def simulator(state: Path, webhook: str) -> AsyncIterator[tuple[asyncio.su
     )
     assert process.stdout is not None
     try:
-        line = await asyncio.wait_for(process.stdout.readline(), 10)
+        line = await asyncio.wait_for(process.stdout.readline(), 60)
         yield process, line.decode().split()[-1]
     finally:
         if process.returncode is None:
@@ -64,7 +64,7 @@ async def test_killed_and_back(tmp_path: Path, receiver: Receiver) -> None:
             assert [line["captured"] for line in await control.ledger(order="1")] == [2000]
             assert await control.ledger(order="2") == []
         process.terminate()
-        assert await asyncio.wait_for(process.wait(), 5) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 async def test_killed_in_the_middle_of_payments(tmp_path: Path, receiver: Receiver) -> None:
@@ -108,7 +108,7 @@ async def test_started_wrongly_says_why(tmp_path: Path) -> None:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "dev.stripe", *arguments), stderr=asyncio.subprocess.PIPE
         )
-        _, error = await asyncio.wait_for(process.communicate(), 10)
+        _, error = await asyncio.wait_for(process.communicate(), 60)
         return process.returncode, error.decode().splitlines()[-1]
 
     async with simulator(tmp_path / "s.sqlite", "http://127.0.0.1:9/") as (_, url):

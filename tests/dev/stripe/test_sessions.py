@@ -64,7 +64,7 @@ async def test_the_page_works_for_a_person(client: stripe.StripeClient) -> None:
     """What is bought is shown, a bad card is told, a good one leads back to the shop."""
     session = await client.v1.checkout.sessions.create_async(OPEN)
     assert session.url is not None
-    async with httpx.AsyncClient() as browser:
+    async with httpx.AsyncClient(timeout=60) as browser:
         page = await browser.get(session.url)
         assert "Tea &lt;pot&gt;" in page.text and "€28.00" in page.text
         declined = await browser.post(session.url, data={"number": "4000 0000 0000 0002", "email": "a@b.c"})

@@ -52,7 +52,7 @@ class Receiver:
         return Response(status, b"", {})
 
     async def next(self) -> stripe.Event:
-        return await asyncio.wait_for(self.arrived.get(), 5)
+        return await asyncio.wait_for(self.arrived.get(), 60)
 
     async def take(self, count: int) -> list[stripe.Event]:
         return [await self.next() for _ in range(count)]

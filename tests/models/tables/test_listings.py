@@ -3,6 +3,7 @@
 import asyncio
 import random
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -180,18 +181,18 @@ async def test_a_sale_opens_and_closes_by_the_clock(stall: Stall) -> None:
         "SELECT until <= now() AS due, sale_ends_at, amount FROM listings WHERE product_id = $1 AND currency = 'usd'"
     )
     relist = "SELECT relist(ARRAY(SELECT product_id FROM listings WHERE until <= now()))"
-    await stall.run(
-        "UPDATE prices SET sale_amount = 5, sale_starts_at = clock_timestamp() + interval '300 milliseconds', "
-        "sale_ends_at = clock_timestamp() + interval '600 milliseconds' WHERE amount = 800"
-    )
+    opens = "sale_starts_at = clock_timestamp() + interval '300 milliseconds', sale_ends_at = now() + interval '1 hour'"
+    closes = "sale_ends_at = clock_timestamp() + interval '300 milliseconds'"
     seen: list[tuple[bool, int]] = []
-    async with asyncio.timeout(20):
-        while len(seen) < 2:
-            [(due, ends, amount)] = await stall.database.fetch(until, stall.product)
-            if due:
-                seen.append((ends is not None, amount))
-                await stall.run(relist)
-            await asyncio.sleep(0.02)
+    for edge in (opens, closes):
+        await stall.run(f"UPDATE prices SET sale_amount = 5, {edge} WHERE amount = 800")
+        due: Any = None
+        async with asyncio.timeout(60):
+            while not due:
+                [(due, ends, amount)] = await stall.database.fetch(until, stall.product)
+                await asyncio.sleep(0.02)
+        seen.append((ends is not None, amount))
+        await stall.run(relist)
     [(due, ends, amount)] = await stall.database.fetch(until, stall.product)
     assert seen == [(False, 800), (True, 5)]
     assert (due, ends, amount) == (None, None, 800)

@@ -262,7 +262,7 @@ async def test_a_merge_waits_for_a_checkout_of_the_cart(shelf: Shelf, source: Ca
 
 async def until_someone_waits(shelf: Shelf) -> None:
     """Until Postgres says that a statement waits for a lock."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await shelf.ask(
             "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         ):

@@ -79,6 +79,6 @@ async def test_a_sign_in_under_way_is_ended_too(database: Database) -> None:
 async def until_someone_waits(database: Database) -> None:
     """Until Postgres says that a statement waits for a lock."""
     waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await database.fetch(waiting):
             await asyncio.sleep(0.005)
