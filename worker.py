@@ -42,6 +42,7 @@ from activities.payments.intents import StripeProvider
 from activities.payments.money import PaymentActivities
 from activities.payments.setups import SetupActivities
 from activities.product_imports import ProductImportActivities
+from activities.refunds import RefundActivities
 from activities.search import SearchActivities
 from activities.study import StudyActivities
 from models import logs, wire
@@ -59,6 +60,7 @@ from workflows.order import Order
 from workflows.patience import CATALOGUE, MAIL, ORDERS, PAYMENTS
 from workflows.rebuild_search import RebuildSearch
 from workflows.refresh_answers import REFRESH_ANSWERS_ID, RefreshAnswers
+from workflows.refund import Refund
 from workflows.remove_payment_method import RemovePaymentMethod
 from workflows.reset_password import ResetPassword
 from workflows.save_payment_method import SavePaymentMethod
@@ -69,6 +71,7 @@ log = structlog.get_logger()
 
 WORKFLOWS: Sequence[type] = (
     Order,
+    Refund,
     Notify,
     ResetPassword,
     TendCarts,
@@ -109,6 +112,7 @@ def activities(
     carts = CartActivities(database)
     methods = PaymentMethodActivities(database)
     setups = SetupActivities(payments.connection)
+    refunds = RefundActivities(database)
     study = StudyActivities(database)
     changes, answers = CatalogueChangeActivities(database), AnswerActivities(settings.redis_url)
     search = SearchActivities(database, engine_of(settings, database))
@@ -120,6 +124,7 @@ def activities(
             outbox.settle_letters,
             passwords.open_reset, passwords.close_reset, carts.remind_of_carts, carts.find_forgotten_carts,
             carts.spare_carts_being_bought, carts.remove_carts,
+            refunds.reserve_refund, refunds.settle_refund, refunds.fail_refund, refunds.return_refund,
             erasure.close_account, erasure.look_for_business, erasure.forget_account, erasure.blank_events,
             histories.delete_histories,
             payments.authorize_payment_now,
@@ -130,6 +135,7 @@ def activities(
         ],
         PAYMENTS: [
             payments.authorize_payment, payments.read_payment, payments.capture_payment, payments.void_payment,
+            payments.refund_payment, payments.read_refund,
             setups.ensure_customer, setups.start_setup, setups.read_setup, setups.cancel_setup, setups.detach_method,
             setups.forget_customer,
         ],

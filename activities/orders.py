@@ -93,6 +93,8 @@ class FlagOrder(msgspec.Struct, frozen=True):
     fact: str
     attention: str | None
     actor: str = "order"
+    instead_of: str | None = None
+    """What is no longer needed; what others asked for meanwhile stays."""
 
 
 class RecordCommand(msgspec.Struct, frozen=True):
@@ -171,7 +173,7 @@ class OrderActivities:
         async with self._database.writing() as writer:
             if not await orders.move(writer, order, OrderStatus.CONFIRMED):
                 return
-            await payments.move(writer, payment, PaymentStatus.PAID)
+            await payments.move(writer, payment, PaymentStatus.PAID, captured=amount.amount)
             if request.credit:
                 paid |= await credits.commit(writer, order)
                 facts.append(orders.Fact("credit", "credit_spent", "order", {"amount": request.credit}))
@@ -241,7 +243,7 @@ class OrderActivities:
         Undo: the same with `attention` None.
         """
         async with self._database.writing() as writer:
-            await orders.flag(writer, request.order_id, request.attention)
+            await orders.flag(writer, request.order_id, request.attention, request.instead_of)
             kind = "attention_needed" if request.attention else "attention_settled"
             await orders.tell(writer, request.order_id, request.fact, kind, request.actor, reason=request.attention)
 

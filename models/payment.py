@@ -40,6 +40,12 @@ PAYMENT_MOVES: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
 }
 """From each status, where a payment may go next. An empty set is an end."""
 
+CORRECTIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
+    _P.REFUNDED: frozenset({_P.PARTIALLY_REFUNDED, _P.PAID}),
+    _P.PARTIALLY_REFUNDED: frozenset({_P.PAID}),
+}
+"""No moves: what was said was not so. A refund came back from the buyer's bank after it had succeeded."""
+
 SETTLED = frozenset({_P.AUTHORIZED, _P.PAID, _P.PARTIALLY_REFUNDED, _P.REFUNDED, _P.VOIDED})
 """Statuses in which news of an authorization tells us nothing that we did not know."""
 

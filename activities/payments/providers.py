@@ -1,4 +1,4 @@
-"""What a payment provider is to us: the five things that an order asks of it, whoever it is.
+"""What a payment provider is to us: what an order and its refunds ask of it, whoever it is.
 
 A provider is one class that does them, named in `models/payment.py` with what it can do and made in `worker.py`.
 """
@@ -8,9 +8,10 @@ from typing import Protocol
 
 import msgspec
 
-from models.ids import OrderNumber, PaymentId, UserId
+from models.ids import OrderNumber, PaymentId, RefundId, UserId
 from models.money import Money
 from models.payment import STRIPE, ProviderPayment
+from models.refund import ProviderRefund
 
 
 class AuthorizePayment(msgspec.Struct, frozen=True):
@@ -61,6 +62,27 @@ class ReadPayment(msgspec.Struct, frozen=True):
     provider: str = STRIPE
 
 
+class RefundPayment(msgspec.Struct, frozen=True):
+    """Send captured money back to where it came from."""
+
+    refund_id: RefundId
+    order_number: OrderNumber
+    workflow_id: str
+    reference: str
+    """The provider's id of the payment."""
+    amount: Money
+    provider: str = STRIPE
+
+
+class ReadRefund(msgspec.Struct, frozen=True):
+    """Ask how a refund stands."""
+
+    refund_id: RefundId
+    reference: str
+    """The provider's id of the payment."""
+    provider: str = STRIPE
+
+
 class Provider(Protocol):
     """Moves the money of one order; its answers are in our words, and each of its acts may be asked for twice.
 
@@ -82,6 +104,15 @@ class Provider(Protocol):
 
     async def void(self, request: VoidPayment) -> None:
         """Make sure that a payment never takes money. Raises: ApplicationError `void_refused` when it has."""
+
+    async def refund(self, request: RefundPayment) -> ProviderRefund:
+        """Send money back, once under our id of the refund, which is looked for first. `FAILED`: never, a person must.
+
+        `PENDING`: taken on, and `read_refund` will tell.
+        """
+
+    async def read_refund(self, request: ReadRefund) -> ProviderRefund | None:
+        """How a refund stands; None: the provider has none under our id."""
 
     async def close(self) -> None:
         """Hand the connections back."""

@@ -173,9 +173,30 @@ def _moving(to: OrderStatus, only: frozenset[OrderStatus] | None, columns: tuple
     )
 
 
-async def flag(writer: Writer, order: OrderId, attention: str | None) -> None:
-    """Say why a person has to look at an order, or that nobody has to any more."""
-    await writer.execute(sa.update(orders).where(orders.c.id == order).values(attention=attention))
+async def flag(writer: Writer, order: OrderId, attention: str | None, instead_of: str | None = None) -> None:
+    """Say why a person has to look at an order, or that nobody has to any more: for `instead_of`, where given.
+
+    Two workflows may ask for one order's attention: who has what they asked for does not take back what another asked.
+    """
+    flagged = sa.update(orders).where(orders.c.id == order)
+    if instead_of is not None:
+        flagged = flagged.where(orders.c.attention == instead_of)
+    await writer.execute(flagged.values(attention=attention))
+
+
+_UNFLAG = "UPDATE orders SET attention = NULL WHERE id = $1 AND attention LIKE $2"
+
+
+async def unflag(writer: Writer, order: OrderId, like: str) -> None:
+    """Nobody has to look any more, when the reason is like this SQL pattern."""
+    await writer.exec_driver_sql(
+        "UPDATE orders SET attention = NULL WHERE id = $1 AND attention LIKE $2", (order, like)
+    )
+
+
+async def lock(writer: Writer, order: OrderId) -> None:
+    """Nobody else changes the order to the end of the transaction; taken before its payment's row, everywhere."""
+    await writer.exec_driver_sql("SELECT FROM orders WHERE id = $1 FOR NO KEY UPDATE", (order,))
 
 
 async def tell(writer: Writer, order: OrderId, fact: str, type: str, actor: str, **facts: object) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from models.database import Reader, Writer
 from models.ids import OrderId, PaymentId, new_id
 from models.money import Money
-from models.payment import PAYMENT_MOVES, PaymentStatus
+from models.payment import CORRECTIONS, PAYMENT_MOVES, PaymentStatus
 from models.tables.base import currency, key, metadata, minor_units, now_column, one_of, reference
 
 payments = sa.Table(
@@ -20,10 +20,13 @@ payments = sa.Table(
     sa.Column("reference", sa.Text, unique=True, comment="the provider's id of the payment intent"),
     *one_of("status", PaymentStatus),
     minor_units("amount"),
+    minor_units("captured", server_default="0", comment="what the provider took"),
+    minor_units("refunded", server_default="0", comment="of that, gone back or reserved for it"),
     currency(),
     sa.Column("client_secret", sa.Text, comment="lets the buyer's browser finish this one payment"),
     sa.Column("error", sa.Text, comment="why the last attempt was declined: the provider's code"),
     now_column(),
+    sa.CheckConstraint("refunded BETWEEN 0 AND captured AND captured <= amount", name="never_over_refunded"),
 )  # fmt: skip
 
 entries = sa.Table(
@@ -61,7 +64,7 @@ async def open_payment(writer: Writer, payment: PaymentId, order: OrderId, amoun
 async def move(writer: Writer, payment: PaymentId, to: PaymentStatus, **values: Any) -> bool:
     """Bring a payment to `to` if its moves allow it. False: it is not where it could go from, nothing changed.
 
-    `values` (reference, client_secret, error) are written along with the move.
+    `values` (reference, client_secret, error, captured) are written along with the move.
     """
     moved = await writer.execute(_moving(to, tuple(values)), {"payment": payment, **values})
     return moved.rowcount == 1
@@ -76,6 +79,13 @@ def _moving(to: PaymentStatus, columns: tuple[str, ...]) -> sa.Update:
         .where(payments.c.id == sa.bindparam("payment"), payments.c.status.in_(sources))
         .values(status=to, **{name: sa.bindparam(name) for name in columns})
     )
+
+
+async def restate(writer: Writer, payment: PaymentId, to: PaymentStatus) -> None:
+    """Say how much of a paid payment has gone back, also less than before: a refund can come back from the bank."""
+    sources = [status for moves in (PAYMENT_MOVES, CORRECTIONS) for status, ends in moves.items() if to in ends]
+    of_it = (payments.c.id == payment, payments.c.status.in_(set(sources) & {*CORRECTIONS, PaymentStatus.PAID}))
+    await writer.execute(sa.update(payments).where(*of_it).values(status=to))
 
 
 async def note(writer: Writer, payment: PaymentId, **values: Any) -> None:

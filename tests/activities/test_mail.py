@@ -146,6 +146,26 @@ async def test_a_cancellation_says_why_and_that_nothing_is_lost(till: Till, post
     assert "still in your cart" in mail["text"]
 
 
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"to_provider": "10.00 USD", "to_credit": "6.00 USD", "store_credit": False},
+         ["10.00 USD went back to the card", "6.00 USD is on the gift cards that you paid with"]),
+        ({"to_provider": None, "to_credit": "16.00 USD", "store_credit": True},
+         ["16.00 USD is store credit of your account now."]),
+        ({"to_provider": "16.00 USD", "to_credit": None, "store_credit": False}, ["16.00 USD went back to the card"]),
+    ],
+)  # fmt: skip
+async def test_a_refund_says_how_much_and_where(postman: Postman, facts: dict[str, Any], words: list[str]) -> None:
+    """Given a refund, then the mail says what went where, and nothing of where none of it went."""
+    one = letter(template="refund", amount="16.00 USD", **facts)
+    assert await postman.send(one) == [Sent(one.id)]
+    [mail] = await postman.caught(one.to)
+    assert mail["subject"] == "16.00 USD for order HF-ABCDE-FGHJK went back to you"
+    assert all(each in mail["text"] for each in words)
+    assert "None" not in mail["text"]
+
+
 ACCOUNT_LETTERS: dict[str, tuple[str, dict[str, object], list[str]]] = {
     "welcome": ("Your account is open", {}, ["nobody of ours will ask you for it"]),
     "password_reset": ("Your code for a new password", {"reset": str(UUID(int=1))}, [code(KEY, ResetId(UUID(int=1)))]),
@@ -181,7 +201,7 @@ async def test_a_letter_to_an_account_says_what_happened(postman: Postman, templ
 def test_every_template_has_a_letter_and_every_letter_a_template() -> None:
     """Given the templates, then they are those that these tests render."""
     names = {path.stem for path in (Path(module.__file__).parent / "templates").glob("[!_]*.txt")}
-    assert names == {"order_confirmed", "payment_failed", "order_cancelled", *ACCOUNT_LETTERS}
+    assert names == {"order_confirmed", "payment_failed", "order_cancelled", "refund", *ACCOUNT_LETTERS}
 
 
 async def test_sent_again_it_is_the_same_mail(postman: Postman) -> None:
