@@ -103,7 +103,7 @@ def activities(
     settings: WorkerSettings, database: Database, payments: PaymentActivities
 ) -> dict[str, list[Callable[..., Any]]]:
     """All activities by task queue. Local ones run on the queue of their workflow."""
-    checkout = CheckoutActivities(database, settings.payment_window)
+    checkout = CheckoutActivities(database, settings.payment_window, settings.allocation)
     orders = OrderActivities(database)
     outbox = OutboxActivities(database)
     mail = MailActivities(settings.smtp_url, settings.mail_from, settings.secret_key, settings.public_url)

@@ -102,6 +102,7 @@ STATUSES: Mapping[str, int] = {
     "shipping_zone_in_use": 409,
     "sku_taken": 409,
     "slug_taken": 409,
+    "stock_is_held": 409,
     "tax_rate_exists": 409,
     "tax_rates_mixed": 409,
     "variants_alike": 409,

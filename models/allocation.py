@@ -64,6 +64,7 @@ def most_stock(to: Address, wanted: Wanted, shelves: Sequence[Shelf]) -> list[Po
 
 def fewest_parcels(to: Address, wanted: Wanted, shelves: Sequence[Shelf]) -> list[Portion]:
     """All from one location if any has all, and the nearest of those; else as much as possible from each next one."""
+    shelves = [shelf for shelf in shelves if shelf.variant in wanted]
     places = sorted({shelf.place for shelf in shelves}, key=lambda place: _distance(to, place))
     missing = dict(wanted)
     order: list[Place] = []

@@ -13,6 +13,10 @@ from models.ids import LocationId, VariantId
 MAIN = LocationId(UUID("01900000-0000-7000-8000-000000000001"))
 """The location that every shop has from the first day: with one house, nobody has to know of locations."""
 
+MOST_ON_LEVEL = 10_000_000
+"""Units of one variant at one location, and with MOST_LOCATIONS fewer in all than a number in Postgres holds."""
+MOST_LOCATIONS = 200
+
 
 class Movement(StrEnum):
     """Why a level changed. `available` = on hand - held."""

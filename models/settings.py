@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from models.allocation import Allocation
 from models.money import EXPONENTS
 from models.review import Moderation
 
@@ -88,6 +89,8 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
     mail_from: str
     payment_window: timedelta
     """How long an order waits for a payment that works before it is cancelled."""
+    allocation: Allocation
+    """From which location an order's goods come."""
     cart_reminder_after: timedelta
     """How long a cart is left alone before its owner, if they want it, is reminded of it."""
     cart_lifetime: timedelta
@@ -111,7 +114,7 @@ KNOWN = frozenset(
         "LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT RATE_LIMIT_GENERAL RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
         "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH RATE_LIMIT_GIFT_CARD FORWARDED_HOPS "
         "REVIEWS_MODERATED SHELVES_STUDY_INTERVAL CART_REMINDER_AFTER CART_LIFETIME CART_TENDING_INTERVAL "
-        "SEARCH_HEALING_INTERVAL"
+        "SEARCH_HEALING_INTERVAL ALLOCATION"
     ).split()
 )
 """Every variable that means something to us; a test holds compose.yaml and the docs against it."""
@@ -150,6 +153,7 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         smtp_url=read.smtp("SMTP_URL"),
         mail_from=read.text("MAIL_FROM", "Holdfast <orders@holdfast.example>"),
         payment_window=read.seconds("PAYMENT_WINDOW", "1800"),
+        allocation=Allocation(read.one_of("ALLOCATION", tuple(Allocation), "fewest_parcels")),
         cart_reminder_after=read.seconds("CART_REMINDER_AFTER", "86400"),
         cart_lifetime=read.seconds("CART_LIFETIME", "2592000"),
         cart_tending_interval=max(read.seconds("CART_TENDING_INTERVAL", "300"), timedelta(seconds=1)),

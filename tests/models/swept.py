@@ -8,7 +8,7 @@ import pytest
 
 from dev import postgres
 from models import tables
-from models.database import Database
+from models.database import Database, Writer
 from models.tables.base import metadata
 from models.tables.location import FIRST
 
@@ -42,7 +42,12 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     """The doors to it; all tables are there and empty."""
     opened = Database(database_url)
     async with opened.writing() as writer:
-        connection = await writer.get_raw_connection()
-        await connection.driver_connection.execute(_SWEEP)  # type: ignore[union-attr]
+        await sweep(writer)
     yield opened
     await opened.close()
+
+
+async def sweep(writer: Writer) -> None:
+    """Empty all tables, but for what the migrations themselves put into them."""
+    connection = await writer.get_raw_connection()
+    await connection.driver_connection.execute(_SWEEP)  # type: ignore[union-attr]
