@@ -92,6 +92,23 @@ async def change(writer: Writer, deed: Deed, lying: Mapping[Spot, Lying], by: Ma
     )  # fmt: skip
 
 
+_WATCHED = "SELECT reorder_point, reorder_quantity FROM stock_levels WHERE variant_id = $1 AND location_id = $2"
+_WATCH = """
+UPDATE stock_levels SET reorder_point = $3, reorder_quantity = $4 WHERE variant_id = $1 AND location_id = $2
+"""
+
+
+async def watched(writer: Writer, spot: Spot) -> dict[str, int | None]:
+    """When it is time to order more for a locked spot."""
+    row = (await writer.exec_driver_sql(_WATCHED, tuple(spot))).one()
+    return {"reorder_point": row.reorder_point, "reorder_quantity": row.reorder_quantity}
+
+
+async def watch(writer: Writer, spot: Spot, wanted: Mapping[str, int | None]) -> None:
+    """From when on it is time to order more for a locked spot."""
+    await writer.exec_driver_sql(_WATCH, (*spot, wanted["reorder_point"], wanted["reorder_quantity"]))
+
+
 def must_be_left(lying: Lying, by: int) -> None:
     """Raises: Refusal `stock_is_held` when what is promised would not be there, `quantity_out_of_range`."""
     if lying.on_hand + by < lying.held:
@@ -115,8 +132,3 @@ async def transfer(
     into = {Spot(variant, target): quantity for variant, quantity in units.items()}
     lying = await lock(writer, [*out, *into])
     await change(writer, Deed(operation, Movement.TRANSFER, actor, reason), lying, {**out, **into})
-
-
-def differences(lying: Mapping[Spot, Lying], counted: Mapping[Spot, int]) -> dict[Spot, int]:
-    """What a count changes: also the spots that were counted right, with 0."""
-    return {spot: units - lying[spot].on_hand for spot, units in counted.items()}
