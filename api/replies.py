@@ -1,5 +1,6 @@
 """What clients are told of an order: workflow answers and rows become these shapes, and nothing else gets out."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -24,6 +25,7 @@ from models.order import (
     buyer_actions,
 )
 from models.payment import PaymentStatus, ProviderPayment, Standing
+from models.refund import RefundedItem, RefundOutline, RefundStatus
 from workflows.order import OrderState
 
 
@@ -82,6 +84,25 @@ class Addresses(msgspec.Struct):
     billing: Address
 
 
+class RefundReply(msgspec.Struct, frozen=True):
+    """Money of an order that went back."""
+
+    n: int
+    """Counts the refunds of the order."""
+    status: RefundStatus
+    """`open`: on its way. `failed`: it did not arrive; the shop sees to it."""
+    amount: Money
+    to_provider: Money
+    """Of it, to the card or account that was paid with."""
+    to_credit: Money
+    """Of it, to gift cards or store credit."""
+    items: list[RefundedItem]
+    """What it is for; empty where an amount went back without naming what for."""
+    created_at: datetime
+    settled_at: datetime | None
+    """When it arrived, or failed."""
+
+
 class OrderReply(msgspec.Struct):
     """An order as its buyer sees it."""
 
@@ -102,7 +123,7 @@ class OrderReply(msgspec.Struct):
     payment: PaymentReply | None = None
     """While it can be paid: the client secret with which the buyer's browser finishes the payment."""
     shipments: list[dict[str, str]] = []
-    refunds: list[dict[str, str]] = []
+    refunds: list[RefundReply] = []
     returns: list[dict[str, str]] = []
     coupons: list[UsedCoupon] = []
     """Which coupons it used up, and what each took off; together `totals.discount`."""
@@ -210,7 +231,17 @@ def order_reply(order: Order) -> OrderReply:
         can=can,
         payment=payment_of(order) if "pay" in can else None,
         coupons=list(order.coupons),
+        refunds=refund_replies(order.refunds),
     )
+
+
+def refund_replies(refunds: Iterable[RefundOutline]) -> list[RefundReply]:
+    """Refunds as the buyer sees them: without what staff wrote."""
+    return [
+        RefundReply(each.n, each.status, each.amount, each.to_provider, each.to_credit, list(each.items),
+                    each.created_at, each.settled_at)
+        for each in refunds
+    ]  # fmt: skip
 
 
 def order_list_item(order: OrderCard) -> OrderListItem:

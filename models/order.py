@@ -13,6 +13,7 @@ from models.ids import CartId, OrderId, OrderNumber, UserId, VariantId
 from models.money import Money
 from models.payment import PaymentStatus
 from models.pricing import Totals
+from models.refund import RefundOutline
 
 
 class OrderStatus(StrEnum):
@@ -145,6 +146,7 @@ class Order(msgspec.Struct, frozen=True):
     credit: Money | None = None
     """Of the total, what gift cards and store credit pay; None: nothing."""
     coupons: tuple[UsedCoupon, ...] = ()
+    refunds: tuple[RefundOutline, ...] = ()
 
 
 class OrderCard(msgspec.Struct, frozen=True):
@@ -235,6 +237,7 @@ STAFF_ACTIONS: Mapping[Action, tuple[When, ...]] = {
     Action.CANCEL: (_UNPAID,),
     Action.SHIP: (When(frozenset({_S.CONFIRMED}), _IN_HAND, frozenset({_F.UNFULFILLED})),),
     Action.DELIVER: (When(frozenset({_S.SHIPPED}), None, frozenset({_F.FULFILLED})),),
+    Action.REFUND: (When(None, _IN_HAND),),
     Action.RETRY: (When(attention=True),),
     Action.NOTE: (When(),),
 }

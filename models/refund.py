@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from models.audit import Author
-from models.ids import CreditAccountId, OrderId, OrderNumber, RefundId
+from models.ids import CreditAccountId, OrderId, OrderNumber, PaymentId, RefundId
 from models.money import Money
 from models.payment import PaymentStatus
 
@@ -176,3 +176,48 @@ def named_by(name: str) -> tuple[OrderId, int] | None:
     """Order and number of the refund that `name`, which came from outside, is the workflow id of; None: of none."""
     found = _WORKFLOW_ID.fullmatch(name)
     return (OrderId(UUID(found[1])), int(found[2])) if found else None
+
+
+class RefundOutline(msgspec.Struct, frozen=True):
+    """A refund as people read it beside its order."""
+
+    n: int
+    status: RefundStatus
+    amount: Money
+    to_provider: Money
+    """What the payment provider sends back."""
+    to_credit: Money
+    """What goes to gift cards and store credit."""
+    store_credit: bool
+    """All of it goes to the account's store credit, however it was paid."""
+    shipping: Money
+    """Of the amount, what was paid for shipping; 0 where an amount went back without naming what for."""
+    items: tuple[RefundedItem, ...]
+    reason: str
+    """Staff's, for staff."""
+    error: str | None
+    """Why it failed, for staff."""
+    reference: str | None
+    """The provider's id of the refund."""
+    created_at: datetime
+    settled_at: datetime | None
+
+
+class PaymentRecord(msgspec.Struct, frozen=True):
+    """How one order was paid, and what went back."""
+
+    id: PaymentId
+    order_id: OrderId
+    order_number: OrderNumber
+    provider: str
+    status: PaymentStatus
+    amount: Money
+    """Asked of the payment provider."""
+    captured: Money
+    """Taken by it."""
+    refunded: Money
+    """Of that, gone back, or on its way."""
+    credit: Money
+    """Paid by gift cards and store credit besides."""
+    placed_at: datetime
+    refunds: tuple[RefundOutline, ...] = ()

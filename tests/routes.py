@@ -107,6 +107,8 @@ TABLE: dict[str, str | set[Role]] = {
     "GET /orders/{number:str}/events": ANYONE,
     "POST /orders/{number:str}/pay": ANYONE,
     "POST /orders/{number:str}/cancel": ANYONE,
+    "GET /payments": ACCOUNT,
+    "GET /payments/{payment_id:uuid}": ACCOUNT,
     # Payment providers
     "POST /webhooks/stripe": PUBLIC,
     # Staff
@@ -161,6 +163,7 @@ TABLE: dict[str, str | set[Role]] = {
     "POST /admin/orders/{number:str}/actions/cancel": {SUPPORT, ADMIN},
     "POST /admin/orders/{number:str}/actions/retry": {SUPPORT, ADMIN},
     "POST /admin/orders/{number:str}/actions/note": {SUPPORT, ADMIN},
+    "POST /admin/orders/{number:str}/actions/refund": {SUPPORT, FINANCE, ADMIN},
     "POST /admin/orders/{number:str}/actions/{action:str}": {SUPPORT, ADMIN},
     "GET /admin/coupons": STAFF,
     "POST /admin/coupons": {CATALOG, ADMIN},

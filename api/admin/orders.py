@@ -33,6 +33,7 @@ from models.order import (
     staff_actions,
 )
 from models.payment import PaymentStatus
+from models.refund import RefundOutline
 from models.roles import Scope
 from models.tables import order as orders
 from models.tables import order_desk as desk
@@ -115,6 +116,7 @@ class DeskOrder(msgspec.Struct, frozen=True):
     totals: Bill
     coupons: list[UsedCoupon]
     payment: DeskPayment
+    refunds: list[RefundOutline]
     placed_at: datetime
     pay_until: datetime
     """Until when it is kept unpaid."""
@@ -185,6 +187,7 @@ async def desk_order(house: House, order: Order) -> DeskOrder:
         addresses=Addresses(order.shipping_address, order.billing_address),
         totals=Bill.of(order.totals, order.credit), coupons=list(order.coupons),
         payment=DeskPayment(order.payment_status, order.payment_reference, order.payment_error),
+        refunds=list(order.refunds),
         placed_at=order.placed_at, pay_until=order.pay_until, cancel_reason=order.cancel_reason,
         events=await orders.timeline(house.database, order.id), workflow_id=order.workflow_id,
         actions=actions_of(order),

@@ -28,6 +28,7 @@ from models.tables.base import (
     reference,
 )  # fmt: skip
 from models.tables.notification import TELL_BUYER
+from models.tables.payment_history import REFUNDS, outlines
 
 orders = sa.Table(
     "orders", metadata,
@@ -215,10 +216,10 @@ async def tell_all(writer: Writer, order: OrderId, *told: Fact) -> None:
     )  # fmt: skip
 
 
-_FIND = """
-SELECT o.*, p.status AS payment_status, p.reference, p.client_secret, p.error
-FROM orders o JOIN payments p ON p.order_id = o.id WHERE {}
-"""
+_FIND = f"""
+SELECT o.*, p.status AS payment_status, p.reference, p.client_secret, p.error, {REFUNDS} AS refunds
+FROM orders o JOIN payments p ON p.order_id = o.id WHERE {{}}
+"""  # noqa: S608
 _BY_NUMBER = _FIND.format("o.number = $1")
 _BY_ATTEMPT = _FIND.format("o.cart_id = $1 AND o.attempt = $2")
 _LINES = "SELECT * FROM order_lines WHERE order_id = $1 ORDER BY position"
@@ -274,4 +275,5 @@ async def _order(database: Database, row: Any) -> Order:
         coupons=tuple(
             UsedCoupon(each["code"], Money(each["discount"], kind)) for each in msgspec.json.decode(row["coupons"])
         ),
+        refunds=outlines(row["refunds"] or "[]"),
     )  # fmt: skip

@@ -92,8 +92,8 @@ def test_a_buyer_can_pay_or_cancel_only_what_is_unpaid(status: OrderStatus, paym
 STAFF_CAN: Mapping[tuple[OrderStatus, PaymentStatus, FulfilmentStatus], set[str]] = {
     (OrderStatus.PENDING, PaymentStatus.PENDING, FulfilmentStatus.UNFULFILLED): {"cancel"},
     (OrderStatus.PENDING, PaymentStatus.FAILED, FulfilmentStatus.UNFULFILLED): {"cancel"},
-    (OrderStatus.CONFIRMED, PaymentStatus.PAID, FulfilmentStatus.UNFULFILLED): {"ship"},
-    (OrderStatus.SHIPPED, PaymentStatus.PAID, FulfilmentStatus.FULFILLED): {"deliver"},
+    (OrderStatus.CONFIRMED, PaymentStatus.PAID, FulfilmentStatus.UNFULFILLED): {"ship", "refund"},
+    (OrderStatus.SHIPPED, PaymentStatus.PAID, FulfilmentStatus.FULFILLED): {"deliver", "refund"},
 }
 """What staff can do where an order really stands, beside a note, and another try of what needs attention."""
 
