@@ -25,6 +25,7 @@ WEBHOOK_EVENTS = (
     "setup_intent.canceled",
     "charge.dispute.created",
     "charge.dispute.closed",
+    "refund.updated",
     "refund.failed",
 )
 """What the shop's endpoint subscribes to, as docs/operating.md tells whoever sets up a real one."""

@@ -1,6 +1,7 @@
 """Money back over HTTP, in the running house: once a click, never more than was paid, and everybody is told."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
@@ -193,4 +194,50 @@ async def test_the_provider_says_no_and_store_credit_is_another_way(
         told = (await client.get("/notifications")).json()["items"]
         assert [each["title"] for each in told][:1] == ["Money back"]
     assert await given_back(books, placed["number"]) == 0
+    await agree(books.database)
+
+
+async def became(books: Books, provider: SimulatorControl, number: str, status: str) -> None:
+    """The buyer's bank says what became of the one refund of an order."""
+    [row] = await books.database.fetch(
+        "SELECT p.reference FROM payments p JOIN orders o ON o.id = p.order_id WHERE o.number = $1", number
+    )
+    answer = await provider.http.get(
+        "/v1/refunds", params={"payment_intent": row["reference"]},
+        headers={"Authorization": "Bearer sk_test_dashboard"},
+    )  # fmt: skip
+    [refund] = answer.raise_for_status().json()["data"]
+    await provider.refund_becomes(refund["id"], status)
+
+
+@pytest.fixture
+async def twice(provider: SimulatorControl) -> AsyncIterator[None]:
+    """Every webhook comes twice."""
+    await provider.webhooks(double=1.0)
+    yield
+    await provider.webhooks(double=0.0)
+
+
+@pytest.mark.usefixtures("twice")
+async def test_webhooks_tell_a_refund_what_its_bank_did(
+    house: House, shopper: Shopper, books: Books, provider: SimulatorControl
+) -> None:
+    """Given a pending refund, whose news come twice: first it arrived, and then it comes back; each is booked once."""
+    placed = await sold(house, shopper, method="pm_card_pendingRefund")
+    clerk = await Clerk.hire(house, shopper.http)
+    begun = await clerk.do(placed["number"], "refund", amount=usd(700), reason="late")
+    assert (begun.status_code, begun.json()["status"]) == (202, "open"), begun.text
+
+    await became(books, provider, placed["number"], "succeeded")
+    order = await until(shopper, placed, "succeeded")
+    assert order["payment_status"] == "partially_refunded"
+
+    await became(books, provider, placed["number"], "failed")
+    order = await until(shopper, placed, "failed")
+    assert order["payment_status"] == "paid"
+    assert "did not arrive" in (await clerk.see(placed["number"]))["attention"]
+    told = [each for each in await shopper.events(placed) if each.startswith("refund_")]
+    assert told == ["refund_started", "refund_succeeded", "refund_returned"]
+    assert await given_back(books, placed["number"]) == 0
+    assert await books.money(placed["number"]) == {"provider:stripe": MUG, "sales": -MUG}
     await agree(books.database)
