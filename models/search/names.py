@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from bisect import bisect_left
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -20,6 +21,7 @@ class Names:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: list[tuple[Name, list[str]]] = []
+        self._by_word: list[tuple[str, int]] = []
         self._by_id: dict[UUID, Name] = {}
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
@@ -35,11 +37,11 @@ class Names:
         if not asked:
             return []
         *whole, last = asked
-        found = [
-            name for name, has in self._known
-            if all(word in has for word in whole) and any(word.startswith(last) for word in has)
-        ]  # fmt: skip
-        return sorted(found, key=lambda name: (len(name.name), name.name))[:most]
+        first = bisect_left(self._by_word, (last, 0))
+        end = bisect_left(self._by_word, (last + "\U0010ffff", 0), first)
+        likely = (self._known[at] for at in {at for _, at in self._by_word[first:end]})
+        found = [name for name, has in likely if all(word in has for word in whole)]
+        return sorted(found, key=lambda name: (len(name.name), name.name, name.slug))[:most]
 
     async def _refresh(self) -> None:
         if time.monotonic() - self._read_at < AGE or (self._reading.locked() and self._by_id):
@@ -50,5 +52,6 @@ class Names:
             begun = time.monotonic()
             found = await naming.names(self._database)
             self._known = [(name, words(name.name)) for name in found]
+            self._by_word = sorted((word, at) for at, (_, has) in enumerate(self._known) for word in has)
             self._by_id = {name.id: name for name in found}
             self._read_at = begun

@@ -20,6 +20,8 @@ class Query(NamedTuple):
     anywhere: str
     in_name: str
     """In the name, exactly as asked: by the index too."""
+    meant_in_name: str
+    """The same, as it may have been meant."""
     whole: str
     """The whole name, by the index."""
     named: str

@@ -14,7 +14,14 @@ from models.tables.search_match import Query
 from tests.models.search.conftest import Index
 
 QUERY = Query(
-    "'usdmug'", "'usd.mug'", "'usd^mug'", "'.mug'", "'.mug':*", "'^mug'", [(256, "'usd~~mug'"), (16, "'usd~mug'")]
+    "'usdmug'",
+    "'usd.mug'",
+    "'usd.mug':*",
+    "'usd^mug'",
+    "'.mug'",
+    "'.mug':*",
+    "'^mug'",
+    [(256, "'usd~~mug'"), (16, "'usd~mug'"), (4, "'usd~~~mug'")],
 )
 
 
