@@ -1,8 +1,10 @@
 """Imports that are interrupted: steps that fail before or after their effect, several lives, and a cancel."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
+from temporalio.common import RetryPolicy
 
 from models import csv_lines
 from models.ids import new_id
@@ -13,6 +15,7 @@ from models.tables import product_import as imports
 from tests.flow import Flow
 from tests.workflows.importing import Imports, rows
 from tests.workflows.trouble import Trouble
+from workflows import patience
 
 
 @pytest.fixture
@@ -24,6 +27,7 @@ async def sent(flow: Flow, settings: WorkerSettings) -> Imports:
 async def test_over_failures_of_every_step(sent: Imports, trouble: Trouble, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given steps that fail before and after their effect, and many batches, then each row counts once."""
     monkeypatch.setattr("activities.product_imports.ROWS", {"checking": 7, "importing": 5})
+    monkeypatch.setitem(patience.FILES, "retry_policy", RetryPolicy(timedelta(milliseconds=100), 1.0))
     id = new_id()
     name = import_workflow_id(id)
     trouble.plan(name, "open_import", "before", "after")
