@@ -215,7 +215,7 @@ async def _facets(house: Premises, found: Found, currency: str) -> SearchFacets:
     names = await house.names.by_id()
 
     def values(counts: dict[Any, int]) -> list[FacetValue]:
-        known = [(-count, name.name, name.slug) for id, count in counts.items() if (name := names.get(id))]
+        known = [(-count, name.name, name.slug) for id, count in counts.items() if (name := names.get(id.int))]
         known.sort()
         return [FacetValue(slug, name, -less) for less, name, slug in known[:MOST_VALUES]]
 

@@ -62,7 +62,7 @@ class Embedded:
         elif counted and share == 1 and ask.after is None:
             places = counted.page
         elif counted and share > 1 and ask.sort is Sort.RELEVANCE:
-            places = await (self._first(ask, query) if share < MOST_READ else self._best(ask, query, counted))
+            places = await (self._first(ask, query, counted) if share < MOST_READ else self._best(ask, query, counted))
         else:
             places = await matches.page(self._database, self._generation, ask, query)
         return Found(
@@ -71,11 +71,12 @@ class Embedded:
             counted.total if counted else None, counted.facets if counted and ask.counted else None, share > 1,
         )  # fmt: skip
 
-    async def _first(self, ask: Ask, query: Query) -> list[Place]:
+    async def _first(self, ask: Ask, query: Query, counted: matches.Counted) -> list[Place]:
         """One page of some hundreds: often those with the words in their name fill it, and no other need be read."""
         assert self._generation is not None
-        places = await matches.best(self._database, self._generation, ask, query, walk=False)
-        return places if len(places) == ask.limit else await matches.page(self._database, self._generation, ask, query)
+        if len(counted.page) == ask.limit:
+            return counted.page
+        return await matches.page(self._database, self._generation, ask, query)
 
     async def _glance(self, ask: Ask, query: Query, wanted: Sequence[Wanted]) -> list[Place]:
         """Those with the words in their name; when there is none, or very many products have the words, any."""
@@ -108,7 +109,8 @@ class Embedded:
         for sample in query.samples:
             share = sample[0]
             if likely > self._counted * share // FINER and (ask.counted or share >= MOST_READ):
-                found = await matches.count(self._database, self._generation, ask, query, sample)
+                first = share < MOST_READ and ask.sort is Sort.RELEVANCE
+                found = await matches.count(self._database, self._generation, ask, query, sample, first=first)
                 if found.total > self._counted * share // FINER:
                     return found, share
         if not ask.counted:
