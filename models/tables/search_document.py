@@ -45,7 +45,8 @@ search_documents = sa.Table(
     moment("created_at", comment="of the product"),
     sa.Column("kinds", sa.LargeBinary, nullable=False, comment="what it is counted and filtered by, packed"),
     sa.Column("digest", sa.Text, nullable=False, comment="of the document it was made from"),
-    sa.Index("ix_search_documents_words", "words", postgresql_using="gin"),
+    sa.Index("ix_search_documents_words", "words", postgresql_using="gin",
+             postgresql_with={"gin_pending_list_limit": 256}),
     sa.Index("ix_search_documents_score", "generation", "currency", sa.text("score DESC"), sa.text("product_id DESC")),
 )  # fmt: skip
 
