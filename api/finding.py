@@ -1,6 +1,7 @@
 """Asks the search engine on behalf of lists and searches, and has what it found as products of now."""
 
 from typing import NamedTuple
+from uuid import UUID
 
 import msgspec
 
@@ -25,6 +26,14 @@ class Matches(NamedTuple):
     next_cursor: str | None
 
 
+class Page(NamedTuple):
+    """The same before anything is read of it: ids of its products."""
+
+    found: Found
+    products: list[UUID]
+    next_cursor: str | None
+
+
 def of(query: str, order: str, currency: str, filters: Filters) -> str:
     """Which search this is, for its cursors and for keeping its answers."""
     return _encode(["search", query, order, currency, filters]).decode()
@@ -43,18 +52,27 @@ async def find(
     *, counted: bool,
 ) -> Matches:  # fmt: skip
     """`limit` products that match and pass all filters; with `counted`, also how many of which kind there are."""
+    page = await seek(house, query, order, currency, filters, limit, after, counted=counted)
+    made = await cards(house.database, currency, page.products) if page.products else []
+    return Matches(page.found, made, page.next_cursor)
+
+
+async def seek(
+    house: Premises, query: str, order: str, currency: str, filters: Filters, limit: int, after: Place | None,
+    *, counted: bool,
+) -> Page:  # fmt: skip
+    """The same, for who reads the products otherwise than as cards."""
     named = await shelf.look_up(house.database, filters)
     if named is None:
-        return Matches(NOTHING, [], None)
+        return Page(NOTHING, [], None)
     ask = Ask(query, currency, limit + 1, chosen(filters, named), Sort(order), after, counted)
     found = await house.search.search(ask)
-    shown = found.products[:limit]
     more = None
     if len(found.products) > limit:
         place = found.places[limit - 1]
         which = of(query, order, currency, filters)
         more = cursor.write_rank(house.settings.secret_key, Rank(float(place.value), place.id), which)
-    return Matches(found, await cards(house.database, currency, shown) if shown else [], more)
+    return Page(found, found.products[:limit], more)
 
 
 def chosen(filters: Filters, named: Named) -> Chosen:

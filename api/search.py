@@ -9,7 +9,7 @@ from litestar.params import JSONBody, QueryParameter
 from api.access import Access
 from api.context import House, Premises, StrictRequest
 from api.filters import FILTERS, Currency, Narrowed
-from api.finding import Matches, begin, find, of
+from api.finding import Page, begin, of, seek
 from api.pages import PageSize, Place
 from api.problems import refuses
 from api.shelf import Answer, answer_of
@@ -19,7 +19,7 @@ from models.money import EXPONENTS, Money
 from models.search import tally
 from models.search.highlight import Piece, excerpt, pieces
 from models.search.kinds import MOST_VALUES
-from models.search.question import Facets, Found, price_steps
+from models.search.question import Ask, Facets, Found, price_steps
 from models.search.text import LONGEST_QUERY, asked, tidy
 from models.tables import search_tally, search_text
 
@@ -95,7 +95,7 @@ class SearchResults(msgspec.Struct, frozen=True):
     total: int | None
     """Matches on all pages; null on pages after the first."""
     estimated: bool
-    """Very many match: `total` and `facets` are those of a sample, multiplied."""
+    """Hundreds match: `total` and `facets` are those of a sample, multiplied."""
     searched_instead: str | None
     """What was looked for, because nothing knows the words of the query; null: the query itself."""
     facets: SearchFacets | None
@@ -153,8 +153,8 @@ async def search_products(
     after = begin(house, which, place)
 
     async def make() -> bytes:
-        matches = await find(house, query, sort, kind, filters, limit, after, counted=after is None)
-        return _encode(await _results(house, matches, kind))
+        page = await seek(house, query, sort, kind, filters, limit, after, counted=after is None)
+        return _encode(await _results(house, page, kind))
 
     answer = await _answer(request, house, cache.search(which, limit, place), (cache.SEARCH,), make)
     if after is None:
@@ -194,21 +194,19 @@ async def note_search_click(house: House, data: JSONBody[SearchClick]) -> Respon
     return Response(None, status_code=204)
 
 
-async def _results(house: Premises, matches: Matches, currency: str) -> SearchResults:
-    found = matches.found
-    texts = await search_text.descriptions(house.database, found.products)
+async def _results(house: Premises, page: Page, currency: str) -> SearchResults:
+    found = page.found
     items = [
         FoundProduct(
             **msgspec.structs.asdict(card),
             highlights=Highlights(
-                pieces(card.name, found.words, found.beginnings),
-                excerpt(texts.get(card.slug, ""), found.words, found.beginnings),
+                pieces(card.name, found.words, found.beginnings), excerpt(description, found.words, found.beginnings)
             ),
         )
-        for card in matches.cards
+        for card, description in await search_text.shown(house.database, currency, page.products)
     ]
     facets = await _facets(house, found, currency) if found.facets else None
-    return SearchResults(items, matches.next_cursor, found.total, found.estimated, found.instead, facets)
+    return SearchResults(items, page.next_cursor, found.total, found.estimated, found.instead, facets)
 
 
 async def _facets(house: Premises, found: Found, currency: str) -> SearchFacets:
@@ -217,9 +215,9 @@ async def _facets(house: Premises, found: Found, currency: str) -> SearchFacets:
     names = await house.names.by_id()
 
     def values(counts: dict[Any, int]) -> list[FacetValue]:
-        known = [(names[id], count) for id, count in counts.items() if id in names]
-        known.sort(key=lambda pair: (-pair[1], pair[0].name, pair[0].slug))
-        return [FacetValue(name.slug, name.name, count) for name, count in known[:MOST_VALUES]]
+        known = [(-count, name.name, name.slug) for id, count in counts.items() if (name := names.get(id.int))]
+        known.sort()
+        return [FacetValue(slug, name, -less) for less, name, slug in known[:MOST_VALUES]]
 
     steps = [0, *price_steps(EXPONENTS.get(currency, 2))]
     ends = [*steps[1:], None]
@@ -240,9 +238,12 @@ async def _suggestions(house: Premises, query: str, currency: str, limit: int) -
     names = await house.names.beginning(words, max(limit // 2, 1))
     typed = frozenset(words[:-1]), frozenset(words[-1:])
     found = [Suggestion(name.kind, name.slug, pieces(name.name, *typed)) for name in names]  # type: ignore[arg-type]
-    matches = await find(house, query, "relevance", currency, _ALL, limit - len(found), None, counted=False)
-    marks = matches.found.words, matches.found.beginnings
-    return found + [Suggestion("product", card.slug, pieces(card.name, *marks)) for card in matches.cards]
+    if len(found) == limit:
+        return found
+    matches = await house.search.search(Ask(query, currency, limit - len(found), counted=False, glance=True))
+    marks = matches.words, matches.beginnings
+    titles = await search_text.titles(house.database, currency, matches.products)
+    return found + [Suggestion("product", title.slug, pieces(title.name, *marks)) for title in titles]
 
 
 async def _answer(request: StrictRequest, house: Premises, key: str, about: tuple[str, ...], make: Any) -> Answer:

@@ -26,6 +26,10 @@ _DYNAMIC_CONFIG = {
     # 50 ms; these two let it look as soon as there is something to do.
     "history.transferProcessorMaxPollRPS": "2000",
     "history.timerProcessorMaxPollRPS": "2000",
+    # A history is deleted only after the server has noted that all it had to do when the workflow ended is done; it
+    # notes that twice a minute.
+    "history.transferProcessorUpdateAckInterval": '"1s"',
+    "history.visibilityProcessorUpdateAckInterval": '"1s"',
     "frontend.WorkflowTimeSkippingEnabled": "true",
     "frontend.WorkflowPauseEnabled": "true",
 }

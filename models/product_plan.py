@@ -92,6 +92,11 @@ class Plan(msgspec.Struct):
     changed_variants: set[UUID] = set()
 
     @property
+    def concerned(self) -> set[UUID]:
+        """Products that are made, or of which anything changes."""
+        return self.touched | {each["id"] for each in (*self.new_products, *self.products)}
+
+    @property
     def only_touched(self) -> set[UUID]:
         """Products whose own row stays as it is."""
         return self.touched - {each["id"] for each in (*self.new_products, *self.products)}
@@ -100,9 +105,8 @@ class Plan(msgspec.Struct):
     def written(self) -> Written:
         """What it comes to."""
         new = {each["id"] for each in self.new_products}
-        changed = self.touched | {each["id"] for each in self.products}
         created = {each["id"] for each in self.new_variants}
-        return Written(len(new), len(changed - new), len(created), len(self.changed_variants - created))
+        return Written(len(new), len(self.concerned - new), len(created), len(self.changed_variants - created))
 
 
 def plan(known: Known, groups: Sequence[Group]) -> Plan:

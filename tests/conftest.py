@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, ExitStack
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper
@@ -193,6 +194,8 @@ def shared_house(parts: dict[str, str], worker_name: str) -> Iterator[House]:
     }  # fmt: skip
     open_house(url)
     with embedded({"stripe", "mail", "worker", "api"}, given=given) as stack:
+        # Most tests wait until all webhooks have arrived.
+        httpx.post(f"{stack.urls['stripe']}/_sim/webhooks", json={"delay_seconds": 0.1}).raise_for_status()
         yield House(stack, url)
     postgres.drop_database(url)
 

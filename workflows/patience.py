@@ -142,10 +142,10 @@ STUDY: Patience = {
 
 FILES: StepPatience = {
     "task_queue": CATALOGUE,
-    "start_to_close_timeout": timedelta(minutes=1),
+    "start_to_close_timeout": timedelta(seconds=30),
     "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30)),
 }
-"""Some hundred rows of an upload: seconds, or Postgres or the storage is away and it waits for them."""
+"""Some hundred rows of an upload: a second, or Postgres, the storage or the worker is away and it is tried again."""
 
 HISTORIES: LocalPatience = {
     "start_to_close_timeout": timedelta(seconds=30),

@@ -23,14 +23,20 @@ AGE = 1.0
 ANEW = 600.0
 """Seconds after which all words are read again, whatever was missed."""
 FINER = 16
-"""A sample is taken when there are more matches than this part of its share would count: 1,000 in one product of 16."""
+"""A sample is taken when there are more matches than this part of its share would count: 1,000 in one product of 16,
+250 in one of four."""
+MOST_READ = 16
+"""From this share on there are too many matches for all to be read and ranked: the best are walked to."""
+MANY = 32_000
+"""Products with a word that is being typed, above which those with it in their name are not looked for: they are too
+many to be read, and so soon met on the way down the scores."""
 NOTHING = Found([], [], total=0, facets=Facets({}, {}, {}, {}, {}, 0, 0))
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Embedded:
-    """Finds and keeps everything in Postgres. `counted`: matches up to which all are counted."""
+    """Finds and keeps everything in Postgres. `counted`: matches up to which all are ranked."""
 
     name = "postgres"
 
@@ -50,18 +56,39 @@ class Embedded:
         if not wanted or self._generation is None or any(not _possible(each, ask.text) for each in wanted):
             return NOTHING
         query = query_of(wanted, ask.text, ask.currency)
-        counted, sampled = await self._count(ask, query, wanted)
-        if sampled and counted and ask.sort is Sort.RELEVANCE:
-            places = await self._best(ask, query, counted)
-        elif counted is not None and (counted.page or not counted.total):
+        counted, share = (None, 1) if ask.glance else await self._count(ask, query, wanted)
+        if ask.glance:
+            places = await self._glance(ask, query, wanted)
+        elif counted and share == 1 and ask.after is None:
             places = counted.page
+        elif counted and share > 1 and ask.sort is Sort.RELEVANCE:
+            places = await (self._first(ask, query, counted) if share < MOST_READ else self._best(ask, query, counted))
         else:
             places = await matches.page(self._database, self._generation, ask, query)
         return Found(
             [place.id for place in places], places, frozenset(word for each in wanted for word in _shown(each)),
             frozenset(each.begins for each in wanted if each.begins), _instead(wanted),
-            counted.total if counted else None, counted.facets if counted and ask.counted else None, sampled,
+            counted.total if counted else None, counted.facets if counted and ask.counted else None, share > 1,
         )  # fmt: skip
+
+    async def _first(self, ask: Ask, query: Query, counted: matches.Counted) -> list[Place]:
+        """One page of some hundreds: often those with the words in their name fill it, and no other need be read."""
+        assert self._generation is not None
+        if len(counted.page) == ask.limit:
+            return counted.page
+        return await matches.page(self._database, self._generation, ask, query)
+
+    async def _glance(self, ask: Ask, query: Query, wanted: Sequence[Wanted]) -> list[Place]:
+        """Those with the words in their name; when there is none, or very many products have the words, any."""
+        assert self._generation is not None
+        if min(self._likely(each) for each in wanted) > MANY:
+            walk = min(self._words.count(each.word) for each in wanted) > self._counted
+            best = await matches.best(self._database, self._generation, ask, query, walk=walk)
+            left = ask.limit - len(best)
+            return best + await matches.rest(self._database, self._generation, ask, query, left) if left else best
+        in_name = query._replace(anywhere=query.meant_in_name)
+        found = await matches.page(self._database, self._generation, ask, in_name)
+        return found or await matches.page(self._database, self._generation, ask, query)
 
     async def _best(self, ask: Ask, query: Query, counted: matches.Counted) -> list[Place]:
         """One page of very many matches: those with the words in their name, then the others, by score."""
@@ -75,18 +102,20 @@ class Embedded:
             places += await matches.rest(self._database, self._generation, ask, query, left)
         return places
 
-    async def _count(self, ask: Ask, query: Query, wanted: Sequence[Wanted]) -> tuple[matches.Counted | None, bool]:
-        """The numbers, if anybody wants them or they are many; and whether they are those of a sample."""
+    async def _count(self, ask: Ask, query: Query, wanted: Sequence[Wanted]) -> tuple[matches.Counted | None, int]:
+        """The numbers, if anybody wants them or they are many; and one product in how many they were made from."""
         assert self._generation is not None
         likely = min(self._likely(each) for each in wanted)
         for sample in query.samples:
-            if likely > self._counted * sample[0] // FINER:
-                found = await matches.count(self._database, self._generation, ask, query, sample)
-                if found.total > self._counted * sample[0] // FINER:
-                    return found, True
+            share = sample[0]
+            if likely > self._counted * share // FINER and (ask.counted or share >= MOST_READ):
+                first = share < MOST_READ and ask.sort is Sort.RELEVANCE
+                found = await matches.count(self._database, self._generation, ask, query, sample, first=first)
+                if found.total > self._counted * share // FINER:
+                    return found, share
         if not ask.counted:
-            return None, False
-        return await matches.count(self._database, self._generation, ask, query), False
+            return None, 1
+        return await matches.count(self._database, self._generation, ask, query), 1
 
     def _likely(self, wanted: Wanted) -> int:
         """Products that have this word at most, roughly."""
@@ -167,7 +196,7 @@ def query_of(wanted: Sequence[Wanted], text: str, currency: str) -> Query:
     return Query(
         anywhere=either(all_of(currency), *([quoted(f"{currency}={sku}", begins=True)] if is_number else [])),
         in_name=all_of(f"{currency}.", as_meant=False), whole=quoted(currency + name),
-        named=all_of(".", as_meant=False), meant=all_of("."), name=quoted(name),
+        meant_in_name=all_of(f"{currency}."), named=all_of(".", as_meant=False), meant=all_of("."), name=quoted(name),
         samples=[(share, all_of(currency + sign)) for share, sign in index.SAMPLES],
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from models.search.text import cut
+from models.search.text import LONGEST_WORD, cut
 
 BEFORE, AFTER = 40, 120
 """Characters of a long text that are shown around its first match."""
@@ -21,35 +21,54 @@ class Piece(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 def pieces(text: str, words: Collection[str], beginnings: Collection[str]) -> list[Piece]:
     """A short text in pieces, whether anything in it matches or not."""
     found: list[Piece] = []
-    between = ""
-    for part, word in cut(text):
-        if word is None or not _matches(word, words, beginnings):
-            between += part
-            continue
-        if between:
-            found.append(Piece(between))
-            between = ""
-        found.append(Piece(part, True))
-    return [*found, Piece(between)] if between else found
+    done = 0
+    for start, end in _places(text, words, beginnings):
+        if start > done:
+            found.append(Piece(text[done:start]))
+        found.append(Piece(text[start:end], True))
+        done = end
+    if done < len(text):
+        found.append(Piece(text[done:]))
+    return found
 
 
 def excerpt(text: str, words: Collection[str], beginnings: Collection[str]) -> list[Piece]:
     """A long text around its first match, with an ellipsis where it goes on; nothing when nothing matches."""
-    if text.isascii():  # most texts of most products match nowhere: seen fast
-        lower = text.lower()
-        if not any(word in lower for word in words) and not any(start in lower for start in beginnings):
-            return []
-    place = 0
+    places = _places(text, words, beginnings)
+    if not places:
+        return []
+    place = places[0][0]
+    first = text.rfind(" ", 0, max(place - BEFORE, 0)) + 1 if place > BEFORE else 0
+    last = text.find(" ", place + AFTER)
+    last = len(text) if last < 0 else last
+    shown = ("… " if first else "") + text[first:last] + (" …" if last < len(text) else "")
+    return pieces(shown, words, beginnings)
+
+
+def _places(text: str, words: Collection[str], beginnings: Collection[str]) -> list[tuple[int, int]]:
+    """Where each word that matches begins and ends, in their order."""
+    plain = text.replace("…", " ")  # ours, around an excerpt
+    if plain.isascii() and "'" not in plain and max(map(len, words), default=0) < LONGEST_WORD:
+        return _plain_places(plain.lower(), words, beginnings)
+    found, place = [], 0
     for part, word in cut(text):
-        if word is not None and _matches(word, words, beginnings):
-            first = text.rfind(" ", 0, max(place - BEFORE, 0)) + 1 if place > BEFORE else 0
-            last = text.find(" ", place + AFTER)
-            last = len(text) if last < 0 else last
-            shown = ("… " if first else "") + text[first:last] + (" …" if last < len(text) else "")
-            return pieces(shown, words, beginnings)
+        if word is not None and (word in words or any(word.startswith(start) for start in beginnings)):
+            found.append((place, place + len(part)))
         place += len(part)
-    return []
+    return found
 
 
-def _matches(word: str, words: Collection[str], beginnings: Collection[str]) -> bool:
-    return word in words or any(word.startswith(start) for start in beginnings)
+def _plain_places(text: str, words: Collection[str], beginnings: Collection[str]) -> list[tuple[int, int]]:
+    """The same in a text whose words need no folding: looked for one by one, ten times as fast as word by word."""
+    found: dict[int, int] = {}
+    for wanted, unfinished in [*((word, False) for word in words), *((start, True) for start in beginnings)]:
+        at = text.find(wanted)
+        while at >= 0:
+            end = at + len(wanted)
+            if not at or not text[at - 1].isalnum():
+                while unfinished and end < len(text) and text[end].isalnum():
+                    end += 1
+                if end == len(text) or not text[end].isalnum():
+                    found[at] = end
+            at = text.find(wanted, end)
+    return sorted(found.items())

@@ -55,11 +55,10 @@ def tag(id: UUID) -> bytes:
 
 def counted(kinds: bytes, times: int) -> Facets:
     """How many of each kind there are, all multiplied."""
-    counts: Counter[bytes] = Counter()
     whole = len(kinds) - len(kinds) % _AT_ONCE.size
+    counts = Counter([kinds[at : at + _LENGTH] for at in range(whole, len(kinds), _LENGTH)])
     for some in _AT_ONCE.iter_unpack(memoryview(kinds)[:whole]):
         counts.update(some)
-    counts.update(kinds[at : at + _LENGTH] for at in range(whole, len(kinds), _LENGTH))
     found: dict[int, list[tuple[int, bytes]]] = {letter[0]: [] for letter in (_CATEGORY, _VENDOR, _TAG, _OFFER)}
     for kind, count in counts.items():
         found[kind[0]].append((-count, kind))

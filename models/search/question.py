@@ -10,7 +10,7 @@ import msgspec
 from models.search.document import Document
 
 MOST_COUNTED = 1000
-"""Matches up to which they are all counted; of more, a sixteenth is."""
+"""Matches up to which they are all ranked. Of a quarter of these on, a quarter is counted; of more, a sixteenth."""
 
 PRICE_STEPS = (10, 25, 50, 100, 250, 500, 1000)
 """Where ranges of prices begin, in whole units of a currency that has hundredths."""
@@ -61,6 +61,8 @@ class Ask(msgspec.Struct, frozen=True):
     after: Place | None = None
     counted: bool = True
     """Whether facets are wanted."""
+    glance: bool = False
+    """A few good matches will do, best those with the words in their name; no page follows."""
 
 
 class Facets(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql as pg
 from models import cache
 from models.database import Database, Writer
 from models.tables.base import metadata, now_column, plain_uuid
+from models.tables.listing import relist
 
 catalogue_changes = sa.Table(
     "catalogue_changes", metadata,
@@ -68,7 +69,7 @@ async def relist_due(database: Database) -> int:
     due = await database.fetch("SELECT product_id FROM listings WHERE until <= now() ORDER BY until LIMIT $1", RELIST)
     if due:
         async with database.writing() as writer:
-            await writer.exec_driver_sql("SELECT relist($1)", (list({row["product_id"] for row in due}),))
+            await relist(writer, list({row["product_id"] for row in due}))
     return len(due)
 
 

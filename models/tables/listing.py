@@ -1,7 +1,8 @@
 """What lists filter and sort by: one row a product and currency it is sold in, derived from all other catalogue rows.
 
 Postgres itself keeps it (`relist`, called by triggers of the rows it is made from, in their transaction), so that no
-path of the code can forget to. Prices move with time alone when a sale window opens or closes: `until` says when.
+path of the code can forget to; who writes very much in one transaction may put it off to its end.
+Prices move with time alone when a sale window opens or closes: `until` says when.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from sqlalchemy.dialects import postgresql as pg
 
 from models.cart import MOST_SHOWN
 from models.catalog import CategoryName, Image, ProductCard
-from models.database import Database
+from models.database import Database, Writer
 from models.money import Money
 from models.tables.base import currency, metadata, minor_units, moment, plain_uuid
 
@@ -65,6 +66,15 @@ product_figures = sa.Table(
     sa.Column("trend", sa.Float, nullable=False, server_default="0", comment="popularity's growth; 0: none"),
     moment("computed_at", server_default=sa.func.now()),
 )  # fmt: skip
+
+RELIST_LATER = "SELECT set_config('holdfast.relist', 'later', true)"
+"""To the end of this transaction no trigger makes listings; the transaction ends with `relist`."""
+
+
+async def relist(writer: Writer, product_ids: Sequence[UUID]) -> None:
+    """Make the listings of these products from what there is of them now."""
+    await writer.exec_driver_sql("SELECT relist($1)", (list(product_ids),))
+
 
 CARD = """
     p.slug, p.name, c.slug, c.name, p.images -> 0, coalesce(live.cheapest[1], l.amount),

@@ -14,6 +14,7 @@ from models.product_import import Group
 from models.product_plan import Known, Named, Plan, Product, Variant
 from models.records import PriceRecord, ProductOption
 from models.tables.base import as_json, plain_uuid
+from models.tables.listing import RELIST_LATER, relist
 
 _LOCK = "SELECT FROM products WHERE slug = ANY ($1::text[]) ORDER BY id FOR NO KEY UPDATE"
 _LOCK_CATEGORIES = "SELECT FROM categories WHERE slug = ANY ($1::text[]) ORDER BY id FOR SHARE"
@@ -36,7 +37,8 @@ SELECT v.id, v.sku, p.slug AS product, v.attributes::text, v.weight, v.position,
                'starts_at', r.sale_starts_at, 'ends_at', r.sale_ends_at) END
        )) FROM prices r WHERE r.variant_id = v.id), '[]')::text AS prices
 FROM variants v JOIN products p ON p.id = v.product_id
-WHERE v.sku = ANY ($2::text[]) OR v.product_id IN (SELECT id FROM products WHERE slug = ANY ($1::text[]))
+WHERE v.id IN (SELECT id FROM variants WHERE sku = ANY ($2::text[])
+               UNION SELECT x.id FROM variants x JOIN products y ON y.id = x.product_id WHERE y.slug = ANY ($1::text[]))
 """
 _NAMES = "SELECT slug, id, archived_at IS NOT NULL AS archived FROM {} WHERE slug = ANY ($1::text[])"
 
@@ -124,9 +126,12 @@ async def known(writer: Writer, groups: Sequence[Group], *, lock: bool) -> Known
 
 
 async def write(writer: Writer, wanted: Plan) -> None:
-    """Do what is planned."""
+    """Do what is planned. Listings are made once, not after each statement."""
+    await writer.exec_driver_sql(RELIST_LATER)
     for statement, given in _statements(wanted):
         await writer.exec_driver_sql(statement, given)
+    if wanted.concerned:
+        await relist(writer, sorted(wanted.concerned))
 
 
 def _statements(wanted: Plan) -> Iterator[tuple[str, tuple[Any, ...]]]:

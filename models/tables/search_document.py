@@ -5,7 +5,7 @@ language. Besides words as they are, a row has some that say more, told apart by
 
     .mug    in its name             ^blue mug   the whole name             =ab12   a SKU
     ~mug    a word, ~.mug one of the name, in the rows of one product in sixteen: what many matches are counted by
-    ~~mug   the same in one product of 256, for words that nearly all have
+    ~~mug   the same in one product of 256, for words that nearly all have; ~~~mug in one of four, for some hundreds
 
 All of them begin with the row's currency, `usd.mug`: a search reads no row of another one. What a search reads of each
 match is in the row and as short as can be, see `models/search/kinds.py`; the words are beside it.
@@ -45,7 +45,8 @@ search_documents = sa.Table(
     moment("created_at", comment="of the product"),
     sa.Column("kinds", sa.LargeBinary, nullable=False, comment="what it is counted and filtered by, packed"),
     sa.Column("digest", sa.Text, nullable=False, comment="of the document it was made from"),
-    sa.Index("ix_search_documents_words", "words", postgresql_using="gin"),
+    sa.Index("ix_search_documents_words", "words", postgresql_using="gin",
+             postgresql_with={"gin_pending_list_limit": 256}),
     sa.Index("ix_search_documents_score", "generation", "currency", sa.text("score DESC"), sa.text("product_id DESC")),
 )  # fmt: skip
 
@@ -59,7 +60,7 @@ search_words = sa.Table(
 )  # fmt: skip
 search_version = sa.Sequence("search_version", metadata=metadata)
 
-SAMPLES = ((256, "~~"), (16, "~"))
+SAMPLES = ((256, "~~"), (16, "~"), (4, "~~~"))
 """One product in so many, and the sign of its words; told by the last byte of its id, which is chance."""
 MOST_LEXEMES = 1500
 """Words of one product; of a description that is a book, its beginning."""

@@ -20,6 +20,8 @@ class Query(NamedTuple):
     anywhere: str
     in_name: str
     """In the name, exactly as asked: by the index too."""
+    meant_in_name: str
+    """The same, as it may have been meant."""
     whole: str
     """The whole name, by the index."""
     named: str
@@ -118,22 +120,30 @@ async def best(database: Database, generation: int, ask: Ask, query: Query, *, w
     """
     argument = _Arguments()
     where = _where(argument, generation, ask)
+    named, found = _best(argument, where, ask, query, walk=walk)
+    return _places(await database.fetch(f"WITH {named} {found}", *argument.values))
+
+
+def _best(argument: _Arguments, where: str, ask: Ask, query: Query, *, walk: bool) -> tuple[str, str]:
+    """What to read first, by name, and how to make the list of it."""
     name = argument.once(query.name)
     after = f"AND {_after(argument, ask.after, True)}" if ask.after else ""
     most = argument(ask.limit)
     row = f"SELECT product_id, (%s + score)::float8 AS value, score FROM search_documents d WHERE {where} AND"  # noqa: S608
     other = f"d.head @@ {argument.once(query.named)}" if walk else f"d.words @@ {argument.words(query.in_name)}"
     by_words = "" if walk else "MATERIALIZED"
-    sql = f"""
-    WITH w AS MATERIALIZED ({row % 3} d.words @@ {argument.words(query.whole)}),
+    named = f"""
+         w AS MATERIALIZED ({row % 3} d.words @@ {argument.words(query.whole)}),
          n AS {by_words} ({row % 2} {other} AND NOT d.head @@ {name})
+    """
+    found = f"""
     SELECT product_id, value FROM (
         (SELECT * FROM w WHERE true {after})
         UNION ALL
         (SELECT * FROM n WHERE true {after} ORDER BY score DESC, product_id DESC LIMIT {most})
     ) f ORDER BY value DESC, product_id DESC LIMIT {most}
     """  # noqa: S608
-    return _places(await database.fetch(sql, *argument.values))
+    return named, found
 
 
 async def rest(database: Database, generation: int, ask: Ask, query: Query, most: int) -> list[Place]:
@@ -159,38 +169,51 @@ class Counted(NamedTuple):
     """Of these: with the words in their name; 0: not asked."""
     facets: Facets
     page: list[Place]
-    """The first of all matches in their order, where all are counted: they are read only once."""
+    """The first of all matches in their order, where all are counted: they are read only once. Of a sample with
+    `best`: the `best` of all."""
 
 
 async def count(
-    database: Database, generation: int, ask: Ask, query: Query, sample: tuple[int, str] | None = None
+    database: Database,
+    generation: int,
+    ask: Ask,
+    query: Query,
+    sample: tuple[int, str] | None = None,
+    *,
+    first: bool = False,
 ) -> Counted:
-    """Count all matches, or estimate their number from the products in a sample; of all, also the first page."""
+    """Count all matches, or estimate their number from the products in a sample; of all, also the first page.
+
+    first: have the `best` of all told with a sample.
+    """
     argument = _Arguments()
     where = _where(argument, generation, ask)
     times, anywhere = sample or (1, query.anywhere)
-    named, value, page = "0::bigint", "NULL::float8", ""
+    named, value, also, places = "0::bigint", "NULL::float8", "", ""
     if sample is not None:
         named = f"count(*) FILTER (WHERE head @@ {argument.once(query.named)})"
+        if first:
+            best, places = _best(argument, where, ask, query, walk=False)
+            also = f", {best}"
     elif ask.after is None:
         value, down = _value(argument, ask, query)
-        first = f"SELECT product_id, value, NULL::bigint, NULL::bytea FROM f {_end(argument, ask, down)}"  # noqa: S608
-        page = f"UNION ALL SELECT * FROM ({first}) p"  # noqa: S608
+        places = f"SELECT product_id, value FROM f {_end(argument, ask, down)}"  # noqa: S608
+    page = f"UNION ALL SELECT *, NULL::bigint, NULL::bytea FROM ({places}) p" if places else ""  # noqa: S608
     rows = await database.fetch(
         f"""
         WITH f AS MATERIALIZED (
             SELECT d.product_id, d.kinds, {"d.head" if sample else "NULL"} AS head, {value} AS value
             FROM search_documents d WHERE {where} AND d.words @@ {argument.words(anywhere)}
-        )
+        ) {also}
         SELECT NULL::uuid, count(*)::float8, {named}, string_agg(kinds, '') FROM f
         {page}
         """,  # noqa: S608
         *argument.values,
     )
-    [(_, total, in_name, found), *places] = rows or [(None, 0, 0, None)]
+    [(_, total, in_name, found), *shown] = rows or [(None, 0, 0, None)]
     return Counted(
         int(total) * times, in_name * times, kinds.counted(found or b"", times),
-        [Place(value, plain_uuid(id)) for id, value, *_ in places],
+        [Place(value, plain_uuid(id)) for id, value, *_ in shown],
     )  # fmt: skip
 
 

@@ -126,8 +126,13 @@ StartApi = Callable[..., Awaitable[Api]]
 
 
 @pytest.fixture
-async def start_api(api_environment: dict[str, str]) -> AsyncIterator[StartApi]:
-    """Starts an API with other settings than the usual."""
+async def start_api(api_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StartApi]:
+    """Starts an API with other settings than the usual.
+
+    One process is all of the shop here: while it does something else it must not take Redis for dead.
+    """
+    monkeypatch.setattr("api.app.REDIS_PATIENCE", 10.0)
+    monkeypatch.setattr("api.limits.ATTEMPT_PATIENCE", 10.0)
     async with AsyncExitStack() as running:
 
         async def start(**changes: str) -> Api:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import uuid4
@@ -117,6 +117,8 @@ async def _buy(buyer: Buyer) -> None:
         placed = await _check_out(buyer)
         buyer.answered_at = time.monotonic()
         buyer.number = placed["number"]
+        if buyer.form["payment"]["payment_method"] != GOOD:
+            await _call_off(buyer, placed)
         await _see_the_end(buyer, placed)
     buyer.ended_at = time.monotonic()
 
@@ -142,6 +144,18 @@ async def _check_out(buyer: Buyer) -> dict[str, Any]:
         await anyio.sleep(AGAIN)
 
 
+async def _call_off(buyer: Buyer, placed: dict[str, Any]) -> None:
+    """Who cannot pay thinks better of it, and says so until somebody listens."""
+    headers = {"Order-Token": placed["order_token"], "Idempotency-Key": buyer.key}
+    while True:
+        with suppress(httpx.TransportError):
+            answer = await buyer.shopper.http.post(f"/orders/{placed['number']}/cancel", json={}, headers=headers)
+            if answer.status_code in (200, 202):
+                return
+            assert answer.status_code in (404, 503), answer.text  # 404: it is still to be placed
+        await anyio.sleep(AGAIN)
+
+
 async def _see_the_end(buyer: Buyer, placed: dict[str, Any]) -> None:
     headers = {"Order-Token": placed["order_token"]}
     while buyer.status not in ("confirmed", "cancelled"):
@@ -150,6 +164,14 @@ async def _see_the_end(buyer: Buyer, placed: dict[str, Any]) -> None:
             assert answer.status_code in (200, 503), answer.text
             buyer.status = answer.json()["status"]
         await anyio.sleep(AGAIN)
+
+
+async def insist(ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    """The answer, asked for again while it is 503: who was away has just come back, and not all have noticed."""
+    with anyio.fail_after(60):
+        while (answer := await ask()).status_code == 503:
+            await anyio.sleep(AGAIN)
+    return answer
 
 
 async def start(house: House, *names: str) -> None:

@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from tests.books import Books
+from tests.faults.rush import insist
 from tests.faults.test_away import LONGEST, unavailable
 from tests.premises import House, Shopper
 
@@ -43,10 +44,10 @@ async def test_postgres_hangs(house: House, shopper: Shopper, books: Books) -> N
     for answer in answers:
         unavailable(answer)
         assert answer.elapsed.total_seconds() < LONGEST
-    [line] = (await shopper.cart())["items"]
+    [line] = (await insist(lambda: shopper.http.get("/cart", headers=token))).json()["items"]
     form = shopper.order_form(await shopper.quote())
-    done = await shopper.check_out(form, "the same")
-    assert (done.status_code, line["quantity"]) == (201, 1), done.text
+    done = await insist(lambda: shopper.check_out(form, "the same"))
+    assert (done.status_code in (201, 202), line["quantity"]) == (True, 1), done.text
     await shopper.order_when(done.json()["order"], "confirmed")
     assert await books.agree(await books.orders_of(sku)) == {done.json()["order"]["number"]: "confirmed"}
 
@@ -67,7 +68,7 @@ async def test_another_hangs(house: House, shopper: Shopper, books: Books, name:
     assert looked.elapsed.total_seconds() < LONGEST
     expected = {"temporal": 503, "worker": 202, "stripe": 202, "redis": 201, "mail": 201}
     assert answer.status_code == expected[name], answer.text
-    again = await shopper.check_out(form, "the same")
+    again = await insist(lambda: shopper.check_out(form, "the same"))
     assert again.status_code in (201, 202), again.text
     placed = again.json()["order"]
     await shopper.order_when(placed, "confirmed", within=60)

@@ -4,11 +4,13 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack
+from dataclasses import replace
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from dev.parts import PARTS
 from dev.stack import embedded
 from models.roles import Role
 from tests import people
@@ -20,8 +22,11 @@ LIMITS = {"RATE_LIMIT_LOGIN": "10/day", "RATE_LIMIT_GENERAL": "200/day", "FORWAR
 
 @pytest.fixture(scope="module")
 def addresses(shared_house: House) -> Iterator[list[str]]:
-    """Two more API processes of the house, with limits that can be reached."""
+    """Two more API processes of the house, with limits that can be reached, and the patience to count."""
     with ExitStack() as running:
+        usual = PARTS["api"].argv
+        patient = replace(PARTS["api"], argv=lambda site: [*usual(site)[:-1], "tests.journeys.patient:create_app"])
+        running.enter_context(pytest.MonkeyPatch.context()).setitem(PARTS, "api", patient)
         given = {**shared_house.environment, **LIMITS}
         yield [running.enter_context(embedded({"api"}, given=given)).urls["api"] + "/api/v1" for _ in range(2)]
 

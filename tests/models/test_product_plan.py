@@ -64,7 +64,7 @@ def test_a_new_product() -> None:
         (one, "eur", 1400), (one, "usd", 1500), (two, "usd", 1600),
     ]  # fmt: skip
     assert made.written == Written(products_created=1, variants_created=2)
-    assert made.only_touched == set()
+    assert (made.only_touched, made.concerned) == (set(), {hat["id"]})
 
 
 def test_what_changes_is_written_and_nothing_besides() -> None:

@@ -6,8 +6,11 @@ import pytest
 import structlog
 
 from tests.flow import Flow
+from tests.models.swept import database, database_url, swept_url
 from tests.workflows.stories import Shelf
 from tests.workflows.trouble import Trouble
+
+__all__ = ["database", "database_url", "swept_url"]
 
 
 @pytest.fixture

@@ -18,10 +18,12 @@ from temporalio.worker import Replayer
 
 import worker
 from models import wire
+from models.settings import WorkerSettings
 from tests import people, shop
 from tests.flow import Flow
-from tests.workflows import stories, wallets
+from tests.workflows import shelving, stories, wallets
 from tests.workflows.leaving import Leaving
+from tests.workflows.trouble import Trouble
 from workflows.notify import NOTIFY_ID, Notify
 from workflows.order import Order
 from workflows.patience import ORDERS
@@ -32,7 +34,7 @@ from workflows.tend_carts import TendCarts, Tending
 HISTORIES = Path(__file__).with_name("histories")
 NAMES = (
     *(story.__name__ for story in stories.ALL), *(story.__name__ for story in wallets.ALL), "letters", "reset",
-    "tended", "erased", "refreshed",
+    "tended", "erased", "refreshed", *(story.__name__ for story in shelving.ALL),
 )  # fmt: skip
 
 
@@ -72,7 +74,7 @@ async def test_an_incompatible_change_is_caught(monkeypatch: pytest.MonkeyPatch,
         await replayer().replay_workflow(recorded(name))
 
 
-async def test_record_anew(flow: Flow) -> None:
+async def test_record_anew(flow: Flow, settings: WorkerSettings, trouble: Trouble) -> None:
     """Collected with --record-histories only: tell every story once more and keep what the server wrote down."""
     HISTORIES.mkdir(exist_ok=True)
     async with flow.database.writing() as writer:
@@ -116,6 +118,10 @@ async def test_record_anew(flow: Flow) -> None:
     await leaving.letters_leave()
     await leaving.end()
     keep("erased", (await leaving.handle.fetch_history()).to_json())
+    async with shelving.Shelving.open(flow, settings, trouble) as shelves:
+        for about_shelves in shelving.ALL:
+            kept = await about_shelves(shelves)
+            keep(about_shelves.__name__, (await kept.fetch_history()).to_json())
 
 
 def keep(name: str, history: str) -> None:

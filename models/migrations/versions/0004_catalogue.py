@@ -26,7 +26,7 @@ LISTINGS = """
 CREATE FUNCTION notice(products uuid[], category uuid) RETURNS void LANGUAGE sql AS $$
     INSERT INTO catalogue_changes (reader, product_id, category_id)
     SELECT reader, product, category
-    FROM unnest(ARRAY['answers', 'search']) AS reader, unnest(products) AS product
+    FROM unnest(ARRAY['answers', 'search']) AS reader, (SELECT DISTINCT unnest(products) AS product) AS changed
 $$;
 
 CREATE FUNCTION relist(ids uuid[]) RETURNS void LANGUAGE plpgsql
@@ -326,7 +326,8 @@ def upgrade() -> None:
         for event, concerned in events.items():
             op.execute(
                 f"CREATE FUNCTION {table}_{event.lower()}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-                f"PERFORM relist(ARRAY({concerned})); RETURN NULL; END $$"
+                "IF current_setting('holdfast.relist', true) IS DISTINCT FROM 'later' THEN "
+                f"PERFORM relist(ARRAY({concerned})); END IF; RETURN NULL; END $$"
             )
             op.execute(
                 f"CREATE TRIGGER relist_{event.lower()} AFTER {event} ON {table} REFERENCING {SEEN[event]} "

@@ -81,3 +81,30 @@ async def test_other_orders_of_many(crowd: Index) -> None:
     """Given another order than the best first, then it holds for all of them."""
     found = await crowd.find("mug", sort=Sort.POPULARITY, limit=3)
     assert found == ["Mug 255", "Pot 254", "Mug 253"]
+
+
+async def test_some_hundreds_are_counted_by_a_quarter(crowd: Index) -> None:
+    """Given a word that some hundreds have, then they are estimated, and pages hold each once, in the exact order."""
+    some = Index(Embedded(crowd.database, counted=300), crowd.database, crowd.generation)
+    some.names, some.categories = crowd.names, crowd.categories
+    [category] = await some.category("Household")
+
+    found = await some.ask("household")
+    assert (found.estimated, found.total) == (True, EVERY)
+    assert found.facets is not None
+    assert (found.facets.categories, found.facets.in_stock) == ({category: EVERY}, EVERY)
+
+    for limit in (20, 100):
+        first = await some.ask("mug", limit=limit)
+        second = await some.ask("mug", limit=limit, after=first.places[-1], counted=False)
+        numbers = [int(some.names[product].split()[1]) for product in first.products + second.products]
+        assert (first.estimated, first.total) == (True, EVERY)
+        assert numbers == [*range(255, 0, -2), *range(254, -1, -2)][: 2 * limit]
+
+
+async def test_what_is_typed_is_looked_for_in_names(crowd: Index) -> None:
+    """Given a beginning, then a glance has products with such a word in their name; with none, any that match."""
+    names = [crowd.names[product] for product in (await crowd.ask("mu", counted=False, glance=True, limit=3)).products]
+    assert names == ["Mug 255", "Mug 253", "Mug 251"]
+    some = [crowd.names[product] for product in (await crowd.ask("househ", glance=True, limit=2)).products]
+    assert some == ["Mug 255", "Pot 254"]

@@ -14,7 +14,14 @@ from models.tables.search_match import Query
 from tests.models.search.conftest import Index
 
 QUERY = Query(
-    "'usdmug'", "'usd.mug'", "'usd^mug'", "'.mug'", "'.mug':*", "'^mug'", [(256, "'usd~~mug'"), (16, "'usd~mug'")]
+    "'usdmug'",
+    "'usd.mug'",
+    "'usd.mug':*",
+    "'usd^mug'",
+    "'.mug'",
+    "'.mug':*",
+    "'^mug'",
+    [(256, "'usd~~mug'"), (16, "'usd~mug'"), (4, "'usd~~~mug'")],
 )
 
 
@@ -63,6 +70,7 @@ async def test_every_search_uses_an_index(index: Index, database_url: str, sort:
         await matches.page(database, index.generation, each, QUERY)
         await matches.count(database, index.generation, each, QUERY)
         await matches.count(database, index.generation, each, QUERY, QUERY.samples[1])
+        await matches.count(database, index.generation, each, QUERY, QUERY.samples[2], first=True)
         await matches.best(database, index.generation, each, QUERY, walk=True)
         await matches.best(database, index.generation, each, QUERY, walk=False)
         await matches.rest(database, index.generation, each, QUERY, 21)

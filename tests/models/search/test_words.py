@@ -1,5 +1,7 @@
 """Words: how they are compared, what is understood by them, what is remembered, and how matches are shown."""
 
+import random
+
 import pytest
 
 from models.search.highlight import Piece, excerpt, pieces
@@ -112,3 +114,16 @@ def test_a_long_text_is_cut_around_the_match() -> None:
     assert [piece.text for piece in found if piece.matched] == ["Crème"]
     assert excerpt("nothing of it", {"mug"}, {"la"}) == []
     assert "".join(piece.text for piece in excerpt("A mug.", {"mug"}, ())) == "A mug."
+
+
+def test_texts_in_which_nothing_needs_folding_are_shown_alike() -> None:
+    """Given texts with and without a letter that must be folded, then the same of them is shown as matched."""
+    dice = random.Random(4)
+    for _ in range(2000):
+        text = "".join(dice.choices(["mug", "MUGS", "la", "lamp", "a", "amu", "7", " ", "-", "_", ", ", "\x00"], k=12))
+        words, starts = dice.sample(["mug", "a", "la", "7", "amug"], 2), dice.sample(["l", "mu", "a"], 1)
+        folded = pieces(f"é {text}", words, starts)  # an accent anywhere makes it look at each word
+        plain = pieces(f"e {text}", words, starts)
+        assert [(piece.text.replace("é", "e"), piece.matched) for piece in folded] == [
+            (piece.text, piece.matched) for piece in plain
+        ], text

@@ -11,7 +11,10 @@ import pytest
 from models import clock
 from models.database import Database
 from models.ids import OrderId, VariantId, new_id
-from models.tables import inventory
+from models.product_csv import Columns
+from models.product_import import batch
+from models.product_plan import plan
+from models.tables import inventory, product_upsert
 from tests import goods
 from tests.goods import Sold
 from tests.shop import NEW_YORK
@@ -120,6 +123,35 @@ async def test_every_change_is_listed(stall: Stall, change: str) -> None:
     await stall.run(change)
     after = await stall.agrees()
     assert (after != before) is (change != "UPDATE stock_levels SET on_hand = 9")
+
+
+async def test_an_import_lists_once(stall: Stall) -> None:
+    """Given rows that make a product and change another in every way, then both are listed, and each is told once."""
+    names = ["product", "name", "category", "tags", "featured", "sku", "weight", "price_usd", "price_eur"]
+    rows = (
+        b"mug,Mug,mugs,,true,MUG-1,300,9.00,\nmug,,,,,MUG-9,300,7.00,6.00\n"
+        b"cup,Cup,mugs,red,false,CUP-1,200,5.00,4.00\ncup,,,,,CUP-2,200,4.50,\n"
+    )
+    groups = batch(rows, Columns(names), ",", 2, True, 100).groups
+    await stall.run("DELETE FROM catalogue_changes")
+    async with stall.database.writing() as writer:
+        made = plan(await product_upsert.known(writer, groups, lock=True), groups)
+        await product_upsert.write(writer, made)
+
+    listed = await stall.agrees()
+    mug = [row[1:4] + row[5:6] for row in listed if row[0] == stall.product]
+    assert (made.problems, mug) == ([], [("eur", 600, None, True), ("usd", 700, None, True)])
+    assert sorted(str(row[1:3]) for row in listed if row[0] in {each["id"] for each in made.new_products}) == [
+        "('eur', 400)", "('usd', 450)",
+    ]  # fmt: skip
+    told = await stall.database.fetch(
+        "SELECT reader, slug, count(*) FROM catalogue_changes x JOIN products p ON p.id = x.product_id GROUP BY 1, 2"
+    )
+    assert sorted(tuple(row) for row in told) == [
+        ("answers", "cup", 1), ("answers", "mug", 1), ("search", "cup", 1), ("search", "mug", 1),
+    ]  # fmt: skip
+    await stall.run("UPDATE products SET name = 'Pot' WHERE slug = 'cup'", "DELETE FROM prices WHERE currency = 'eur'")
+    await stall.agrees()
 
 
 async def test_a_rolled_back_change_lists_nothing(stall: Stall) -> None:
