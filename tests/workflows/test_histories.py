@@ -21,7 +21,7 @@ from models import wire
 from models.settings import WorkerSettings
 from tests import people, shop
 from tests.flow import Flow
-from tests.workflows import shelving, stories, wallets
+from tests.workflows import refunding, shelving, stories, wallets
 from tests.workflows.leaving import Leaving
 from tests.workflows.trouble import Trouble
 from workflows.notify import NOTIFY_ID, Notify
@@ -35,6 +35,7 @@ HISTORIES = Path(__file__).with_name("histories")
 NAMES = (
     *(story.__name__ for story in stories.ALL), *(story.__name__ for story in wallets.ALL), "letters", "reset",
     "tended", "erased", "refreshed", *(story.__name__ for story in shelving.ALL),
+    *(story.__name__ for story in refunding.ALL),
 )  # fmt: skip
 
 
@@ -85,6 +86,9 @@ async def test_record_anew(flow: Flow, settings: WorkerSettings, trouble: Troubl
     for about_a_card in wallets.ALL:
         saving = await about_a_card(await wallets.Buyer.open(flow))
         keep(about_a_card.__name__, (await saving.fetch_history()).to_json())
+    for about_money in refunding.ALL:
+        sold = await about_money(flow)
+        keep(about_money.__name__, (await sold.handle().fetch_history()).to_json())
     with flow.skipper.with_time_skipping_disabled():
         letters = await flow.client.start_workflow(Notify.run, id=NOTIFY_ID, task_queue=ORDERS)
     while not await flow.database.fetch("SELECT 1 FROM outbox WHERE settled_at IS NOT NULL"):
