@@ -44,6 +44,7 @@ from activities.payments.setups import SetupActivities
 from activities.product_imports import ProductImportActivities
 from activities.refunds import RefundActivities
 from activities.search import SearchActivities
+from activities.shipments import ShipmentActivities
 from activities.study import StudyActivities
 from models import logs, wire
 from models.database import Database
@@ -103,8 +104,8 @@ def activities(
     settings: WorkerSettings, database: Database, payments: PaymentActivities
 ) -> dict[str, list[Callable[..., Any]]]:
     """All activities by task queue. Local ones run on the queue of their workflow."""
-    checkout = CheckoutActivities(database, settings.payment_window, settings.allocation)
-    orders = OrderActivities(database)
+    checkout = CheckoutActivities(database, settings.payment_window, settings.allocation, settings.ship_within)
+    orders, shipments = OrderActivities(database), ShipmentActivities(database)
     outbox = OutboxActivities(database)
     mail = MailActivities(settings.smtp_url, settings.mail_from, settings.secret_key, settings.public_url)
     erasure, histories = ErasureActivities(database, settings.secret_key), HistoryActivities()
@@ -120,8 +121,8 @@ def activities(
     return {
         ORDERS: [
             checkout.place_order, orders.record_payment_attempt, orders.secure_order, orders.confirm_order,
-            orders.cancel_order, orders.record_progress, orders.flag_order, orders.record_command,
-            outbox.settle_letters,
+            orders.cancel_order, orders.flag_order, orders.record_command,
+            shipments.send_parcel, shipments.note_arrival, outbox.settle_letters,
             passwords.open_reset, passwords.close_reset, carts.remind_of_carts, carts.find_forgotten_carts,
             carts.spare_carts_being_bought, carts.remove_carts,
             refunds.reserve_refund, refunds.settle_refund, refunds.fail_refund, refunds.return_refund,

@@ -28,6 +28,7 @@ from models.tables import payment as payments
 from models.tables import pricing as price_tables
 from models.tables import redemption as redemptions
 
+SHIP_WITHIN = timedelta(days=3)
 TRIES = 5
 """How often an order looks again at a coupon that others keep using up and giving back."""
 
@@ -63,6 +64,8 @@ class OrderPlaced(msgspec.Struct, frozen=True):
     """Of the total, what gift cards and store credit pay; None: nothing."""
     coupons: bool = False
     """Whether it used any up, which its end settles."""
+    ship_within: timedelta = SHIP_WITHIN
+    """How long it may wait, once paid, to be shipped before a person is told."""
 
     @property
     def due(self) -> Money:
@@ -78,13 +81,15 @@ class PlacingOutcome(msgspec.Struct, frozen=True):
 
 
 class CheckoutActivities:
-    """Needs Postgres, how long an order may wait for its payment, and from where its goods are to come."""
+    """Needs Postgres, how long an order may wait for its payment and its parcel, and from where its goods come."""
 
     def __init__(
-        self, database: Database, payment_window: timedelta, allocation: Allocation = Allocation.FEWEST_PARCELS
-    ) -> None:
+        self, database: Database, payment_window: timedelta, allocation: Allocation = Allocation.FEWEST_PARCELS,
+        ship_within: timedelta = SHIP_WITHIN,
+    ) -> None:  # fmt: skip
         self._database = database
         self._payment_window = payment_window
+        self._ship_within = ship_within
         self._allocate = RULES[allocation]
 
     @activity.defn
@@ -166,7 +171,9 @@ class CheckoutActivities:
         await inventory.hold(writer, order.id, wanted, order.pay_until, purchase.shipping_address, self._allocate)
         units, used = sum(line.quantity for line in cart.lines), bool(discounts.used)
         total = priced.totals.total
-        return OrderPlaced(order.id, payment_id, total, units, order.placed_at, order.pay_until, credit, used)
+        return OrderPlaced(
+            order.id, payment_id, total, units, order.placed_at, order.pay_until, credit, used, self._ship_within
+        )
 
 
 async def _known(writer: Writer, purchase: Purchase) -> PlacingOutcome | None:

@@ -4,11 +4,11 @@ import msgspec
 from temporalio import activity
 
 from models.audit import Author
-from models.database import Database, Writer
-from models.ids import CartId, LocationId, OrderId, PaymentId, UserId, VariantId
+from models.database import Database
+from models.ids import CartId, OrderId, PaymentId, UserId
 from models.inventory import HoldStatus
 from models.money import Money, total
-from models.order import UNSETTLED, FulfilmentStatus, OrderStatus
+from models.order import UNSETTLED, OrderStatus
 from models.payment import PaymentStatus, ProviderPayment, Standing
 from models.tables import cart as carts
 from models.tables import credit as credits
@@ -74,16 +74,6 @@ class CancelOrder(msgspec.Struct, frozen=True):
     """Whether it used any up."""
     author: Author | None = None
     """Who of the staff asked for it."""
-
-
-class RecordProgress(msgspec.Struct, frozen=True):
-    """The goods moved on."""
-
-    order_id: OrderId
-    to: OrderStatus
-    fulfilment: FulfilmentStatus
-    actor: str
-    facts: dict[str, str]
 
 
 class FlagOrder(msgspec.Struct, frozen=True):
@@ -218,23 +208,6 @@ class OrderActivities:
             await desk.write_down(writer, order, request.author, "order.cancel", was, now, request.reason)
 
     @activity.defn
-    async def record_progress(self, request: RecordProgress) -> None:
-        """Write down that the goods were shipped or delivered.
-
-        Changes: order, timeline, notification; shipped: holds, stock and its ledger.
-        Again: the move, the fact and the goods' leaving are each written once.
-        Undo: nothing, it is history.
-        """
-        async with self._database.writing() as writer:
-            if not await orders.move(writer, request.order_id, request.to, fulfilment_status=request.fulfilment):
-                return
-            await orders.tell(
-                writer, request.order_id, request.to, f"order_{request.to}", request.actor, **request.facts
-            )
-            if request.to is OrderStatus.SHIPPED:
-                await _send_all(writer, request.order_id)
-
-    @activity.defn
     async def flag_order(self, request: FlagOrder) -> None:
         """Put an order on the list of those that need a person, or take it off.
 
@@ -259,13 +232,3 @@ class OrderActivities:
             await desk.staff_did(
                 writer, request.order_id, request.fact, request.type, request.author, request.reason,
             )  # fmt: skip
-
-
-async def _send_all(writer: Writer, order: OrderId) -> None:
-    """All that it holds leaves, from wherever it lies."""
-    parcels: dict[LocationId, dict[VariantId, int]] = {}
-    for each in await inventory.holds_of(writer, order):
-        if each.open:
-            parcels.setdefault(each.location, {})[each.variant] = each.open
-    for location, units in parcels.items():
-        await inventory.ship(writer, order, order, location, units)

@@ -21,6 +21,7 @@ from api.replies import (
     order_list_item,
     order_reply,
     reply_to,
+    sent,
     told_to_buyer,
 )
 from models import logs, tokens
@@ -97,7 +98,7 @@ async def read_order(house: House, caller: Caller, number: Number, order_token: 
     order = await orders.find(house.database, OrderNumber(number))
     if order is not None:
         _must_own(caller, order, holder)
-        return order_reply(order)
+        return order_reply(order, await sent(house, order))
     past = await checkouts.by_number(house.database, number)
     if not (holder or await _is_own_checkout(house, caller, number, past)):
         raise _no_such_order()
@@ -165,8 +166,8 @@ async def cancel_order(
     order = await _find(house, caller, number, order_token)
     wish = CancelCheckout(digest(data), data.reason, "buyer")
     answer = await command(house, order, Order.cancel, wish, f"cancel:{key or new_id()}")
-    now = await orders.find(house.database, order.number)
-    return Response(order_reply(now or order), status_code=200 if answer else 202)
+    now = await orders.find(house.database, order.number) or order
+    return Response(order_reply(now, await sent(house, now)), status_code=200 if answer else 202)
 
 
 async def _find(house: House, caller: Identity, number: str, token: str | None) -> OrderRow:

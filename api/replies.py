@@ -15,6 +15,7 @@ from models.ids import OrderNumber
 from models.money import Money
 from models.order import (
     INTERNAL,
+    FulfilmentStatus,
     Order,
     OrderCard,
     OrderEvent,
@@ -26,6 +27,8 @@ from models.order import (
 )
 from models.payment import PaymentStatus, ProviderPayment, Standing
 from models.refund import RefundedItem, RefundOutline, RefundStatus
+from models.shipment import ShipItem, Shipment
+from models.tables import shipment as shipments
 from workflows.order import OrderState
 
 
@@ -103,6 +106,17 @@ class RefundReply(msgspec.Struct, frozen=True):
     """When it arrived, or failed."""
 
 
+class ShipmentReply(msgspec.Struct):
+    """A parcel that is on its way, or has arrived."""
+
+    carrier: str
+    tracking: str
+    items: tuple[ShipItem, ...]
+    shipped_at: datetime
+    delivered_at: datetime | None
+    """Null: it is on its way."""
+
+
 class OrderReply(msgspec.Struct):
     """An order as its buyer sees it."""
 
@@ -122,7 +136,7 @@ class OrderReply(msgspec.Struct):
     """What the buyer can do now: `cancel`, `pay`, `return`."""
     payment: PaymentReply | None = None
     """While it can be paid: the client secret with which the buyer's browser finishes the payment."""
-    shipments: list[dict[str, str]] = []
+    shipments: list[ShipmentReply] = []
     refunds: list[RefundReply] = []
     returns: list[dict[str, str]] = []
     coupons: list[UsedCoupon] = []
@@ -196,14 +210,6 @@ def payment_of(order: Order) -> PaymentReply:
     return PaymentReply(order.payment_status, client_secret=order.client_secret, code=order.payment_error)
 
 
-def items_of(order: Order) -> list[Item]:
-    """What was bought."""
-    return [
-        Item(line.sku, line.name, line.quantity, line.unit_price, line.line_total, line.discount, line.tax)
-        for line in order.lines
-    ]
-
-
 def told_to_buyer(events: list[OrderEvent]) -> list[OrderEvent]:
     """An order's timeline without what is staff's own; of staff only that it was one of them."""
     return [
@@ -213,7 +219,14 @@ def told_to_buyer(events: list[OrderEvent]) -> list[OrderEvent]:
     ]
 
 
-def order_reply(order: Order) -> OrderReply:
+async def sent(house: House, order: Order) -> list[Shipment]:
+    """The order's parcels; an order of which nothing has left is not asked."""
+    if order.fulfilment_status is FulfilmentStatus.UNFULFILLED:
+        return []
+    return await shipments.of_order(house.database, order.id)
+
+
+def order_reply(order: Order, parcels: list[Shipment]) -> OrderReply:
     """The order as its buyer sees it."""
     can = list[str](buyer_actions(order.status, order.payment_status, order.fulfilment_status))
     return OrderReply(
@@ -221,7 +234,10 @@ def order_reply(order: Order) -> OrderReply:
         status=order.status,
         payment_status=order.payment_status,
         fulfilment_status=order.fulfilment_status,
-        items=items_of(order),
+        items=[
+            Item(line.sku, line.name, line.quantity, line.unit_price, line.line_total, line.discount, line.tax)
+            for line in order.lines
+        ],
         addresses=Addresses(order.shipping_address, order.billing_address),
         shipping_method=order.shipping,
         totals=Bill.of(order.totals, order.credit),
@@ -232,6 +248,10 @@ def order_reply(order: Order) -> OrderReply:
         payment=payment_of(order) if "pay" in can else None,
         coupons=list(order.coupons),
         refunds=refund_replies(order.refunds),
+        shipments=[
+            ShipmentReply(each.carrier, each.tracking, each.items, each.shipped_at, each.delivered_at)
+            for each in parcels
+        ],
     )
 
 

@@ -13,7 +13,7 @@ from dev.site import Site
 
 BIN = Path(sys.executable).parent
 
-INTERNAL = frozenset({"STRIPE_SECRET_KEY", "STRIPE_API_BASE", "SMTP_URL", "MAIL_FROM", "PAYMENT_WINDOW"})
+INTERNAL = frozenset({"STRIPE_SECRET_KEY", "STRIPE_API_BASE", "SMTP_URL", "MAIL_FROM", "PAYMENT_WINDOW", "SHIP_WITHIN"})
 """Variables of the worker that the API process must not hold."""
 
 WEBHOOK_EVENTS = (

@@ -26,7 +26,7 @@ class OrderStatus(StrEnum):
     CONFIRMED = "confirmed"
     """Paid for and promised to the buyer."""
     PROCESSING = "processing"
-    """Somebody is packing it."""
+    """A part of it has left the house."""
     SHIPPED = "shipped"
     DELIVERED = "delivered"
     COMPLETED = "completed"
@@ -84,6 +84,10 @@ class OrderLine(msgspec.Struct, frozen=True):
     tax: Money
     """The line's share of the order's tax; contained in what is paid for the line where the tax is inclusive."""
     discount: Money
+    shipped: int = 0
+    """Units that have left."""
+    cancelled: int = 0
+    """Units that never will."""
 
 
 class OrderLineName(msgspec.Struct, frozen=True):
@@ -235,8 +239,8 @@ BUYER_ACTIONS: Mapping[Action, tuple[When, ...]] = {
 
 STAFF_ACTIONS: Mapping[Action, tuple[When, ...]] = {
     Action.CANCEL: (_UNPAID,),
-    Action.SHIP: (When(frozenset({_S.CONFIRMED}), _IN_HAND, frozenset({_F.UNFULFILLED})),),
-    Action.DELIVER: (When(frozenset({_S.SHIPPED}), None, frozenset({_F.FULFILLED})),),
+    Action.SHIP: (When(frozenset({_S.CONFIRMED, _S.PROCESSING}), _IN_HAND, frozenset({_F.UNFULFILLED, _F.PARTIAL})),),
+    Action.DELIVER: (When(frozenset({_S.PROCESSING, _S.SHIPPED}), None, frozenset({_F.PARTIAL, _F.FULFILLED})),),
     Action.REFUND: (When(None, _IN_HAND),),
     Action.RETRY: (When(attention=True),),
     Action.NOTE: (When(),),

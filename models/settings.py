@@ -91,6 +91,8 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
     """How long an order waits for a payment that works before it is cancelled."""
     allocation: Allocation
     """From which location an order's goods come."""
+    ship_within: timedelta
+    """How long a paid order may wait to be shipped before a person is told."""
     cart_reminder_after: timedelta
     """How long a cart is left alone before its owner, if they want it, is reminded of it."""
     cart_lifetime: timedelta
@@ -110,8 +112,9 @@ KNOWN = frozenset(
     (
         "DATABASE_URL REDIS_URL TEMPORAL_ADDRESS TEMPORAL_NAMESPACE TEMPORAL_UI_URL STRIPE_SECRET_KEY "
         "STRIPE_API_BASE STRIPE_WEBHOOK_SECRET MEILISEARCH_URL MEILISEARCH_API_KEY SMTP_URL MAIL_FROM "
-        "PUBLIC_URL SECRET_KEY MEDIA_DIR STORAGE_URL PAYMENT_WINDOW CHECKOUT_ANSWER_BUDGET DEFAULT_CURRENCY LOG_LEVEL "
-        "LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT RATE_LIMIT_GENERAL RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
+        "PUBLIC_URL SECRET_KEY MEDIA_DIR STORAGE_URL PAYMENT_WINDOW SHIP_WITHIN CHECKOUT_ANSWER_BUDGET "
+        "DEFAULT_CURRENCY LOG_LEVEL LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT RATE_LIMIT_GENERAL "
+        "RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
         "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH RATE_LIMIT_GIFT_CARD FORWARDED_HOPS "
         "REVIEWS_MODERATED SHELVES_STUDY_INTERVAL CART_REMINDER_AFTER CART_LIFETIME CART_TENDING_INTERVAL "
         "SEARCH_HEALING_INTERVAL ALLOCATION"
@@ -154,6 +157,7 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         mail_from=read.text("MAIL_FROM", "Holdfast <orders@holdfast.example>"),
         payment_window=read.seconds("PAYMENT_WINDOW", "1800"),
         allocation=Allocation(read.one_of("ALLOCATION", tuple(Allocation), "fewest_parcels")),
+        ship_within=read.seconds("SHIP_WITHIN", "259200"),
         cart_reminder_after=read.seconds("CART_REMINDER_AFTER", "86400"),
         cart_lifetime=read.seconds("CART_LIFETIME", "2592000"),
         cart_tending_interval=max(read.seconds("CART_TENDING_INTERVAL", "300"), timedelta(seconds=1)),

@@ -161,6 +161,8 @@ TABLE: dict[str, str | set[Role]] = {
     "GET /admin/orders": {SUPPORT, FINANCE, ADMIN},
     "GET /admin/orders/{number:str}": {SUPPORT, FINANCE, ADMIN},
     "POST /admin/orders/{number:str}/actions/cancel": {SUPPORT, ADMIN},
+    "POST /admin/orders/{number:str}/actions/ship": {SUPPORT, ADMIN},
+    "POST /admin/orders/{number:str}/actions/deliver": {SUPPORT, ADMIN},
     "POST /admin/orders/{number:str}/actions/retry": {SUPPORT, ADMIN},
     "POST /admin/orders/{number:str}/actions/note": {SUPPORT, ADMIN},
     "POST /admin/orders/{number:str}/actions/refund": {SUPPORT, FINANCE, ADMIN},

@@ -1,14 +1,15 @@
 """One order, from checkout until it is delivered or cancelled. Nobody else changes it; everybody sends it messages.
 
-Id: `order/<cart>/<attempt>`. Here are its story and its messages; how it gets its money is in `collecting.py`, how a
-step that must succeed is done in `steadfast.py`, what it shows to people in `telling.py`.
+Id: `order/<cart>/<attempt>`. Here are its story and its messages; how it gets its money is in `collecting.py`, how its
+goods get to the buyer in `fulfilling.py`, how a step that must succeed is done in `steadfast.py`, what it shows to
+people in `telling.py`.
 """
 
 import msgspec
 from temporalio import workflow
 
 from activities.checkout import CheckoutActivities, OrderPlaced, PlaceOrder, Refused
-from activities.orders import CancelOrder, ConfirmOrder, OrderActivities, RecordCommand, RecordProgress, SecureOrder
+from activities.orders import CancelOrder, ConfirmOrder, OrderActivities, RecordCommand, SecureOrder
 from activities.payments.money import PaymentActivities
 from activities.payments.providers import CapturePayment
 from models.audit import Author
@@ -16,11 +17,13 @@ from models.checkout import PaymentChoice, Purchase
 from models.errors import Refusal
 from models.ids import OrderNumber
 from models.money import Money
-from models.order import FulfilmentStatus, OrderStatus
+from models.order import Action, OrderStatus
 from models.payment import PaymentStatus, ProviderPayment
+from models.shipment import ShipItem
 from workflows import patience
 from workflows.collecting import Collecting
 from workflows.enduring import to_its_end
+from workflows.fulfilling import Fulfilling
 from workflows.news import ProviderNews
 from workflows.steadfast import Attention
 from workflows.telling import Board
@@ -56,17 +59,29 @@ class CancelCheckout(msgspec.Struct, frozen=True):
 
 
 class ShipOrder(msgspec.Struct, frozen=True):
-    """The parcel was handed over."""
+    """A parcel was handed over."""
 
     actor: str
     carrier: str
     tracking: str
+    items: tuple[ShipItem, ...] = ()
+    """None: all that is left."""
+    location: str | None = None
+    """Code of where it came from; None: from where all of it lies."""
+    digest: str = ""
+    author: Author | None = None
+    """Who of the staff says so."""
 
 
 class DeliverOrder(msgspec.Struct, frozen=True):
-    """The parcel arrived."""
+    """A parcel arrived."""
 
     actor: str
+    shipment: int | None = None
+    """Which; None: all that are under way."""
+    digest: str = ""
+    author: Author | None = None
+    """Who of the staff says so."""
 
 
 class RetryStep(msgspec.Struct, frozen=True):
@@ -103,7 +118,8 @@ class Order:
     Where credit pays for everything the provider is not asked: there is nothing to authorize, capture or void.
     Waits: for a payment that works, until the payment window closes (30 minutes unless set otherwise);
     after a step that exhausted its patience, an hour or until somebody says retry;
-    for shipment and delivery, without a limit.
+    for shipment, three days unless set otherwise, then a person is told and it goes on waiting;
+    for delivery, without a limit.
     Temporal's own cancel is an operator's `cancel`: undone while unpaid, without effect afterwards.
     """
 
@@ -116,8 +132,7 @@ class Order:
         self._attention = Attention(self._board)
         self._collecting = Collecting(purchase, self._board, self._attention)
         self._undo = UndoStack()
-        self._shipment: ShipOrder | None = None
-        self._delivery: DeliverOrder | None = None
+        self._fulfilling = Fulfilling(self._board, self._attention)
         self._board.tell("Freezing prices and holding stock", "a moment")
 
     @workflow.run
@@ -137,7 +152,7 @@ class Order:
                 if placed.due.amount:
                     await self._capture(placed)
                 await self._confirm(placed)
-                await self._fulfil(placed)
+                await self._fulfilling.follow(placed)
             else:
                 await self._undo.unwind()
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -212,27 +227,6 @@ class Order:
         )
         self._board.move(OrderStatus.CONFIRMED, PaymentStatus.PAID)
 
-    async def _fulfil(self, placed: OrderPlaced) -> None:
-        self._board.tell("Paid and confirmed", "the warehouse to ship it")
-        await workflow.wait_condition(lambda: self._shipment is not None)
-        assert self._shipment is not None
-        parcel = {"carrier": self._shipment.carrier, "tracking": self._shipment.tracking}
-        await self._progress(placed, OrderStatus.SHIPPED, self._shipment.actor, parcel)
-        self._board.tell(f"Shipped with {self._shipment.carrier}", "the parcel to arrive")
-        await workflow.wait_condition(lambda: self._delivery is not None)
-        assert self._delivery is not None
-        await self._progress(placed, OrderStatus.DELIVERED, self._delivery.actor, {})
-        self._board.tell("Delivered")
-
-    async def _progress(self, placed: OrderPlaced, to: OrderStatus, actor: str, facts: dict[str, str]) -> None:
-        await workflow.execute_local_activity_method(
-            OrderActivities.record_progress,
-            RecordProgress(placed.order_id, to, FulfilmentStatus.FULFILLED, actor, facts),
-            summary=f"Write down: {to}",
-            **patience.DATABASE,
-        )
-        self._board.move(to, None)
-
     async def _cancel_order(self, placed: OrderPlaced) -> None:
         """Undoes `_place`."""
         why = self._collecting.ending
@@ -289,25 +283,29 @@ class Order:
     async def provider_news(self, news: ProviderNews) -> None:
         self._collecting.hear(news.event_id)
 
-    @workflow.update(description="Warehouse: the parcel was handed to the carrier.")
+    @workflow.update(description="Warehouse: a parcel was handed to the carrier.")
     async def ship(self, request: ShipOrder) -> OrderState:
-        self._shipment = request
-        await workflow.wait_condition(lambda: self._board.status in (OrderStatus.SHIPPED, OrderStatus.DELIVERED))
-        return self._state()
+        assert self._placed is not None
+        await self._fulfilling.ship(
+            self._placed, request.carrier, request.tracking, request.items, request.location, request.actor,
+            request.author,
+        )  # fmt: skip
+        return self._state(request.digest)
 
     @ship.validator
     def _may_ship(self, request: ShipOrder) -> None:
-        self._only_at(OrderStatus.CONFIRMED, "be shipped", self._shipment is None)
+        self._fulfilling.must_allow(Action.SHIP, "be shipped")
 
-    @workflow.update(description="Carrier or staff: the parcel arrived.")
+    @workflow.update(description="Carrier or staff: a parcel arrived.")
     async def deliver(self, request: DeliverOrder) -> OrderState:
-        self._delivery = request
-        await workflow.wait_condition(lambda: self._board.status is OrderStatus.DELIVERED)
-        return self._state()
+        assert self._placed is not None
+        await self._fulfilling.deliver(self._placed, request.shipment, request.actor, request.author)
+        return self._state(request.digest)
 
     @deliver.validator
     def _may_deliver(self, request: DeliverOrder) -> None:
-        self._only_at(OrderStatus.SHIPPED, "be delivered", self._delivery is None)
+        self._fulfilling.must_allow(Action.DELIVER, "be delivered")
+        self._fulfilling.must_be_under_way(request.shipment)
 
     @workflow.update(description="Staff: try the step that needs attention again, now.")
     async def retry(self, request: RetryStep) -> OrderState:
@@ -349,9 +347,3 @@ class Order:
             self._placed.total if self._placed else None, self._collecting.payment, self._refusal,
             self._attention.needed_for, self._placed.credit if self._placed else None,
         )  # fmt: skip
-
-    def _only_at(self, status: OrderStatus, wish: str, first: bool) -> None:
-        if self._board.status is not status or not first:
-            raise Refusal(
-                "wrong_move", f"An order that is {self._board.status} cannot {wish}.", status=self._board.status
-            )

@@ -60,6 +60,16 @@ class Attention:
         )
         await self._flag(order, problem)
 
+    async def remind(self, order: OrderId, problem: str, waiting_for: str) -> None:
+        """Tell people that something that is theirs to do was not done in time."""
+        self._retry = False
+        self._board.tell(f"Needs attention: {problem}", waiting_for)
+        await self._flag(order, problem)
+
+    def is_answered(self) -> bool:
+        """Whether a person has said, since they were asked, that they have looked."""
+        return self._retry
+
     async def settle(self, order: OrderId) -> None:
         """Nobody has to look any more."""
         if self.needed_for is not None:

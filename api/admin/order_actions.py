@@ -16,15 +16,17 @@ from api.context import Caller, House, IdempotencyKey, Identity, StrictRequest, 
 from api.orders import Number
 from api.repeats import once, scope_of
 from models import logs
+from models.address import Text
 from models.audit import Author
 from models.database import Writer
 from models.errors import Refusal
 from models.ids import OrderNumber, new_id
 from models.order import Action, Order
 from models.roles import Scope
+from models.shipment import ShipItem
 from models.tables import order as orders
 from models.tables import order_desk as desk
-from workflows.order import CancelCheckout, OrderState, RetryStep
+from workflows.order import CancelCheckout, DeliverOrder, OrderState, RetryStep, ShipOrder
 from workflows.order import Order as Owner
 
 MAY_SAY = ("order_not_found", "wrong_move", "idempotency_key_reused", "invalid", "unsupported_media_type")
@@ -44,6 +46,36 @@ class Why(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why it is done."""
 
     reason: Reason
+
+
+Carrier = Annotated[Text, msgspec.Meta(examples=["UPS"])]
+Tracking = Annotated[Text, msgspec.Meta(examples=["1Z999AA10123456784"])]
+Units = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+
+
+class ParcelItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Units of one thing in the parcel."""
+
+    sku: Annotated[Text, msgspec.Meta(examples=["MUG-SAND"])]
+    quantity: Units
+
+
+class Parcel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A parcel that was handed to its carrier."""
+
+    carrier: Carrier
+    tracking: Tracking
+    items: Annotated[list[ParcelItem], msgspec.Meta(min_length=1, max_length=1000)] | None = None
+    """Left out: all that is left of the order, at `location` where that is given."""
+    location: Text | None = None
+    """Code of where it came from. Left out: from where all of it lies, if that is one location."""
+
+
+class Arrival(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What arrived."""
+
+    shipment: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None = None
+    """The parcel's number. Left out: all that are on their way."""
 
 
 class CancelWhy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,6 +114,37 @@ async def cancel(
     order, author = await find(house, number), author_of(caller)
     wish = CancelCheckout(digest(data), data.reason, author.actor, author)
     return await ask(house, caller, order, Action.CANCEL, Owner.cancel, wish, idempotency)
+
+
+@post(
+    "/admin/orders/{number:str}/actions/ship", operation_id="shipOrder", access=Scope.ORDERS_WRITE, tags=["Staff"],
+    summary="A parcel leaves", status_code=200,
+    responses=staff_refuses(*MAY_SAY, "nothing_left", "location_needed", "not_held", "location_unknown", "unknown_sku"),
+)  # fmt: skip
+async def ship(
+    house: House, caller: Caller, number: Number, data: JSONBody[Parcel], idempotency: IdempotencyKey = None
+) -> Response[DeskOrder]:
+    """With some of the order, or with all that is left. No unit is sent twice; the buyer gets a letter."""
+    order, author = await find(house, number), author_of(caller)
+    units: dict[str, int] = {}
+    for item in data.items or ():
+        units[item.sku] = units.get(item.sku, 0) + item.quantity
+    items = tuple(ShipItem(sku, quantity) for sku, quantity in units.items())
+    wish = ShipOrder(author.actor, data.carrier, data.tracking, items, data.location, digest(data), author)
+    return await ask(house, caller, order, Action.SHIP, Owner.ship, wish, idempotency)
+
+
+@post(
+    "/admin/orders/{number:str}/actions/deliver", operation_id="deliverOrder", access=Scope.ORDERS_WRITE,
+    tags=["Staff"], summary="A parcel arrived", status_code=200, responses=staff_refuses(*MAY_SAY),
+)  # fmt: skip
+async def deliver(
+    house: House, caller: Caller, number: Number, data: JSONBody[Arrival], idempotency: IdempotencyKey = None
+) -> Response[DeskOrder]:
+    """One, or all that are on their way. The order is delivered when all of it was sent, and all of that arrived."""
+    order, author = await find(house, number), author_of(caller)
+    wish = DeliverOrder(author.actor, data.shipment, digest(data), author)
+    return await ask(house, caller, order, Action.DELIVER, Owner.deliver, wish, idempotency)
 
 
 @post(
@@ -166,4 +229,4 @@ def refuse(order: Order, refusal: Refusal) -> NoReturn:
     raise Refusal(refusal.code, refusal.detail, **facts) from refusal
 
 
-handlers = [cancel, retry, note, not_yet]
+handlers = [cancel, ship, deliver, retry, note, not_yet]

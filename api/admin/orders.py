@@ -13,7 +13,7 @@ from api.admin.refusals import staff_refuses
 from api.context import House
 from api.orders import Number
 from api.pages import PageSize, Place
-from api.replies import Addresses, Item, items_of
+from api.replies import Addresses, sent
 from models import logs
 from models.credit import Bill
 from models.cursor import Cursor
@@ -35,6 +35,7 @@ from models.order import (
 from models.payment import PaymentStatus
 from models.refund import RefundOutline
 from models.roles import Scope
+from models.shipment import Shipment
 from models.tables import order as orders
 from models.tables import order_desk as desk
 
@@ -98,6 +99,23 @@ class DeskPayment(msgspec.Struct, frozen=True):
     """Why the last try was declined: the provider's code."""
 
 
+class DeskPosition(msgspec.Struct, frozen=True):
+    """One position of an order, as staff see it."""
+
+    sku: str
+    name: str
+    quantity: int
+    shipped: int
+    """Units that have left."""
+    cancelled: int
+    """Units that never will."""
+    unit_price: Money
+    line_total: Money
+    """Before the discount."""
+    discount: Money
+    tax: Money
+
+
 class DeskOrder(msgspec.Struct, frozen=True):
     """An order as staff see it."""
 
@@ -110,7 +128,8 @@ class DeskOrder(msgspec.Struct, frozen=True):
     customer_id: UserId | None
     """Null: a guest."""
     email: str
-    items: list[Item]
+    items: list[DeskPosition]
+    shipments: list[Shipment]
     addresses: Addresses
     shipping_method: Shipping
     totals: Bill
@@ -183,7 +202,7 @@ async def desk_order(house: House, order: Order) -> DeskOrder:
     return DeskOrder(
         number=order.number, status=order.status, payment_status=order.payment_status,
         fulfilment_status=order.fulfilment_status, attention=order.attention, customer_id=order.customer_id,
-        email=order.email, items=items_of(order), shipping_method=order.shipping,
+        email=order.email, items=_positions(order), shipping_method=order.shipping, shipments=await sent(house, order),
         addresses=Addresses(order.shipping_address, order.billing_address),
         totals=Bill.of(order.totals, order.credit), coupons=list(order.coupons),
         payment=DeskPayment(order.payment_status, order.payment_reference, order.payment_error),
@@ -192,6 +211,16 @@ async def desk_order(house: House, order: Order) -> DeskOrder:
         events=await orders.timeline(house.database, order.id), workflow_id=order.workflow_id,
         actions=actions_of(order),
     )  # fmt: skip
+
+
+def _positions(order: Order) -> list[DeskPosition]:
+    return [
+        DeskPosition(
+            line.sku, line.name, line.quantity, line.shipped, line.cancelled, line.unit_price, line.line_total,
+            line.discount, line.tax,
+        )
+        for line in order.lines
+    ]  # fmt: skip
 
 
 def _item(card: DeskCard) -> DeskItem:

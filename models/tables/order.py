@@ -63,6 +63,9 @@ orders = sa.Table(
     ),
     sa.CheckConstraint("credit BETWEEN 0 AND total", name="credit_within_total"),
     sa.Index("ix_orders_email", sa.text("lower(email)")),
+    sa.Index("ix_orders_newest", sa.text("placed_at DESC"), sa.text("id DESC")),
+    sa.Index("ix_orders_attention", sa.text("placed_at DESC"), sa.text("id DESC"),
+             postgresql_where=sa.text("attention IS NOT NULL")),
     sa.Index("ix_orders_customer", "customer_id", sa.text("placed_at DESC"), sa.text("id DESC"),
              postgresql_where=sa.text("customer_id IS NOT NULL")),
 )  # fmt: skip
@@ -80,6 +83,11 @@ order_lines = sa.Table(
     minor_units("line_total", comment="before the discount"),
     minor_units("discount", server_default="0"),
     minor_units("tax"),
+    sa.Column("shipped", sa.Integer, nullable=False, server_default="0", comment="units that have left"),
+    sa.Column("cancelled", sa.Integer, nullable=False, server_default="0", comment="units that never will"),
+    sa.CheckConstraint(
+        "shipped >= 0 AND cancelled >= 0 AND shipped + cancelled <= quantity", name="no_unit_is_sent_twice"
+    ),
     sa.CheckConstraint("discount BETWEEN 0 AND line_total", name="discount_within_line"),
     sa.CheckConstraint("quantity > 0 AND line_total = unit_price * quantity", name="line_adds_up"),
 )  # fmt: skip
@@ -266,7 +274,7 @@ async def _order(database: Database, row: Any) -> Order:
         lines=tuple(
             OrderLine(line["variant_id"], line["sku"], line["name"], line["quantity"],
                       Money(line["unit_price"], kind), Money(line["line_total"], kind), Money(line["tax"], kind),
-                      Money(line["discount"], kind))
+                      Money(line["discount"], kind), line["shipped"], line["cancelled"])
             for line in lines
         ),
         placed_at=row["placed_at"], pay_until=row["pay_until"], cancel_reason=row["cancel_reason"],

@@ -114,7 +114,13 @@ _NUMBER = "SELECT number FROM orders WHERE id = $1"
 
 
 async def write_down(
-    writer: Writer, order: OrderId, author: Author | None, action: str, before: object, after: object, reason: str
+    writer: Writer,
+    order: OrderId,
+    author: Author | None,
+    action: str,
+    before: object,
+    after: object,
+    reason: str | None,
 ) -> None:
     """Append a move that one of the staff asked for to the audit log, in its transaction; None: nobody of them did."""
     if author is not None:

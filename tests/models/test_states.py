@@ -93,6 +93,7 @@ STAFF_CAN: Mapping[tuple[OrderStatus, PaymentStatus, FulfilmentStatus], set[str]
     (OrderStatus.PENDING, PaymentStatus.PENDING, FulfilmentStatus.UNFULFILLED): {"cancel"},
     (OrderStatus.PENDING, PaymentStatus.FAILED, FulfilmentStatus.UNFULFILLED): {"cancel"},
     (OrderStatus.CONFIRMED, PaymentStatus.PAID, FulfilmentStatus.UNFULFILLED): {"ship", "refund"},
+    (OrderStatus.PROCESSING, PaymentStatus.PAID, FulfilmentStatus.PARTIAL): {"ship", "deliver", "refund"},
     (OrderStatus.SHIPPED, PaymentStatus.PAID, FulfilmentStatus.FULFILLED): {"deliver", "refund"},
 }
 """What staff can do where an order really stands, beside a note, and another try of what needs attention."""

@@ -18,7 +18,7 @@ SELECT o.number, o.status, p.status AS payment_status, o.total, o.credit, o.atte
        (SELECT count(*) FROM outbox x WHERE x.order_id = o.id AND x.payload ->> 'template' LIKE 'order_%') AS letters
 FROM orders o JOIN payments p ON p.order_id = o.id ORDER BY o.placed_at
 """
-_KEPT = {"confirmed": "promised", "shipped": "shipped", "delivered": "shipped"}
+_KEPT = {"confirmed": "promised", "processing": "promised", "shipped": "shipped", "delivered": "shipped"}
 """What became of the goods of an order that is sold."""
 
 

@@ -10,11 +10,15 @@ from typing import Any, cast
 
 from temporalio.api.sdk.v1 import WorkflowMetadata
 
+from models.audit import Author
 from models.checkout import PaymentChoice
-from models.ids import CartId, OrderNumber, VariantId, new_id
+from models.database import fetching
+from models.ids import CartId, OrderNumber, UserId, VariantId, new_id
 from models.money import Money
 from models.order import OrderStatus
 from models.payment import PaymentStatus, Standing
+from models.shipment import ShipItem
+from models.tables import cart as carts
 from models.tables import payment_method as wallets
 from tests import people, purse, shop
 from tests.flow import Flow, Handle
@@ -31,6 +35,7 @@ from workflows.order import (
 
 MUG = 1000 + 500 + 100
 """One mug, its shipping and its tax."""
+TWO_MUGS = 2000 + 500 + 200
 WINDOW = timedelta(minutes=31)
 """Longer than the payment window."""
 
@@ -154,6 +159,24 @@ async def delivered(shelf: Shelf) -> Handle:
     return handle
 
 
+async def sent_in_two_parcels(shelf: Shelf) -> Handle:
+    """Two mugs; one is sent, then the other; they arrive one by one."""
+    async with shelf.flow.database.writing() as writer:
+        await carts.add(fetching(writer), shelf.cart, shelf.sku, 1, None, "usd")
+    handle, _ = await shelf.flow.buy(shelf.cart, TWO_MUGS, number=shelf.number)
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    one = (ShipItem(shelf.sku, 1),)
+    part = await shelf.ask(handle, Order.ship, ShipOrder("warehouse", "UPS", "1Z", one))
+    assert part.status is OrderStatus.PROCESSING
+    part = await shelf.ask(handle, Order.deliver, DeliverOrder("carrier", 1))
+    assert part.status is OrderStatus.PROCESSING
+    whole = await shelf.ask(handle, Order.ship, ShipOrder("warehouse", "DHL", "2Z"))
+    assert whole.status is OrderStatus.SHIPPED
+    await shelf.ask(handle, Order.deliver, DeliverOrder("carrier"))
+    assert (await handle.result()).status is OrderStatus.DELIVERED
+    return handle
+
+
 async def paid_with_another_card(shelf: Shelf) -> Handle:
     """The first card is declined, the second is good."""
     handle, answer = await shelf.buy("pm_card_chargeDeclined")
@@ -247,7 +270,8 @@ async def captured_late(shelf: Shelf) -> Handle:
     await shelf.flow.stripe.fault("error_before", status=400, path="/v1/payment_intents/*/capture", metadata=about)
     handle, _ = await shelf.buy()
     await shelf.attention(handle)
-    await shelf.ask(handle, Order.retry, RetryStep("bob", "the provider says it is mended"))
+    bob = Author(UserId(new_id()))
+    await shelf.ask(handle, Order.retry, RetryStep(bob.actor, "the provider says it is mended", author=bob))
     await shelf.flow.until(handle, OrderStatus.CONFIRMED)
     return handle
 
@@ -266,8 +290,8 @@ async def card_kept(shelf: Shelf) -> Handle:
 
 Story = Callable[[Shelf], Coroutine[Any, Any, Handle]]
 ALL: tuple[Story, ...] = (
-    delivered, paid_with_another_card, window_closed, cancelled_by_buyer, confirmed_at_the_bank, webhook_lost,
-    captured_late, paid_partly_with_credit, covered_by_credit, credit_given_back, card_kept,
+    delivered, sent_in_two_parcels, paid_with_another_card, window_closed, cancelled_by_buyer, confirmed_at_the_bank,
+    webhook_lost, captured_late, paid_partly_with_credit, covered_by_credit, credit_given_back, card_kept,
     refused,
 )  # fmt: skip
 """All of them."""

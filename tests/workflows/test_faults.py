@@ -16,8 +16,10 @@ from workflows.telling import Board
 KINDS: tuple[Kind, ...] = ("before", "after")
 STEPS: dict[stories.Story, tuple[str, ...]] = {
     stories.delivered: (
-        "place_order", "authorize_payment_now", "secure_order", "capture_payment", "confirm_order", "record_progress",
+        "place_order", "authorize_payment_now", "secure_order", "capture_payment", "confirm_order", "send_parcel",
+        "note_arrival",
     ),
+    stories.sent_in_two_parcels: ("send_parcel", "note_arrival"),
     stories.paid_with_another_card: (
         "place_order", "authorize_payment_now", "record_payment_attempt", "authorize_payment", "secure_order",
         "capture_payment", "confirm_order",
@@ -31,7 +33,7 @@ STEPS: dict[stories.Story, tuple[str, ...]] = {
         "cancel_order",
     ),
     stories.confirmed_at_the_bank: ("record_payment_attempt", "read_payment", "secure_order"),
-    stories.captured_late: ("flag_order",),
+    stories.captured_late: ("flag_order", "record_command"),
     stories.paid_partly_with_credit: (
         "place_order", "authorize_payment_now", "secure_order", "capture_payment", "confirm_order",
     ),
