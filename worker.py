@@ -28,6 +28,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from activities.answers import AnswerActivities
+from activities.cancellations import CancellationActivities
 from activities.carts import CartActivities
 from activities.catalogue_changes import CatalogueChangeActivities
 from activities.checkout import CheckoutActivities
@@ -106,6 +107,7 @@ def activities(
     """All activities by task queue. Local ones run on the queue of their workflow."""
     checkout = CheckoutActivities(database, settings.payment_window, settings.allocation, settings.ship_within)
     orders, shipments = OrderActivities(database), ShipmentActivities(database)
+    cancellations = CancellationActivities(database)
     outbox = OutboxActivities(database)
     mail = MailActivities(settings.smtp_url, settings.mail_from, settings.secret_key, settings.public_url)
     erasure, histories = ErasureActivities(database, settings.secret_key), HistoryActivities()
@@ -122,7 +124,7 @@ def activities(
         ORDERS: [
             checkout.place_order, orders.record_payment_attempt, orders.secure_order, orders.confirm_order,
             orders.cancel_order, orders.flag_order, orders.record_command,
-            shipments.send_parcel, shipments.note_arrival, outbox.settle_letters,
+            shipments.send_parcel, shipments.note_arrival, cancellations.cancel_paid_order, outbox.settle_letters,
             passwords.open_reset, passwords.close_reset, carts.remind_of_carts, carts.find_forgotten_carts,
             carts.spare_carts_being_bought, carts.remove_carts,
             refunds.reserve_refund, refunds.settle_refund, refunds.fail_refund, refunds.return_refund,

@@ -161,7 +161,7 @@ async def cancel_order(
     order_token: OrderToken = None,
     idempotency: IdempotencyKey = None,
 ) -> Response[OrderReply]:
-    """While it is not paid. 202: asked for, and the payment is still being given up."""
+    """Until something of it is sent; what was paid goes back. 202: asked for, and still under way."""
     key = idempotency_key(idempotency)
     order = await _find(house, caller, number, order_token)
     wish = CancelCheckout(digest(data), data.reason, "buyer")

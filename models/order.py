@@ -231,14 +231,19 @@ _UNPAID = When(frozenset({_S.PENDING}), frozenset({_P.PENDING, _P.FAILED}))
 _IN_HAND = frozenset({_P.PAID, _P.PARTIALLY_REFUNDED})
 """The shop has money of the buyer's."""
 
+_PAID_AND_HERE = When(
+    frozenset({_S.CONFIRMED}), frozenset({_P.PAID, _P.PARTIALLY_REFUNDED, _P.REFUNDED}), frozenset({_F.UNFULFILLED})
+)
+"""Paid for, and nothing of it has left the house."""
+
 BUYER_ACTIONS: Mapping[Action, tuple[When, ...]] = {
-    Action.CANCEL: (_UNPAID,),
+    Action.CANCEL: (_UNPAID, _PAID_AND_HERE),
     Action.PAY: (_UNPAID,),
 }
 """What a buyer can do, and when: any of the conditions will do."""
 
 STAFF_ACTIONS: Mapping[Action, tuple[When, ...]] = {
-    Action.CANCEL: (_UNPAID,),
+    Action.CANCEL: (_UNPAID, _PAID_AND_HERE),
     Action.SHIP: (When(frozenset({_S.CONFIRMED, _S.PROCESSING}), _IN_HAND, frozenset({_F.UNFULFILLED, _F.PARTIAL})),),
     Action.DELIVER: (When(frozenset({_S.PROCESSING, _S.SHIPPED}), None, frozenset({_F.PARTIAL, _F.FULFILLED})),),
     Action.REFUND: (When(None, _IN_HAND),),

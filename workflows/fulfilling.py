@@ -1,16 +1,22 @@
-"""How a paid order gets to its buyer: parcels leave and arrive, and somebody is told when they do not."""
+"""How a paid order gets to its buyer, parcel by parcel, or is called off before one left."""
 
 import asyncio
+import contextlib
 
 from temporalio import workflow
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from activities.cancellations import CancellationActivities, CancelPaidOrder, PaidOrderCancelled
 from activities.checkout import OrderPlaced
 from activities.shipments import NoteArrival, Progress, SendParcel, ShipmentActivities
 from models.audit import Author
 from models.errors import Refusal
 from models.order import Action, FulfilmentStatus, OrderStatus, staff_actions
+from models.refund import workflow_id as refund_id
 from models.shipment import ShipItem
 from workflows import patience
+from workflows.collecting import Ending
+from workflows.refund import Refund, RefundOrder
 from workflows.steadfast import Attention
 from workflows.telling import Board
 
@@ -78,6 +84,34 @@ class Fulfilling:
             self._note(after)
             if self.is_delivered:
                 self._board.tell("Delivered")
+
+    async def call_off(self, placed: OrderPlaced, why: Ending) -> None:
+        """Nothing of it is sent, and what was paid goes back, by a process of its own. Raises: Refusal."""
+        async with self.turn:
+            self.must_allow(Action.CANCEL, "be cancelled")
+            ended: PaidOrderCancelled = await workflow.execute_local_activity_method(
+                CancellationActivities.cancel_paid_order,
+                CancelPaidOrder(placed.order_id, why.reason, why.actor, why.author),
+                summary="Cancel: stock and coupons back, money reserved to go back, tell the buyer",
+                **patience.DATABASE,
+            )
+            if ended.refund is not None:
+                await self._give_money_back(placed, ended.refund)
+            self._board.move(OrderStatus.CANCELLED, None)
+            self._board.tell(f"Cancelled: {why.reason}")
+
+    async def _give_money_back(self, placed: OrderPlaced, n: int) -> None:
+        """It outlives the order. Whoever has begun it already does the same."""
+        with contextlib.suppress(WorkflowAlreadyStartedError):
+            await workflow.start_child_workflow(
+                Refund.run,
+                RefundOrder(placed.order_id, n),
+                id=refund_id(placed.order_id, n),
+                task_queue=patience.ORDERS,
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
+                static_summary=f"Refund {n} of a cancelled order",
+            )
 
     async def follow(self, placed: OrderPlaced) -> None:
         """Until the order is delivered or called off. One that is not shipped in time asks for a person."""

@@ -21,7 +21,7 @@ from models.order import Action, OrderStatus
 from models.payment import PaymentStatus, ProviderPayment
 from models.shipment import ShipItem
 from workflows import patience
-from workflows.collecting import Collecting
+from workflows.collecting import Collecting, Ending
 from workflows.enduring import to_its_end
 from workflows.fulfilling import Fulfilling
 from workflows.news import ProviderNews
@@ -49,7 +49,7 @@ class PayOrder(msgspec.Struct, frozen=True):
 
 
 class CancelCheckout(msgspec.Struct, frozen=True):
-    """End an order that is not paid."""
+    """End an order of which nothing is sent."""
 
     digest: str
     reason: str
@@ -266,8 +266,12 @@ class Order:
         if self._refusal is not None or not self._collecting.is_open:
             raise Refusal("wrong_move", "This order cannot be paid any more.", status=self._board.status)
 
-    @workflow.update(description="Buyer or staff: end an order that is not paid yet.")
+    @workflow.update(description="Buyer or staff: end an order of which nothing is sent; what was paid goes back.")
     async def cancel(self, request: CancelCheckout) -> OrderState:
+        if self._collecting.is_sure and self._placed is not None:
+            why = Ending(request.reason, request.actor, request.author)
+            await self._fulfilling.call_off(self._placed, why)
+            return self._state(request.digest)
         self._collecting.call_off(request.reason, request.actor, request.author)
         await workflow.wait_condition(lambda: self._is_cancelled or self._is_paid)
         if not self._is_cancelled:
@@ -276,8 +280,10 @@ class Order:
 
     @cancel.validator
     def _may_cancel(self, request: CancelCheckout) -> None:
-        if self._refusal is not None or self._collecting.is_sure:
+        if self._refusal is not None:
             raise Refusal("wrong_move", "This order cannot be cancelled any more.", status=self._board.status)
+        if self._collecting.is_sure:
+            self._fulfilling.must_allow(Action.CANCEL, "be cancelled")
 
     @workflow.signal(description="The payment provider's webhook: look at the payment again.")
     async def provider_news(self, news: ProviderNews) -> None:

@@ -110,7 +110,10 @@ class Noted(msgspec.Struct, frozen=True):
 async def cancel(
     house: House, caller: Caller, number: Number, data: JSONBody[CancelWhy], idempotency: IdempotencyKey = None
 ) -> Response[DeskOrder]:
-    """Stock, coupons and credit are given back, and the buyer is told. 202: asked for, and still under way."""
+    """Until something of it is sent. Stock, coupons and what was paid go back, and the buyer is told.
+
+    The money goes back by a refund of its own. 202: asked for, and still under way.
+    """
     order, author = await find(house, number), author_of(caller)
     wish = CancelCheckout(digest(data), data.reason, author.actor, author)
     return await ask(house, caller, order, Action.CANCEL, Owner.cancel, wish, idempotency)

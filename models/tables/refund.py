@@ -169,6 +169,11 @@ async def find(reader: Reader, order: OrderId, n: int) -> Refund | None:
     return await _one(reader, _BY_N, order, n)
 
 
+async def find_by_key(reader: Reader, order: OrderId, key: str) -> Refund | None:
+    """The refund that was asked for under this key, within a transaction."""
+    return await _one(reader, _BY_KEY, order, key)
+
+
 async def by_key(database: Database, order: OrderId, key: str) -> Refund | None:
     """The refund that was asked for under this key."""
     rows = await database.fetch(_BY_KEY, order, key)

@@ -123,6 +123,14 @@ async def underway(writer: Writer, order: OrderId) -> int:
     return count
 
 
+_NEVER = "UPDATE order_lines SET cancelled = quantity - shipped WHERE order_id = $1"
+
+
+async def call_off(writer: Writer, order: OrderId) -> None:
+    """What is left of an order will never be sent."""
+    await writer.exec_driver_sql(_NEVER, (order,))
+
+
 async def place(writer: Writer, code: str) -> LocationId | None:
     """The location of this code; None: there is none."""
     found = (await writer.exec_driver_sql(_PLACE, (code,))).scalar()

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import anyio
+
 from tests.desk import Clerk
 from tests.premises import House, Shopper
 
@@ -54,7 +56,7 @@ async def test_staff_send_an_order_in_two_parcels(house: House, shopper: Shopper
     placed = (await shopper.buy(sku, 2)).json()["order"]
     await shopper.order_when(placed, "confirmed")
     clerk = await Clerk.hire(house, shopper.http)
-    assert (await clerk.see(placed["number"]))["actions"] == ["ship", "note"]
+    assert (await clerk.see(placed["number"]))["actions"] == ["cancel", "ship", "refund", "note"]
 
     form: dict[str, Any] = {"carrier": "UPS", "tracking": "1Z-1", "items": [{"sku": sku, "quantity": 1}]}
     clicks = await asyncio.gather(*(clerk.do(placed["number"], "ship", "s-1", **form) for _ in range(3)))
@@ -65,7 +67,7 @@ async def test_staff_send_an_order_in_two_parcels(house: House, shopper: Shopper
     seen = await clerk.see(placed["number"])
     assert (seen["status"], seen["fulfilment_status"]) == ("processing", "partial")
     assert [(item["quantity"], item["shipped"]) for item in seen["items"]] == [(2, 1)]
-    assert seen["actions"] == ["ship", "deliver", "note"]
+    assert seen["actions"] == ["ship", "deliver", "refund", "note"]
     assert seen["shipments"][0]["location"] == "main"
     refused = await clerk.do(placed["number"], "ship", **{**form, "items": [{"sku": sku, "quantity": 2}]})
     assert (refused.status_code, refused.json()["code"]) == (409, "nothing_left")
@@ -79,7 +81,7 @@ async def test_staff_send_an_order_in_two_parcels(house: House, shopper: Shopper
         ("UPS", "1Z-1", [{"sku": sku, "quantity": 1}], None), ("DHL", "D-2", [{"sku": sku, "quantity": 1}], None),
     ]  # fmt: skip
     late = await clerk.do(placed["number"], "ship", carrier="DHL", tracking="D-3")
-    assert (late.status_code, late.json()["facts"]["actions"]) == (409, ["deliver", "note"])
+    assert (late.status_code, late.json()["facts"]["actions"]) == (409, ["deliver", "refund", "note"])
 
     assert (await clerk.do(placed["number"], "deliver", shipment=2)).status_code == 200
     assert (await shopper.order(placed))["status"] == "shipped"
@@ -101,3 +103,23 @@ async def test_staff_send_an_order_in_two_parcels(house: House, shopper: Shopper
     )
     await database.close()
     assert [tuple(row) for row in log] == [("order.deliver", 2), ("order.ship", 2)]
+
+
+async def test_a_buyer_cancels_what_is_paid_and_not_sent(house: House, shopper: Shopper) -> None:
+    """Given a paid order, when its buyer takes it back, then it is over at once, and the money is back soon after."""
+    placed = (await shopper.buy(await house.stock(5))).json()["order"]
+    paid = await shopper.order_when(placed, "confirmed")
+    assert paid["can"] == ["cancel"]
+
+    cancelled = await shopper.cancel(placed)
+
+    assert (cancelled.status_code, cancelled.json()["status"], cancelled.json()["can"]) == (200, "cancelled", [])
+    with anyio.fail_after(30):
+        while (seen := await shopper.order(placed))["payment_status"] != "refunded":
+            await anyio.sleep(0.05)
+    assert seen["cancel_reason"] == "found it cheaper"
+    subjects = [letter["subject"] for letter in await house.letters_when(placed["number"], 3)]
+    assert subjects.count(f"Order {placed['number']} was cancelled") == 1
+    clerk = await Clerk.hire(house, shopper.http)
+    late = await clerk.do(placed["number"], "ship", carrier="UPS", tracking="1Z")
+    assert (late.status_code, late.json()["code"]) == (409, "wrong_move")

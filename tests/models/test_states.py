@@ -81,18 +81,26 @@ def test_shipped_goods_cannot_be_cancelled() -> None:
     assert not may_move(OrderStatus.CANCELLED, OrderStatus.PENDING)
 
 
+MONEY_CAME = (PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED)
+
+
 @pytest.mark.parametrize("status", OrderStatus)
 @pytest.mark.parametrize("payment", PaymentStatus)
-def test_a_buyer_can_pay_or_cancel_only_what_is_unpaid(status: OrderStatus, payment: PaymentStatus) -> None:
-    """Given every pair of statuses, then buyers act on pending orders without money, and on nothing else."""
-    open_to_buyer = status is OrderStatus.PENDING and payment in (PaymentStatus.PENDING, PaymentStatus.FAILED)
-    assert buyer_actions(status, payment, FulfilmentStatus.UNFULFILLED) == (["cancel", "pay"] if open_to_buyer else [])
+@pytest.mark.parametrize("fulfilment", FulfilmentStatus)
+def test_a_buyer_can_pay_what_is_unpaid_and_cancel_what_is_here(
+    status: OrderStatus, payment: PaymentStatus, fulfilment: FulfilmentStatus
+) -> None:
+    """Given every standing, then buyers pay and cancel what is unpaid, and cancel what is paid and not yet sent."""
+    unpaid = status is OrderStatus.PENDING and payment in (PaymentStatus.PENDING, PaymentStatus.FAILED)
+    here = status is OrderStatus.CONFIRMED and fulfilment is FulfilmentStatus.UNFULFILLED and payment in MONEY_CAME
+    wanted = ["cancel", "pay"] if unpaid else ["cancel"] if here else []
+    assert buyer_actions(status, payment, fulfilment) == wanted
 
 
 STAFF_CAN: Mapping[tuple[OrderStatus, PaymentStatus, FulfilmentStatus], set[str]] = {
     (OrderStatus.PENDING, PaymentStatus.PENDING, FulfilmentStatus.UNFULFILLED): {"cancel"},
     (OrderStatus.PENDING, PaymentStatus.FAILED, FulfilmentStatus.UNFULFILLED): {"cancel"},
-    (OrderStatus.CONFIRMED, PaymentStatus.PAID, FulfilmentStatus.UNFULFILLED): {"ship", "refund"},
+    (OrderStatus.CONFIRMED, PaymentStatus.PAID, FulfilmentStatus.UNFULFILLED): {"cancel", "ship", "refund"},
     (OrderStatus.PROCESSING, PaymentStatus.PAID, FulfilmentStatus.PARTIAL): {"ship", "deliver", "refund"},
     (OrderStatus.SHIPPED, PaymentStatus.PAID, FulfilmentStatus.FULFILLED): {"deliver", "refund"},
 }

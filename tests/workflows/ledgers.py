@@ -31,20 +31,21 @@ async def disagreements(flow: Flow) -> list[str]:
         intents = await flow.intents(row["number"])
         captured, held = sum(i["captured"] for i in intents), sum(i["held"] for i in intents)
         sold, due = row["status"] in _KEPT, row["total"] - row["credit"]
+        back = row["status"] == "cancelled" and row["payment_status"] == "refunded"
         wanted = {
             "status": row["status"] if sold else "cancelled",
-            "payment_status": "paid" if sold else "voided",
+            "payment_status": "paid" if sold else "refunded" if back else "voided",
             "holds": [_KEPT.get(row["status"], "released")],
             "booked": due if sold else 0,
             "credit_booked": row["credit"] if sold else 0,
             "credit_taken": row["credit"] if sold else 0,
-            "credit_holds": ["committed" if sold else "released"] if row["credit"] else None,
+            "credit_holds": ["committed" if sold or back else "released"] if row["credit"] else None,
             "balance": 0,
-            "letters": 1,
+            "letters": 2 if back else 1,
             "attention": None,
         }
-        charged = sold and due > 0
-        provider = {"captured": due if charged else 0, "held": 0, "refunded": 0, "captures": int(charged)}
+        charged, given = (sold or back) and due > 0, due if back else 0
+        provider = {"captured": due if charged else 0, "held": 0, "refunded": given, "captures": int(charged)}
         seen = {
             "captured": captured, "held": held, "refunded": sum(i["refunded"] for i in intents),
             "captures": sum(i["captured"] > 0 for i in intents),

@@ -206,6 +206,19 @@ async def cancelled_by_buyer(shelf: Shelf) -> Handle:
     return handle
 
 
+async def cancelled_after_payment(shelf: Shelf) -> Handle:
+    """Paid partly with a gift card, and cancelled before anything was sent: all of it goes back."""
+    handle, _ = await shelf.buy(**await shelf.credit(600))
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    ended = await shelf.ask(handle, Order.cancel, CancelCheckout("never mind", "changed my mind", "buyer"))
+    assert ended.status is OrderStatus.CANCELLED
+    await handle.result()
+    async with asyncio.timeout(30):
+        while (await shelf.row())["payment_status"] != "refunded":
+            await asyncio.sleep(0.05)
+    return handle
+
+
 async def confirmed_at_the_bank(shelf: Shelf) -> Handle:
     """The bank wants to see the buyer; the webhook tells that it did."""
     handle, answer = await shelf.buy("pm_card_authenticationRequired")
@@ -290,8 +303,8 @@ async def card_kept(shelf: Shelf) -> Handle:
 
 Story = Callable[[Shelf], Coroutine[Any, Any, Handle]]
 ALL: tuple[Story, ...] = (
-    delivered, sent_in_two_parcels, paid_with_another_card, window_closed, cancelled_by_buyer, confirmed_at_the_bank,
-    webhook_lost, captured_late, paid_partly_with_credit, covered_by_credit, credit_given_back, card_kept,
-    refused,
+    delivered, sent_in_two_parcels, cancelled_after_payment, paid_with_another_card, window_closed, cancelled_by_buyer,
+    confirmed_at_the_bank, webhook_lost, captured_late, paid_partly_with_credit, covered_by_credit, credit_given_back,
+    card_kept, refused,
 )  # fmt: skip
 """All of them."""
