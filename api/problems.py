@@ -117,6 +117,7 @@ STATUSES: Mapping[str, int] = {
     "cart_full": 422,
     "category_unknown": 422,
     "gift_card_unknown": 422,
+    "counts_refused": 422,
     "coupon_scope_unknown": 422,
     "coupon_unknown": 422,
     "idempotency_key_reused": 422,

@@ -220,6 +220,7 @@ TABLE: dict[str, str | set[Role]] = {
     "PATCH /admin/inventory/{sku:str}": {CATALOG, ADMIN},
     "POST /admin/inventory/{sku:str}/adjustments": {CATALOG, ADMIN},
     "POST /admin/inventory/transfers": {CATALOG, ADMIN},
+    "POST /admin/inventory/counts": {CATALOG, ADMIN},
     "GET /admin/tax-rates": STAFF,
     "POST /admin/tax-rates": {FINANCE, ADMIN},
     "GET /admin/tax-rates/{rate_id:uuid}": STAFF,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from models.database import Writer
+from models.database import Reader, Writer
 from models.errors import Refusal
 from models.ids import LocationId, VariantId, new_id
 from models.inventory import MOST_ON_LEVEL, Movement
@@ -74,6 +74,17 @@ async def lock(writer: Writer, spots: Iterable[Spot]) -> dict[Spot, Lying]:
     await writer.exec_driver_sql(_ENSURE, columns)
     rows = await writer.exec_driver_sql(_LOCK, columns)
     return {_spot(row.variant_id, row.location_id): Lying(row.on_hand, row.held) for row in rows}
+
+
+_SEEN = _LOCK.partition("ORDER BY")[0]
+
+
+async def seen(reader: Reader, spots: Iterable[Spot]) -> dict[Spot, Lying]:
+    """What lies at these spots, for who changes nothing."""
+    wanted = list(spots)
+    rows = await reader.exec_driver_sql(_SEEN, ([spot.variant for spot in wanted], [spot.location for spot in wanted]))
+    found = {_spot(row.variant_id, row.location_id): Lying(row.on_hand, row.held) for row in rows}
+    return {spot: found.get(spot, Lying(0, 0)) for spot in wanted}
 
 
 async def change(writer: Writer, deed: Deed, lying: Mapping[Spot, Lying], by: Mapping[Spot, int]) -> None:
