@@ -138,7 +138,8 @@ async def _check_out(buyer: Buyer) -> dict[str, Any]:
             if answer.status_code == 402:
                 declined: dict[str, Any] = body["facts"]["order"]
                 return declined
-            assert (answer.status_code, body["code"]) == (503, "unavailable"), answer.text
+            said = (answer.status_code, body["code"])
+            assert said == (503, "unavailable"), (answer.text, buyer.shopper.house.stack.logs("api")[-8000:])
             assert answer.headers["Retry-After"]
             buyer.unavailable += 1
         await anyio.sleep(AGAIN)
