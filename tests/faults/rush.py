@@ -85,11 +85,11 @@ class Rush:
             await asyncio.wait([self._going])
 
     async def under_way(self, books: Books, orders: int) -> None:
-        """Wait until that many orders are placed; not all buyers have their answer then."""
+        """Wait until that many orders are placed; not all buyers have seen the end then."""
         with anyio.fail_after(60):
             while len(await books.orders_of(self.sku)) < orders:
                 await anyio.sleep(0.01)
-        assert [buyer for buyer in self.buyers if not buyer.answered_at]
+        assert [buyer for buyer in self.buyers if not buyer.ended_at]
 
     async def end(self, books: Books) -> dict[str, int]:
         """Wait until every buyer has seen the end; all ledgers agree, nobody bought twice. How many ended how."""
@@ -138,7 +138,8 @@ async def _check_out(buyer: Buyer) -> dict[str, Any]:
             if answer.status_code == 402:
                 declined: dict[str, Any] = body["facts"]["order"]
                 return declined
-            assert (answer.status_code, body["code"]) == (503, "unavailable"), answer.text
+            said = (answer.status_code, body["code"])
+            assert said == (503, "unavailable"), (answer.text, buyer.shopper.house.stack.logs("api")[-8000:])
             assert answer.headers["Retry-After"]
             buyer.unavailable += 1
         await anyio.sleep(AGAIN)
