@@ -46,6 +46,7 @@ from activities.product_imports import ProductImportActivities
 from activities.refunds import RefundActivities
 from activities.search import SearchActivities
 from activities.shipments import ShipmentActivities
+from activities.stock import StockActivities
 from activities.study import StudyActivities
 from models import logs, wire
 from models.database import Database
@@ -60,6 +61,7 @@ from workflows.index_catalogue import INDEX_CATALOGUE_ID, IndexCatalogue
 from workflows.notify import NOTIFY_ID, Notify
 from workflows.order import Order
 from workflows.patience import CATALOGUE, MAIL, ORDERS, PAYMENTS
+from workflows.prove_stock import PROVE_STOCK_ID, ProveStock, proving
 from workflows.rebuild_search import RebuildSearch
 from workflows.refresh_answers import REFRESH_ANSWERS_ID, RefreshAnswers
 from workflows.refund import Refund
@@ -85,6 +87,7 @@ WORKFLOWS: Sequence[type] = (
     RebuildSearch,
     HealSearch,
     StudyShelves,
+    ProveStock,
     ImportProducts,
 )
 ALWAYS: Sequence[tuple[type[Any], str, str]] = (
@@ -116,7 +119,7 @@ def activities(
     methods = PaymentMethodActivities(database)
     setups = SetupActivities(payments.connection)
     refunds = RefundActivities(database)
-    study = StudyActivities(database)
+    study, stock = StudyActivities(database), StockActivities(database)
     changes, answers = CatalogueChangeActivities(database), AnswerActivities(settings.redis_url)
     search = SearchActivities(database, engine_of(settings, database))
     imported = ProductImportActivities(database, Storage(settings.media_dir, settings.storage_url))
@@ -148,6 +151,7 @@ def activities(
             search.index_products, search.index_category, search.configure_index, search.await_indexed,
             search.compare_index, search.tidy_search,
             study.gather_purchases, study.forget_old_traces, study.figure_products, study.relate_products,
+            stock.find_drift,
             imported.go_on_with_import, imported.drop_file,
         ],
     }  # fmt: skip
@@ -207,6 +211,7 @@ async def keep_schedules(client: Client, settings: WorkerSettings) -> None:
     schedules = {
         TEND_CARTS_ID: tending(tend), HEAL_SEARCH_ID: healing(settings.search_healing_interval),
         STUDY_SHELVES_ID: studying(settings.shelves_study_interval),
+        PROVE_STOCK_ID: proving(settings.stock_proof_interval),
     }  # fmt: skip
     for identity, wanted in schedules.items():
         try:

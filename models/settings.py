@@ -101,6 +101,8 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
     """How often somebody looks for such carts."""
     shelves_study_interval: timedelta
     """How often what people buy and look at is studied."""
+    stock_proof_interval: timedelta
+    """How often the stock is held against its ledger."""
     search_healing_interval: timedelta
     """How often the search index is held against the catalogue."""
     metrics_host: str
@@ -117,7 +119,7 @@ KNOWN = frozenset(
         "RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
         "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH RATE_LIMIT_GIFT_CARD FORWARDED_HOPS "
         "REVIEWS_MODERATED SHELVES_STUDY_INTERVAL CART_REMINDER_AFTER CART_LIFETIME CART_TENDING_INTERVAL "
-        "SEARCH_HEALING_INTERVAL ALLOCATION"
+        "SEARCH_HEALING_INTERVAL ALLOCATION STOCK_PROOF_INTERVAL"
     ).split()
 )
 """Every variable that means something to us; a test holds compose.yaml and the docs against it."""
@@ -162,6 +164,7 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         cart_lifetime=read.seconds("CART_LIFETIME", "2592000"),
         cart_tending_interval=max(read.seconds("CART_TENDING_INTERVAL", "300"), timedelta(seconds=1)),
         shelves_study_interval=max(read.seconds("SHELVES_STUDY_INTERVAL", "3600"), timedelta(seconds=1)),
+        stock_proof_interval=max(read.seconds("STOCK_PROOF_INTERVAL", "3600"), timedelta(seconds=1)),
         search_healing_interval=max(read.seconds("SEARCH_HEALING_INTERVAL", "3600"), timedelta(seconds=1)),
         metrics_host=read.text("WORKER_METRICS_HOST", "127.0.0.1"),
         metrics_port=read.port("WORKER_METRICS_PORT"),
