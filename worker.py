@@ -34,13 +34,16 @@ from activities.catalogue_changes import CatalogueChangeActivities
 from activities.checkout import CheckoutActivities
 from activities.erasure import ErasureActivities
 from activities.histories import HistoryActivities
+from activities.late_payments import LatePaymentActivities
 from activities.mail import MailActivities
 from activities.orders import OrderActivities
 from activities.outbox import OutboxActivities
 from activities.passwords import PasswordActivities
 from activities.payment_methods import PaymentMethodActivities
+from activities.payments.chapa import ChapaProvider
 from activities.payments.intents import StripeProvider
 from activities.payments.money import PaymentActivities
+from activities.payments.providers import Provider
 from activities.payments.setups import SetupActivities
 from activities.product_imports import ProductImportActivities
 from activities.refunds import RefundActivities
@@ -50,6 +53,7 @@ from activities.stock import StockActivities
 from activities.study import StudyActivities
 from models import logs, wire
 from models.database import Database
+from models.payment import CHAPA
 from models.search.engines import engine_of
 from models.settings import Invalid, WorkerSettings, worker_settings
 from models.storage import Storage
@@ -58,6 +62,7 @@ from workflows.erase_account import EraseAccount
 from workflows.heal_search import HEAL_SEARCH_ID, HealSearch, healing
 from workflows.import_products import ImportProducts
 from workflows.index_catalogue import INDEX_CATALOGUE_ID, IndexCatalogue
+from workflows.late_payment import LatePayment
 from workflows.notify import NOTIFY_ID, Notify
 from workflows.order import Order
 from workflows.patience import CATALOGUE, MAIL, ORDERS, PAYMENTS
@@ -76,6 +81,7 @@ log = structlog.get_logger()
 WORKFLOWS: Sequence[type] = (
     Order,
     Refund,
+    LatePayment,
     Notify,
     ResetPassword,
     TendCarts,
@@ -108,6 +114,7 @@ def activities(
     settings: WorkerSettings, database: Database, payments: PaymentActivities
 ) -> dict[str, list[Callable[..., Any]]]:
     """All activities by task queue. Local ones run on the queue of their workflow."""
+    late = LatePaymentActivities(database)
     checkout = CheckoutActivities(database, settings.payment_window, settings.allocation, settings.ship_within)
     orders, shipments = OrderActivities(database), ShipmentActivities(database)
     cancellations = CancellationActivities(database)
@@ -127,7 +134,8 @@ def activities(
         ORDERS: [
             checkout.place_order, orders.record_payment_attempt, orders.secure_order, orders.confirm_order,
             orders.cancel_order, orders.flag_order, orders.record_command,
-            shipments.send_parcel, shipments.note_arrival, cancellations.cancel_paid_order, outbox.settle_letters,
+            shipments.send_parcel, shipments.note_arrival, cancellations.cancel_paid_order,
+            late.record_late_payment, outbox.settle_letters,
             passwords.open_reset, passwords.close_reset, carts.remind_of_carts, carts.find_forgotten_carts,
             carts.spare_carts_being_bought, carts.remove_carts,
             refunds.reserve_refund, refunds.settle_refund, refunds.fail_refund, refunds.return_refund,
@@ -141,7 +149,7 @@ def activities(
         ],
         PAYMENTS: [
             payments.authorize_payment, payments.read_payment, payments.capture_payment, payments.void_payment,
-            payments.refund_payment, payments.read_refund,
+            payments.refund_payment, payments.read_refund, payments.return_payment,
             setups.ensure_customer, setups.start_setup, setups.read_setup, setups.cancel_setup, setups.detach_method,
             setups.forget_customer,
         ],
@@ -159,7 +167,10 @@ def activities(
 
 def payment_activities(settings: WorkerSettings) -> PaymentActivities:
     """What moves money, with every provider that this shop has a key of."""
-    return PaymentActivities(StripeProvider(settings.stripe_secret_key, settings.stripe_api_base))
+    others: dict[str, Provider] = {}
+    if settings.chapa_secret_key:
+        others[CHAPA] = ChapaProvider(settings.chapa_secret_key, settings.public_url, settings.chapa_api_base)
+    return PaymentActivities(StripeProvider(settings.stripe_secret_key, settings.stripe_api_base), others)
 
 
 def workers(

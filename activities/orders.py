@@ -114,7 +114,10 @@ class OrderActivities:
         seen = request.payment
         async with self._database.writing() as writer:
             declined = seen.standing is Standing.DECLINED
-            known = {"reference": seen.reference, "client_secret": seen.client_secret, "error": seen.code}
+            known = {
+                "reference": seen.reference, "client_secret": seen.client_secret, "redirect_url": seen.redirect_url,
+                "error": seen.code,
+            }  # fmt: skip
             to = PaymentStatus.FAILED if declined else PaymentStatus.PENDING
             if not await payments.move(writer, request.payment_id, to, **known):
                 await payments.note(writer, request.payment_id, **known)
@@ -144,7 +147,7 @@ class OrderActivities:
                 await redemptions.take_off_cart(writer, request.cart_id, request.order_id)
             await payments.move(
                 writer, request.payment_id, PaymentStatus.AUTHORIZED,
-                reference=seen.reference, client_secret=seen.client_secret, error=None,
+                reference=seen.reference, client_secret=seen.client_secret, redirect_url=None, error=None,
             )  # fmt: skip
             actor = "provider" if seen.reference else "order"
             await orders.tell(writer, request.order_id, "authorized", "payment_authorized", actor)
@@ -196,7 +199,7 @@ class OrderActivities:
                 writer, order, OrderStatus.CANCELLED, only=UNSETTLED, cancel_reason=request.reason
             ):
                 return
-            await payments.move(writer, request.payment_id, PaymentStatus.VOIDED, client_secret=None)
+            await payments.move(writer, request.payment_id, PaymentStatus.VOIDED, client_secret=None, redirect_url=None)
             await orders.tell(writer, order, "cancelled", "order_cancelled", request.actor, reason=why)
             await outbox.write_letter(writer, "order_cancelled", order)
             if request.credit:

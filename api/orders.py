@@ -8,11 +8,11 @@ from litestar.params import JSONBody, Parameter, QueryParameter
 
 from api import pages
 from api.access import Access
-from api.checkout import PaymentMethod, no_wallet
+from api.checkout import PaymentMethod, Provider, ReturnUrl, must_suit, no_wallet
 from api.commands import command
 from api.context import Caller, House, IdempotencyKey, Identity, OrderToken, digest, idempotency_key
 from api.pages import PageSize, Place
-from api.problems import SIGNED_IN, refuses
+from api.problems import SIGNED_IN, FieldError, Invalid, refuses
 from api.replies import (
     CheckoutReply,
     OrderList,
@@ -30,6 +30,7 @@ from models.errors import Refusal
 from models.ids import OrderNumber, new_id
 from models.order import Order as OrderRow
 from models.order import OrderEvent, OrderStatus, workflow_id
+from models.payment import TERMS
 from models.roles import Scope
 from models.tables import cart as carts
 from models.tables import checkout as checkouts
@@ -44,10 +45,14 @@ InStatus = Annotated[OrderStatus | None, QueryParameter(name="status", descripti
 
 
 class AnotherMethod(msgspec.Struct, forbid_unknown_fields=True):
-    """Another method for the same payment."""
+    """Another method for the same payment, or a new page of the same provider's."""
 
-    payment_method: PaymentMethod
-    provider: Annotated[str, msgspec.Meta(pattern="^stripe$")] = "stripe"
+    payment_method: PaymentMethod | None = None
+    """Required, unless the buyer pays on a page of the provider's."""
+    provider: Provider | None = None
+    """Left out: the one that the order was placed with. Another one is refused."""
+    return_url: ReturnUrl | None = None
+    """Where Chapa's page sends the buyer afterwards; left out: to the shop."""
     save: bool = False
     """Keep the method for later purchases; for the buyer, signed in."""
 
@@ -138,8 +143,9 @@ async def pay_order(
     is_buyer = caller.user is not None and order.customer_id == caller.user
     if data.payment.save and not is_buyer:
         raise no_wallet()
+    _must_go_with(house, order, data.payment)
     customer = caller.customer if is_buyer else None
-    wish = PayOrder(digest(data), data.payment.payment_method, data.payment.save, customer)
+    wish = PayOrder(digest(data), data.payment.payment_method, data.payment.save, customer, data.payment.return_url)
     answer = await command(house, order, Order.pay, wish, f"pay:{key or new_id()}")
     if answer is None:
         answer = OrderState(order.number, wish.digest, *visibility.BEGINNING, order.totals.total, credit=order.credit)
@@ -168,6 +174,16 @@ async def cancel_order(
     answer = await command(house, order, Order.cancel, wish, f"cancel:{key or new_id()}")
     now = await orders.find(house.database, order.number) or order
     return Response(order_reply(now, await sent(house, now)), status_code=200 if answer else 202)
+
+
+def _must_go_with(house: House, order: OrderRow, choice: AnotherMethod) -> None:
+    """Raises: Invalid when an order that was placed with its provider is not paid like that."""
+    if choice.provider not in (None, order.provider):
+        raise Invalid(FieldError(f"This order is paid with {order.provider}", pointer="/payment/provider"))
+    if order.provider in TERMS:
+        must_suit(house, order.provider, choice, order.totals.total.currency)
+        if choice.payment_method is None and not TERMS[order.provider].hosted:
+            raise Invalid(FieldError("Required", pointer="/payment/payment_method"))
 
 
 async def _find(house: House, caller: Identity, number: str, token: str | None) -> OrderRow:

@@ -53,9 +53,11 @@ class PaymentReply(msgspec.Struct):
 
     status: str
     """`authorized` or `captured`: done. `action_required`: confirm with `client_secret` (3-D Secure).
-    `method_required`: pay with `client_secret`. `declined`: try another method. `unknown`: not known yet."""
+    `method_required`: pay with `client_secret`, or on the page `redirect_url`. `declined`: try another method.
+    `unknown`: not known yet."""
     client_secret: str | None = None
     redirect_url: str | None = None
+    """Send the buyer there: to their bank, or to the provider's page on which they pay."""
     code: str | None = None
     detail: str | None = None
 
@@ -189,6 +191,7 @@ def reply_to(house: House, number: OrderNumber, answer: OrderState | Order, done
         raise Refusal(
             "payment_declined", seen.detail or "The payment was declined.",
             order=summary, decline_code=seen.code, client_secret=seen.client_secret,
+            **({"redirect_url": seen.redirect_url} if seen.redirect_url else {}),
         )  # fmt: skip
     payment = PaymentReply(seen.standing, seen.client_secret, seen.redirect_url, seen.code, seen.detail)
     open_still = seen.standing in (Standing.UNKNOWN, Standing.PROCESSING)
@@ -207,7 +210,7 @@ def _parts(total: Money, credit: Money | None) -> tuple[Money, Money]:
 
 def payment_of(order: Order) -> PaymentReply:
     """The payment as the row tells it."""
-    return PaymentReply(order.payment_status, client_secret=order.client_secret, code=order.payment_error)
+    return PaymentReply(order.payment_status, order.client_secret, order.redirect_url, order.payment_error)
 
 
 def told_to_buyer(events: list[OrderEvent]) -> list[OrderEvent]:

@@ -146,7 +146,11 @@ class Order(msgspec.Struct, frozen=True):
     attention: str | None = None
     payment_reference: str | None = None
     client_secret: str | None = None
+    redirect_url: str | None = None
+    """The provider's page on which the buyer pays."""
     payment_error: str | None = None
+    provider: str = "stripe"
+    """Whoever takes the money; `credit`: nobody has to."""
     credit: Money | None = None
     """Of the total, what gift cards and store credit pay; None: nothing."""
     coupons: tuple[UsedCoupon, ...] = ()

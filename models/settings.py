@@ -68,6 +68,8 @@ class ApiSettings(Shared, frozen=True, kw_only=True):
     """What the API needs. It holds no key that could charge anybody."""
 
     stripe_webhook_secret: str
+    chapa_webhook_secret: str | None
+    """None: this shop is not paid with Chapa."""
     temporal_ui_url: str
     answer_budget: timedelta
     """How long a checkout waits for its outcome before it answers 202."""
@@ -85,6 +87,9 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
     stripe_secret_key: str
     stripe_api_base: str | None
     """Another address that speaks Stripe's protocol, as the simulator does; None: Stripe itself."""
+    chapa_secret_key: str | None
+    """None: this shop is not paid with Chapa."""
+    chapa_api_base: str | None
     smtp_url: str
     mail_from: str
     payment_window: timedelta
@@ -113,7 +118,8 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
 KNOWN = frozenset(
     (
         "DATABASE_URL REDIS_URL TEMPORAL_ADDRESS TEMPORAL_NAMESPACE TEMPORAL_UI_URL STRIPE_SECRET_KEY "
-        "STRIPE_API_BASE STRIPE_WEBHOOK_SECRET MEILISEARCH_URL MEILISEARCH_API_KEY SMTP_URL MAIL_FROM "
+        "STRIPE_API_BASE STRIPE_WEBHOOK_SECRET CHAPA_SECRET_KEY CHAPA_API_BASE CHAPA_WEBHOOK_SECRET "
+        "MEILISEARCH_URL MEILISEARCH_API_KEY SMTP_URL MAIL_FROM "
         "PUBLIC_URL SECRET_KEY MEDIA_DIR STORAGE_URL PAYMENT_WINDOW SHIP_WITHIN CHECKOUT_ANSWER_BUDGET "
         "DEFAULT_CURRENCY LOG_LEVEL LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT RATE_LIMIT_GENERAL "
         "RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
@@ -131,6 +137,7 @@ def api_settings(environment: Mapping[str, str] | None = None) -> ApiSettings:
     return ApiSettings(
         **_shared(read),
         stripe_webhook_secret=read.text("STRIPE_WEBHOOK_SECRET"),
+        chapa_webhook_secret=read.optional("CHAPA_WEBHOOK_SECRET"),
         temporal_ui_url=read.text("TEMPORAL_UI_URL", "http://127.0.0.1:8233").rstrip("/"),
         answer_budget=read.seconds("CHECKOUT_ANSWER_BUDGET", "5"),
         default_currency=read.one_of("DEFAULT_CURRENCY", EXPONENTS, "usd"),
@@ -155,6 +162,8 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         **_shared(read),
         stripe_secret_key=read.text("STRIPE_SECRET_KEY"),
         stripe_api_base=read.optional("STRIPE_API_BASE"),
+        chapa_secret_key=read.optional("CHAPA_SECRET_KEY"),
+        chapa_api_base=read.optional("CHAPA_API_BASE"),
         smtp_url=read.smtp("SMTP_URL"),
         mail_from=read.text("MAIL_FROM", "Holdfast <orders@holdfast.example>"),
         payment_window=read.seconds("PAYMENT_WINDOW", "1800"),

@@ -111,6 +111,8 @@ TABLE: dict[str, str | set[Role]] = {
     "GET /payments/{payment_id:uuid}": ACCOUNT,
     # Payment providers
     "POST /webhooks/stripe": PUBLIC,
+    "POST /webhooks/chapa": PUBLIC,
+    "GET /webhooks/chapa": PUBLIC,
     # Staff
     "GET /admin/audit": {FINANCE, ADMIN},
     "GET /admin/products": STAFF,

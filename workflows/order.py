@@ -39,13 +39,15 @@ class AwaitCheckout(msgspec.Struct, frozen=True):
 
 
 class PayOrder(msgspec.Struct, frozen=True):
-    """Pay with another method. `digest` of the request travels back with the answer."""
+    """Pay with another method, or on a new page. `digest` of the request travels back with the answer."""
 
     digest: str
-    method: str
+    method: str | None
     save: bool = False
     customer: str | None = None
     """The provider's id of who pays, when they are signed in and have one."""
+    return_url: str | None = None
+    """Where the provider's page sends the buyer afterwards; None: to the shop."""
 
 
 class CancelCheckout(msgspec.Struct, frozen=True):
@@ -149,7 +151,7 @@ class Order:
         if placed is not None:
             if await self._collecting.collect(placed):
                 await self._secure(placed)  # the point of no return
-                if placed.due.amount:
+                if placed.due.amount and self._collecting.terms.captures_apart:
                     await self._capture(placed)
                 await self._confirm(placed)
                 await self._fulfilling.follow(placed)
@@ -167,6 +169,8 @@ class Order:
         )
         placed = self._placed = outcome.placed
         if placed is not None:
+            if placed.due.amount and not self._collecting.terms.captures_apart:
+                self._undo.push(lambda: self._collecting.watch(placed))
             self._undo.push(lambda: self._cancel_order(placed))
             if placed.due.amount:
                 self._undo.push(lambda: self._collecting.void(placed))
@@ -190,8 +194,10 @@ class Order:
             **patience.DATABASE,
         )  # fmt: skip
         self._board.move(None, PaymentStatus.AUTHORIZED)
-        if placed.due.amount:
+        if placed.due.amount and self._collecting.terms.captures_apart:
             self._board.tell("Taking the authorized money", "the payment provider")
+        elif placed.due.amount:
+            self._board.tell("Paid: confirming", "a moment")
         else:
             self._board.tell("Nothing is left to pay: confirming", "a moment")
         self._collecting.answer()
@@ -252,7 +258,9 @@ class Order:
 
     @workflow.update(description="Buyer: pay with another method, while the order waits for payment.")
     async def pay(self, request: PayOrder) -> OrderState:
-        choice = PaymentChoice(method=request.method, save=request.save, customer=request.customer)
+        choice = PaymentChoice(
+            self._purchase.payment.provider, request.method, request.save, request.customer, request.return_url
+        )
         wish = self._collecting.wish(choice)
         await workflow.wait_condition(lambda: wish.answered or self._is_cancelled or self._is_paid)
         if not wish.answered:

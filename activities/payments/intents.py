@@ -20,13 +20,14 @@ from activities.payments.providers import (
     ReadPayment,
     ReadRefund,
     RefundPayment,
+    ReturnPayment,
     VoidPayment,
 )
 from activities.payments.refunds import StripeRefunds
 from activities.payments.standings import EXPANDED, decline_of, seen_of
 from models import clock
 from models.ids import PaymentId
-from models.payment import ProviderPayment, Standing
+from models.payment import ProviderPayment, Returned, Standing
 from models.refund import ProviderRefund
 
 SEARCHABLE_AFTER = timedelta(minutes=2)
@@ -104,6 +105,10 @@ class StripeProvider:
                     type="void_refused",
                     non_retryable=True,
                 )
+
+    async def give_back(self, request: ReturnPayment) -> Returned | None:
+        """Nothing comes late: an intent that is canceled takes no money."""
+        return None
 
     async def _create(self, request: AuthorizePayment, customer: str | None) -> ProviderPayment:
         params: Any = {

@@ -14,10 +14,11 @@ from activities.payments.providers import (
     ReadPayment,
     ReadRefund,
     RefundPayment,
+    ReturnPayment,
     VoidPayment,
 )
 from models.errors import Unavailable
-from models.payment import STRIPE, ProviderPayment, Standing
+from models.payment import STRIPE, ProviderPayment, Returned, Standing
 from models.refund import ProviderRefund
 
 QUICK_ANSWER = 2.5
@@ -122,6 +123,16 @@ class PaymentActivities:
         Undo: nothing.
         """
         return await self._of(request.provider).read_refund(request)
+
+    @activity.defn
+    async def return_payment(self, request: ReturnPayment) -> Returned | None:
+        """Send back what was paid for an order that had ended without money. None: nothing was.
+
+        Changes: at the provider, one refund of all that was paid.
+        Again: what has gone back is read, not sent again.
+        Undo: nothing, final.
+        """
+        return await self._of(request.provider).give_back(request)
 
     def _of(self, name: str) -> Provider:
         """Raises: ApplicationError `provider_rejected` when this shop has no key of that provider."""

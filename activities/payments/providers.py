@@ -10,7 +10,7 @@ import msgspec
 
 from models.ids import OrderNumber, PaymentId, RefundId, UserId
 from models.money import Money
-from models.payment import STRIPE, ProviderPayment
+from models.payment import STRIPE, ProviderPayment, Returned
 from models.refund import ProviderRefund
 
 
@@ -33,6 +33,8 @@ class AuthorizePayment(msgspec.Struct, frozen=True):
     """The provider's id of the buyer, when they have one."""
     buyer: UserId | None = None
     provider: str = STRIPE
+    return_url: str | None = None
+    """Where a page of the provider's sends the buyer afterwards; None: to the shop."""
 
 
 class CapturePayment(msgspec.Struct, frozen=True):
@@ -60,6 +62,16 @@ class ReadPayment(msgspec.Struct, frozen=True):
     save: bool = False
     """Say which card is kept."""
     provider: str = STRIPE
+    amount: Money | None = None
+    """What was asked for: money is believed when it is this much. None: any."""
+
+
+class ReturnPayment(msgspec.Struct, frozen=True):
+    """Send everything back that was paid for an order that had ended. Without a reference it is looked for."""
+
+    payment_id: PaymentId
+    reference: str | None
+    provider: str
 
 
 class RefundPayment(msgspec.Struct, frozen=True):
@@ -103,7 +115,13 @@ class Provider(Protocol):
         """Take what was reserved. Raises: ApplicationError `authorization_lost` when that cannot be any more."""
 
     async def void(self, request: VoidPayment) -> None:
-        """Make sure that a payment never takes money. Raises: ApplicationError `void_refused` when it has."""
+        """Make sure that a payment never takes money. Raises: ApplicationError `void_refused` when it has.
+
+        One that takes money at once lets nobody begin to pay any more; what comes even so is asked for afterwards.
+        """
+
+    async def give_back(self, request: ReturnPayment) -> Returned | None:
+        """Send back what came too late. None: nothing has come. Only for providers that take money at once."""
 
     async def refund(self, request: RefundPayment) -> ProviderRefund:
         """Send money back, once under our id of the refund, which is looked for first. `FAILED`: never, a person must.

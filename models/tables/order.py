@@ -225,7 +225,8 @@ async def tell_all(writer: Writer, order: OrderId, *told: Fact) -> None:
 
 
 _FIND = f"""
-SELECT o.*, p.status AS payment_status, p.reference, p.client_secret, p.error, {REFUNDS} AS refunds
+SELECT o.*, p.status AS payment_status, p.reference, p.client_secret, p.redirect_url, p.error, p.provider,
+       {REFUNDS} AS refunds
 FROM orders o JOIN payments p ON p.order_id = o.id WHERE {{}}
 """  # noqa: S608
 _BY_NUMBER = _FIND.format("o.number = $1")
@@ -279,7 +280,8 @@ async def _order(database: Database, row: Any) -> Order:
         ),
         placed_at=row["placed_at"], pay_until=row["pay_until"], cancel_reason=row["cancel_reason"],
         attention=row["attention"], payment_reference=row["reference"], client_secret=row["client_secret"],
-        payment_error=row["error"], credit=Money(row["credit"], kind) if row["credit"] else None,
+        payment_error=row["error"], provider=row["provider"], redirect_url=row["redirect_url"],
+        credit=Money(row["credit"], kind) if row["credit"] else None,
         coupons=tuple(
             UsedCoupon(each["code"], Money(each["discount"], kind)) for each in msgspec.json.decode(row["coupons"])
         ),

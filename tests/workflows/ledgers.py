@@ -1,10 +1,14 @@
 """The ledgers of a shop at rest: stock, money and the provider must tell one story, whatever befell the orders."""
 
+from decimal import Decimal
+
+from models.ids import PaymentId
+from models.payment import CHAPA
 from models.tables import credit, inventory
 from tests.flow import Flow
 
 _ORDERS = """
-SELECT o.number, o.status, p.status AS payment_status, o.total, o.credit, o.attention,
+SELECT o.number, o.status, p.provider, p.id AS payment_id, p.status AS payment_status, o.total, o.credit, o.attention,
        (SELECT coalesce(sum(amount), 0)::int FROM money_entries m
         WHERE m.order_id = o.id AND m.account IN ('gift_card', 'store_credit')) AS credit_booked,
        (SELECT -coalesce(sum(amount), 0)::int FROM credit_entries e WHERE e.order_id = o.id) AS credit_taken,
@@ -52,8 +56,19 @@ async def disagreements(flow: Flow) -> list[str]:
         }  # fmt: skip
         found += [f"{row['number']}: {name} is {row[name]!r}, not {value!r}" for name, value in wanted.items()
                   if row[name] != value]  # fmt: skip
+        if row["provider"] == CHAPA:
+            provider, seen = (
+                {"captured": due if sold else 0},
+                {"captured": await _kept_by_chapa(flow, row["payment_id"])},
+            )
         if seen != provider:
             found.append(f"{row['number']} is {row['status']}, the provider says {seen}")
         found += [f"{row['number']}: an intent is {i['status']}" for i in intents
                   if i["status"] not in ("succeeded", "canceled")]  # fmt: skip
     return found
+
+
+async def _kept_by_chapa(flow: Flow, payment: PaymentId) -> int:
+    """What was paid on all pages of a payment and did not go back, minor units."""
+    pages = await flow.chapa.ledger(payment.hex)
+    return sum(int(Decimal(each["paid"]) * 100) - int(Decimal(each["refunded"]) * 100) for each in pages)

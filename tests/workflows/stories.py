@@ -16,12 +16,13 @@ from models.database import fetching
 from models.ids import CartId, OrderNumber, UserId, VariantId, new_id
 from models.money import Money
 from models.order import OrderStatus
-from models.payment import PaymentStatus, Standing
+from models.payment import CHAPA, PaymentStatus, Returned, Standing
 from models.shipment import ShipItem
 from models.tables import cart as carts
 from models.tables import payment_method as wallets
 from tests import people, purse, shop
 from tests.flow import Flow, Handle
+from workflows.late_payment import late_payment_id
 from workflows.news import ProviderNews
 from workflows.order import (
     CancelCheckout,
@@ -301,10 +302,38 @@ async def card_kept(shelf: Shelf) -> Handle:
     return handle
 
 
+async def paid_on_a_page(shelf: Shelf) -> Handle:
+    """The buyer pays on a page of the provider's, which takes the money at once; the webhook tells."""
+    handle, answer = await shelf.buy(None, payment=PaymentChoice(CHAPA))
+    assert answer.payment is not None
+    assert answer.payment.reference is not None
+    assert answer.payment.redirect_url is not None
+    await shelf.flow.chapa.buy(answer.payment.reference)
+    await shelf.news(handle)
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    return handle
+
+
+async def paid_while_cancelled(shelf: Shelf) -> Handle:
+    """The buyer pays on the page while the order is being called off: the money is sent back."""
+    handle, answer = await shelf.buy(None, payment=PaymentChoice(CHAPA))
+    assert answer.payment is not None
+    assert answer.payment.reference is not None
+    await shelf.flow.chapa.buy(answer.payment.reference)
+    ended = await shelf.ask(handle, Order.cancel, CancelCheckout("never mind", "changed my mind", "buyer"))
+    assert ended.status is OrderStatus.CANCELLED
+    await handle.result()
+    late = shelf.flow.client.get_workflow_handle(late_payment_id(handle.id), result_type=Returned)
+    returned = await late.result()
+    assert isinstance(returned, Returned)
+    assert returned.amount == Money(MUG, "usd")
+    return handle
+
+
 Story = Callable[[Shelf], Coroutine[Any, Any, Handle]]
 ALL: tuple[Story, ...] = (
     delivered, sent_in_two_parcels, cancelled_after_payment, paid_with_another_card, window_closed, cancelled_by_buyer,
     confirmed_at_the_bank, webhook_lost, captured_late, paid_partly_with_credit, covered_by_credit, credit_given_back,
-    card_kept, refused,
+    card_kept, paid_on_a_page, paid_while_cancelled, refused,
 )  # fmt: skip
 """All of them."""
