@@ -13,7 +13,7 @@ import pytest
 from litestar import Litestar
 from redis.asyncio import Redis
 
-from api.app import create_app
+from api import app as wiring
 from dev.stack import LIMITS_FAR_AWAY
 from models.database import Database
 from models.ids import UserId
@@ -68,16 +68,17 @@ async def everything(database: Database) -> dict[str, str]:
     return found
 
 
-_BUILT: dict[str, Litestar] = {}
-"""Applications that no test is using, by their settings: building one costs more than most tests do, and whatever one
-opens is its lifespan's.
+_BUILT: dict[tuple[str, int], Litestar] = {}
+"""Applications that no test is using, by their settings and how many rooms they have, of which a test may add some:
+building one costs more than most tests do, and whatever one opens is its lifespan's.
 """
 
 
 @asynccontextmanager
 async def started(settings: ApiSettings) -> AsyncIterator[Api]:
     """The API with its lifespan run as a server runs it: in a task of its own."""
-    app = _BUILT.pop(repr(settings), None) or create_app(settings)
+    built = repr(settings), len(wiring.ROOMS)
+    app = _BUILT.pop(built, None) or wiring.create_app(settings)
     inbox: asyncio.Queue[dict[str, str]] = asyncio.Queue()
     outbox: asyncio.Queue[Any] = asyncio.Queue()
     life = asyncio.create_task(app({"type": "lifespan"}, inbox.get, outbox.put))  # type: ignore[arg-type]
@@ -89,7 +90,7 @@ async def started(settings: ApiSettings) -> AsyncIterator[Api]:
     await inbox.put({"type": "lifespan.shutdown"})
     await life
     assert (await outbox.get())["type"] == "lifespan.shutdown.complete"
-    _BUILT[repr(settings)] = app
+    _BUILT[built] = app
 
 
 @pytest.fixture

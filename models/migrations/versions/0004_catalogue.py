@@ -30,9 +30,10 @@ CREATE FUNCTION notice(products uuid[], category uuid) RETURNS void LANGUAGE sql
 $$;
 
 CREATE FUNCTION relist(ids uuid[]) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
-    -- All are look-ups by key. Left to choose, a plan made in the middle of a big import scans whole tables, for good.
+    -- All are look-ups by key. Left to choose, a plan made in the middle of a big import scans whole tables; and one that
+    -- was made on shelves that were nearly empty walks them in any order, for as long as the connection lives.
     IF coalesce(cardinality(ids), 0) = 0 THEN
         RETURN;
     END IF;
@@ -325,7 +326,8 @@ def upgrade() -> None:
     for table, events in WATCHED.items():
         for event, concerned in events.items():
             op.execute(
-                f"CREATE FUNCTION {table}_{event.lower()}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                f"CREATE FUNCTION {table}_{event.lower()}() RETURNS trigger LANGUAGE plpgsql "
+                "SET enable_seqscan = off SET plan_cache_mode = force_custom_plan AS $$ BEGIN "
                 "IF current_setting('holdfast.relist', true) IS DISTINCT FROM 'later' THEN "
                 f"PERFORM relist(ARRAY({concerned})); END IF; RETURN NULL; END $$"
             )
