@@ -135,7 +135,7 @@ def activities(
         MAIL: [outbox.await_letters, mail.send_letters],
         CATALOGUE: [
             changes.await_changes, answers.drop_answers,
-            search.index_products, search.index_category, search.configure_index, search.await_indexed,
+            search.index_products, search.note_categories, search.configure_index, search.await_indexed,
             search.compare_index, search.tidy_search,
             study.gather_purchases, study.forget_old_traces, study.figure_products, study.relate_products,
             imported.go_on_with_import, imported.drop_file,

@@ -17,6 +17,8 @@ from models.tables import search_tally as tallies
 
 CHUNK = 250
 """Products that are read and written at once."""
+NOTED = 10_000
+"""Products of changed categories that one transaction notes."""
 FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
 
 
@@ -26,19 +28,10 @@ class IndexProducts(msgspec.Struct, frozen=True):
     products: tuple[UUID, ...]
 
 
-class IndexCategory(msgspec.Struct, frozen=True):
-    """This category changed, and with it the products in it and below it: go on after product `after`."""
+class NoteCategories(msgspec.Struct, frozen=True):
+    """These categories changed, and with them the products in them and below them."""
 
-    category: UUID
-    after: UUID = FIRST
-    most: int = 1000
-
-
-class Indexed(msgspec.Struct, frozen=True):
-    """How many products were taken in; `after`: where to go on, None: that was all."""
-
-    count: int
-    after: UUID | None = None
+    categories: tuple[UUID, ...]
 
 
 class Rebuild(msgspec.Struct, frozen=True):
@@ -123,7 +116,7 @@ class SearchActivities:
             await generations.open_first(fetch, self._engine.name)
 
     @activity.defn
-    async def index_products(self, request: IndexProducts) -> Indexed:
+    async def index_products(self, request: IndexProducts) -> None:
         """Take these products into the index as they are now; those that are no longer listed leave it.
 
         Changes: the search index, also one that is being built.
@@ -133,26 +126,20 @@ class SearchActivities:
         for place in range(0, len(request.products), CHUNK):
             await self._index(request.products[place : place + CHUNK])
             activity.heartbeat()
-        return Indexed(len(request.products))
 
     @activity.defn
-    async def index_category(self, request: IndexCategory) -> Indexed:
-        """Take products of a category into the index, since they are found by its name and filtered by its place.
+    async def note_categories(self, request: NoteCategories) -> None:
+        """Have products of categories indexed, since they are found by their names and filtered by their places.
 
-        Changes: the search index, also one that is being built.
-        Again: they are taken in as they are then.
-        Undo: nothing, it follows.
+        Changes: catalogue_changes, for products that are not on their way already.
+        Again: those are on their way then.
+        Undo: nothing.
         """
-        after, count = request.after, 0
-        while count < request.most:
-            found = await index.products_in(self._database, request.category, after, CHUNK)
-            await self._index(found)
+        noted = NOTED
+        while noted == NOTED:
+            async with self._database.writing_by_driver() as fetch:
+                noted = await index.note_categories(fetch, request.categories, NOTED)
             activity.heartbeat()
-            count += len(found)
-            if len(found) < CHUNK:
-                return Indexed(count)
-            after = found[-1]
-        return Indexed(count, after)
 
     @activity.defn
     async def configure_index(self) -> None:

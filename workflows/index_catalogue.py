@@ -1,12 +1,10 @@
 """Keeps the search index like the catalogue. One workflow alone writes to it, so that nothing old overtakes the new."""
 
-from uuid import UUID
-
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.catalogue_changes import Changes
-from activities.search import IndexCategory, IndexProducts, SearchActivities
+from activities.search import IndexProducts, NoteCategories, SearchActivities
 from workflows import following, patience
 
 INDEX_CATALOGUE_ID = "index-catalogue"
@@ -54,6 +52,13 @@ class IndexCatalogue:
             await workflow.execute_activity_method(
                 SearchActivities.configure_index, summary="Tell synonyms", **patience.ENGINE
             )
+        if changes.categories:
+            await workflow.execute_activity_method(
+                SearchActivities.note_categories,
+                NoteCategories(changes.categories),
+                summary="Have products of changed categories indexed",
+                **patience.ENGINE,
+            )
         if changes.products:
             await workflow.execute_activity_method(
                 SearchActivities.index_products,
@@ -61,13 +66,3 @@ class IndexCatalogue:
                 summary=f"Index {len(changes.products)} products",
                 **patience.ENGINE,
             )
-        for category in changes.categories:
-            await self._index_category(category)
-
-    async def _index_category(self, category: UUID) -> None:
-        request: IndexCategory | None = IndexCategory(category)
-        while request is not None:
-            done = await workflow.execute_activity_method(
-                SearchActivities.index_category, request, summary="Index products of a category", **patience.ENGINE
-            )
-            request = None if done.after is None else IndexCategory(category, done.after)

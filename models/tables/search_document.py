@@ -110,15 +110,6 @@ async def next_products(database: Database, after: UUID, most: int) -> list[UUID
     return [plain_uuid(row["id"]) for row in rows]
 
 
-async def products_in(database: Database, category: UUID, after: UUID, most: int) -> list[UUID]:
-    """Listed products of a category and those below it, in the order of their ids."""
-    rows = await database.fetch(
-        "SELECT DISTINCT product_id FROM listings WHERE category_ids @> ARRAY[$1::uuid] AND product_id > $2 "
-        "ORDER BY product_id LIMIT $3", category, after, most,
-    )  # fmt: skip
-    return [plain_uuid(row["product_id"]) for row in rows]
-
-
 def lexemes(document: Document) -> tuple[list[str], list[str], list[str]]:
     """Its words; all that its rows have, with a sign where it says more; and what of that is said of the name."""
     name = words(document.name)
@@ -243,6 +234,21 @@ async def note(fetch: Fetch, products: Sequence[UUID]) -> int:
         )
     [row] = await fetch("SELECT coalesce(max(id), 0) AS last FROM catalogue_changes WHERE reader = 'search'")
     return int(row["last"])
+
+
+async def note_categories(fetch: Fetch, categories: Sequence[UUID], most: int) -> int:
+    """Have at most so many products of these categories, and those below them, indexed; how many.
+
+    Not those that are on their way: they are read when they are indexed, which is later than this.
+    """
+    noted = await fetch(
+        "INSERT INTO catalogue_changes (reader, product_id) "
+        "SELECT DISTINCT 'search', l.product_id FROM listings l WHERE l.category_ids && $1::uuid[] AND NOT EXISTS "
+        "(SELECT FROM catalogue_changes c WHERE c.reader = 'search' AND c.product_id = l.product_id) "
+        "LIMIT $2 RETURNING id",
+        list(categories), most,
+    )  # fmt: skip
+    return len(noted)
 
 
 async def is_behind(database: Database, change: int) -> bool:

@@ -9,8 +9,10 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 from temporalio.client import ScheduleActionStartWorkflow, ScheduleHandle, WorkflowHandle
+from temporalio.testing import ActivityEnvironment
 
 import worker
+from activities.search import NoteCategories, SearchActivities
 from models.database import Database
 from models.ids import new_id
 from models.search.embedded import Embedded
@@ -18,6 +20,7 @@ from models.search.question import Ask
 from models.settings import WorkerSettings
 from models.tables import search_generation as generations
 from models.tables.catalog import categories, products, variants
+from models.tables.catalogue_change import catalogue_changes
 from models.tables.tag import product_tags, tags
 from tests import shop
 from tests.flow import Flow
@@ -136,10 +139,30 @@ async def test_a_category_s_new_name_reaches_all_in_it(
     shelves: Shelves, follower: WorkflowHandle[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given a category with products, when it is renamed, then they are found by the new name and not by the old."""
-    monkeypatch.setattr("activities.search.CHUNK", 2)
+    monkeypatch.setattr("activities.search.NOTED", 2)
     await shelves.tell(sa.update(categories).where(categories.c.slug == "all").values(name="Household"))
 
     await shelves.until_found("household", "copper-kettle", "garden-chair", "steel-kettle")
+
+
+async def test_a_category_has_each_product_indexed_once(shelves: Shelves) -> None:
+    """Given products on their way already, when their categories are renamed, then the others alone are noted, once."""
+    await shelves.stock("COPPER-KETTLE", "STEEL-KETTLE", "GARDEN-CHAIR")
+    noted = "SELECT product_id, category_id FROM catalogue_changes WHERE reader = 'search'"
+    begun = await shelves.database.fetch(noted)
+    assert {row["category_id"] for row in begun} == {None}, "of a new category there is nothing to index"
+    await shelves.tell(sa.delete(catalogue_changes))
+    await shelves.tell(sa.update(products).where(products.c.slug == "copper-kettle").values(name="Copper pot"))
+    await shelves.tell(sa.update(categories).where(categories.c.slug == "all").values(name="Household"))
+
+    every = [row["id"] for row in await shelves.database.fetch("SELECT id FROM categories")]
+    activities = SearchActivities(shelves.database, shelves.engine)
+    for _ in range(2):
+        await ActivityEnvironment().run(activities.note_categories, NoteCategories(tuple(every)))
+
+    waiting = [row["product_id"] for row in await shelves.database.fetch(f"{noted} AND product_id IS NOT NULL")]
+    assert sorted(waiting) == sorted(row["id"] for row in await shelves.database.fetch("SELECT id FROM products"))
+    assert [row["category_id"] for row in await shelves.database.fetch(f"{noted} AND product_id IS NULL")] == every
 
 
 async def test_steps_that_fail_are_done_again(

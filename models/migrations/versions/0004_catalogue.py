@@ -106,8 +106,7 @@ BEGIN
         WHERE category_ids @> ARRAY[NEW.id];
     END IF;
     INSERT INTO catalogue_changes (reader, category_id)
-    SELECT reader, touched FROM unnest(ARRAY['answers', 'search']) AS reader,
-                                unnest(ARRAY(SELECT DISTINCT unnest(OLD.lineage || NEW.lineage))) AS touched;
+    SELECT 'answers', unnest(ARRAY(SELECT DISTINCT unnest(OLD.lineage || NEW.lineage))) UNION ALL SELECT 'search', NEW.id;
     RETURN NULL;
 END $$
 """
@@ -170,8 +169,8 @@ CREATE TRIGGER changed AFTER UPDATE ON tags FOR EACH ROW EXECUTE FUNCTION tag_ch
 
 CREATE FUNCTION category_added() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO catalogue_changes (reader, category_id)
-    SELECT reader, touched FROM unnest(ARRAY['answers', 'search']) AS reader, unnest(NEW.lineage) AS touched;
+    -- Nothing for searches: no product can be in it yet.
+    INSERT INTO catalogue_changes (reader, category_id) SELECT 'answers', unnest(NEW.lineage);
     RETURN NULL;
 END $$;
 CREATE TRIGGER added AFTER INSERT ON categories FOR EACH ROW EXECUTE FUNCTION category_added();
