@@ -28,24 +28,32 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from activities.answers import AnswerActivities
+from activities.cancellations import CancellationActivities
 from activities.carts import CartActivities
 from activities.catalogue_changes import CatalogueChangeActivities
 from activities.checkout import CheckoutActivities
 from activities.erasure import ErasureActivities
 from activities.histories import HistoryActivities
+from activities.late_payments import LatePaymentActivities
 from activities.mail import MailActivities
 from activities.orders import OrderActivities
 from activities.outbox import OutboxActivities
 from activities.passwords import PasswordActivities
 from activities.payment_methods import PaymentMethodActivities
+from activities.payments.chapa import ChapaProvider
 from activities.payments.intents import StripeProvider
 from activities.payments.money import PaymentActivities
+from activities.payments.providers import Provider
 from activities.payments.setups import SetupActivities
 from activities.product_imports import ProductImportActivities
+from activities.refunds import RefundActivities
 from activities.search import SearchActivities
+from activities.shipments import ShipmentActivities
+from activities.stock import StockActivities
 from activities.study import StudyActivities
 from models import logs, wire
 from models.database import Database
+from models.payment import CHAPA
 from models.search.engines import engine_of
 from models.settings import Invalid, WorkerSettings, worker_settings
 from models.storage import Storage
@@ -54,11 +62,14 @@ from workflows.erase_account import EraseAccount
 from workflows.heal_search import HEAL_SEARCH_ID, HealSearch, healing
 from workflows.import_products import ImportProducts
 from workflows.index_catalogue import INDEX_CATALOGUE_ID, IndexCatalogue
+from workflows.late_payment import LatePayment
 from workflows.notify import NOTIFY_ID, Notify
 from workflows.order import Order
 from workflows.patience import CATALOGUE, MAIL, ORDERS, PAYMENTS
+from workflows.prove_stock import PROVE_STOCK_ID, ProveStock, proving
 from workflows.rebuild_search import RebuildSearch
 from workflows.refresh_answers import REFRESH_ANSWERS_ID, RefreshAnswers
+from workflows.refund import Refund
 from workflows.remove_payment_method import RemovePaymentMethod
 from workflows.reset_password import ResetPassword
 from workflows.save_payment_method import SavePaymentMethod
@@ -69,6 +80,8 @@ log = structlog.get_logger()
 
 WORKFLOWS: Sequence[type] = (
     Order,
+    Refund,
+    LatePayment,
     Notify,
     ResetPassword,
     TendCarts,
@@ -80,6 +93,7 @@ WORKFLOWS: Sequence[type] = (
     RebuildSearch,
     HealSearch,
     StudyShelves,
+    ProveStock,
     ImportProducts,
 )
 ALWAYS: Sequence[tuple[type[Any], str, str]] = (
@@ -100,8 +114,10 @@ def activities(
     settings: WorkerSettings, database: Database, payments: PaymentActivities
 ) -> dict[str, list[Callable[..., Any]]]:
     """All activities by task queue. Local ones run on the queue of their workflow."""
-    checkout = CheckoutActivities(database, settings.payment_window)
-    orders = OrderActivities(database)
+    late = LatePaymentActivities(database)
+    checkout = CheckoutActivities(database, settings.payment_window, settings.allocation, settings.ship_within)
+    orders, shipments = OrderActivities(database), ShipmentActivities(database)
+    cancellations = CancellationActivities(database)
     outbox = OutboxActivities(database)
     mail = MailActivities(settings.smtp_url, settings.mail_from, settings.secret_key, settings.public_url)
     erasure, histories = ErasureActivities(database, settings.secret_key), HistoryActivities()
@@ -109,16 +125,20 @@ def activities(
     carts = CartActivities(database)
     methods = PaymentMethodActivities(database)
     setups = SetupActivities(payments.connection)
-    study = StudyActivities(database)
+    refunds = RefundActivities(database)
+    study, stock = StudyActivities(database), StockActivities(database)
     changes, answers = CatalogueChangeActivities(database), AnswerActivities(settings.redis_url)
     search = SearchActivities(database, engine_of(settings, database))
     imported = ProductImportActivities(database, Storage(settings.media_dir, settings.storage_url))
     return {
         ORDERS: [
             checkout.place_order, orders.record_payment_attempt, orders.secure_order, orders.confirm_order,
-            orders.cancel_order, orders.record_progress, orders.flag_order, outbox.settle_letters,
+            orders.cancel_order, orders.flag_order, orders.record_command,
+            shipments.send_parcel, shipments.note_arrival, cancellations.cancel_paid_order,
+            late.record_late_payment, outbox.settle_letters,
             passwords.open_reset, passwords.close_reset, carts.remind_of_carts, carts.find_forgotten_carts,
             carts.spare_carts_being_bought, carts.remove_carts,
+            refunds.reserve_refund, refunds.settle_refund, refunds.fail_refund, refunds.return_refund,
             erasure.close_account, erasure.look_for_business, erasure.forget_account, erasure.blank_events,
             histories.delete_histories,
             payments.authorize_payment_now,
@@ -129,6 +149,7 @@ def activities(
         ],
         PAYMENTS: [
             payments.authorize_payment, payments.read_payment, payments.capture_payment, payments.void_payment,
+            payments.refund_payment, payments.read_refund, payments.return_payment,
             setups.ensure_customer, setups.start_setup, setups.read_setup, setups.cancel_setup, setups.detach_method,
             setups.forget_customer,
         ],
@@ -138,6 +159,7 @@ def activities(
             search.index_products, search.note_categories, search.configure_index, search.await_indexed,
             search.compare_index, search.tidy_search,
             study.gather_purchases, study.forget_old_traces, study.figure_products, study.relate_products,
+            stock.find_drift,
             imported.go_on_with_import, imported.drop_file,
         ],
     }  # fmt: skip
@@ -145,7 +167,10 @@ def activities(
 
 def payment_activities(settings: WorkerSettings) -> PaymentActivities:
     """What moves money, with every provider that this shop has a key of."""
-    return PaymentActivities(StripeProvider(settings.stripe_secret_key, settings.stripe_api_base))
+    others: dict[str, Provider] = {}
+    if settings.chapa_secret_key:
+        others[CHAPA] = ChapaProvider(settings.chapa_secret_key, settings.public_url, settings.chapa_api_base)
+    return PaymentActivities(StripeProvider(settings.stripe_secret_key, settings.stripe_api_base), others)
 
 
 def workers(
@@ -197,6 +222,7 @@ async def keep_schedules(client: Client, settings: WorkerSettings) -> None:
     schedules = {
         TEND_CARTS_ID: tending(tend), HEAL_SEARCH_ID: healing(settings.search_healing_interval),
         STUDY_SHELVES_ID: studying(settings.shelves_study_interval),
+        PROVE_STOCK_ID: proving(settings.stock_proof_interval),
     }  # fmt: skip
     for identity, wanted in schedules.items():
         try:

@@ -6,6 +6,7 @@ import msgspec
 from temporalio import activity
 
 from models import clock
+from models.allocation import RULES, Allocation
 from models.cart import Cart
 from models.checkout import Purchase
 from models.coupon import Discounts
@@ -27,6 +28,7 @@ from models.tables import payment as payments
 from models.tables import pricing as price_tables
 from models.tables import redemption as redemptions
 
+SHIP_WITHIN = timedelta(days=3)
 TRIES = 5
 """How often an order looks again at a coupon that others keep using up and giving back."""
 
@@ -62,6 +64,8 @@ class OrderPlaced(msgspec.Struct, frozen=True):
     """Of the total, what gift cards and store credit pay; None: nothing."""
     coupons: bool = False
     """Whether it used any up, which its end settles."""
+    ship_within: timedelta = SHIP_WITHIN
+    """How long it may wait, once paid, to be shipped before a person is told."""
 
     @property
     def due(self) -> Money:
@@ -77,11 +81,16 @@ class PlacingOutcome(msgspec.Struct, frozen=True):
 
 
 class CheckoutActivities:
-    """Needs Postgres, and how long an order may wait for its payment."""
+    """Needs Postgres, how long an order may wait for its payment and its parcel, and from where its goods come."""
 
-    def __init__(self, database: Database, payment_window: timedelta) -> None:
+    def __init__(
+        self, database: Database, payment_window: timedelta, allocation: Allocation = Allocation.FEWEST_PARCELS,
+        ship_within: timedelta = SHIP_WITHIN,
+    ) -> None:  # fmt: skip
         self._database = database
         self._payment_window = payment_window
+        self._ship_within = ship_within
+        self._allocate = RULES[allocation]
 
     @activity.defn
     async def place_order(self, request: PlaceOrder) -> PlacingOutcome:
@@ -158,10 +167,13 @@ class CheckoutActivities:
         if discounts.used:
             await redemptions.redeem(writer, order, discounts.used)
         # Last, because the rows of a hot product stay locked from here to the commit.
-        await inventory.hold(writer, order.id, {line.variant_id: line.quantity for line in cart.lines}, order.pay_until)
+        wanted = {line.variant_id: line.quantity for line in cart.lines}
+        await inventory.hold(writer, order.id, wanted, order.pay_until, purchase.shipping_address, self._allocate)
         units, used = sum(line.quantity for line in cart.lines), bool(discounts.used)
         total = priced.totals.total
-        return OrderPlaced(order.id, payment_id, total, units, order.placed_at, order.pay_until, credit, used)
+        return OrderPlaced(
+            order.id, payment_id, total, units, order.placed_at, order.pay_until, credit, used, self._ship_within
+        )
 
 
 async def _known(writer: Writer, purchase: Purchase) -> PlacingOutcome | None:

@@ -3,16 +3,18 @@
 import msgspec
 from temporalio import activity
 
+from models.audit import Author
 from models.database import Database
 from models.ids import CartId, OrderId, PaymentId, UserId
 from models.inventory import HoldStatus
 from models.money import Money, total
-from models.order import FulfilmentStatus, OrderStatus
+from models.order import UNSETTLED, OrderStatus
 from models.payment import PaymentStatus, ProviderPayment, Standing
 from models.tables import cart as carts
 from models.tables import credit as credits
 from models.tables import inventory, outbox
 from models.tables import order as orders
+from models.tables import order_desk as desk
 from models.tables import payment as payments
 from models.tables import payment_method as wallets
 from models.tables import redemption as redemptions
@@ -70,16 +72,8 @@ class CancelOrder(msgspec.Struct, frozen=True):
     """What gift cards and store credit would have paid."""
     coupons: bool = False
     """Whether it used any up."""
-
-
-class RecordProgress(msgspec.Struct, frozen=True):
-    """The goods moved on."""
-
-    order_id: OrderId
-    to: OrderStatus
-    fulfilment: FulfilmentStatus
-    actor: str
-    facts: dict[str, str]
+    author: Author | None = None
+    """Who of the staff asked for it."""
 
 
 class FlagOrder(msgspec.Struct, frozen=True):
@@ -89,6 +83,18 @@ class FlagOrder(msgspec.Struct, frozen=True):
     fact: str
     attention: str | None
     actor: str = "order"
+    instead_of: str | None = None
+    """What is no longer needed; what others asked for meanwhile stays."""
+
+
+class RecordCommand(msgspec.Struct, frozen=True):
+    """One of the staff asked for something that changes no row of its own; `fact` names it."""
+
+    order_id: OrderId
+    fact: str
+    type: str
+    author: Author
+    reason: str
 
 
 class OrderActivities:
@@ -108,7 +114,10 @@ class OrderActivities:
         seen = request.payment
         async with self._database.writing() as writer:
             declined = seen.standing is Standing.DECLINED
-            known = {"reference": seen.reference, "client_secret": seen.client_secret, "error": seen.code}
+            known = {
+                "reference": seen.reference, "client_secret": seen.client_secret, "redirect_url": seen.redirect_url,
+                "error": seen.code,
+            }  # fmt: skip
             to = PaymentStatus.FAILED if declined else PaymentStatus.PENDING
             if not await payments.move(writer, request.payment_id, to, **known):
                 await payments.note(writer, request.payment_id, **known)
@@ -138,25 +147,26 @@ class OrderActivities:
                 await redemptions.take_off_cart(writer, request.cart_id, request.order_id)
             await payments.move(
                 writer, request.payment_id, PaymentStatus.AUTHORIZED,
-                reference=seen.reference, client_secret=seen.client_secret, error=None,
+                reference=seen.reference, client_secret=seen.client_secret, redirect_url=None, error=None,
             )  # fmt: skip
             actor = "provider" if seen.reference else "order"
             await orders.tell(writer, request.order_id, "authorized", "payment_authorized", actor)
 
     @activity.defn
     async def confirm_order(self, request: ConfirmOrder) -> None:
-        """Promise the order to the buyer: stock sold, money booked, letter written.
+        """Promise the order to the buyer: its stock is kept for it, money booked, letter written.
 
-        Changes: order, payment, stock, credit, coupons, all ledgers, timeline, notification, outbox.
-        Again: each move and each ledger row is made once.
+        Changes: order, payment, holds, credit, coupons, their ledgers, timeline, notification, outbox.
+        Again: the move is made once, and all else with it.
         Undo: none; a refund is a process of its own.
         """
         order, payment, amount = request.order_id, request.payment_id, request.amount
         paid: dict[str, Money] = {}
         facts: list[orders.Fact] = []
         async with self._database.writing() as writer:
-            await orders.move(writer, order, OrderStatus.CONFIRMED)
-            await payments.move(writer, payment, PaymentStatus.PAID)
+            if not await orders.move(writer, order, OrderStatus.CONFIRMED):
+                return
+            await payments.move(writer, payment, PaymentStatus.PAID, captured=amount.amount)
             if request.credit:
                 paid |= await credits.commit(writer, order)
                 facts.append(orders.Fact("credit", "credit_spent", "order", {"amount": request.credit}))
@@ -170,7 +180,7 @@ class OrderActivities:
             await outbox.write_letter(writer, "order_confirmed", order)
             if request.coupons:
                 await redemptions.settle(writer, order, HoldStatus.COMMITTED)
-            await inventory.settle_holds(writer, order, HoldStatus.COMMITTED, "sold")
+            await inventory.promise(writer, order)
 
     @activity.defn
     async def cancel_order(self, request: CancelOrder) -> None:
@@ -185,30 +195,20 @@ class OrderActivities:
         why = "cancelled_by_buyer" if request.actor == "buyer" else request.reason
         async with self._database.writing() as writer:
             await carts.open_next_attempt(writer, request.cart_id, request.attempt)
-            if not await orders.move(writer, order, OrderStatus.CANCELLED, cancel_reason=request.reason):
+            if not await orders.move(
+                writer, order, OrderStatus.CANCELLED, only=UNSETTLED, cancel_reason=request.reason
+            ):
                 return
-            await payments.move(writer, request.payment_id, PaymentStatus.VOIDED, client_secret=None)
+            await payments.move(writer, request.payment_id, PaymentStatus.VOIDED, client_secret=None, redirect_url=None)
             await orders.tell(writer, order, "cancelled", "order_cancelled", request.actor, reason=why)
             await outbox.write_letter(writer, "order_cancelled", order)
             if request.credit:
                 await credits.release(writer, order, why)
             if request.coupons:
                 await redemptions.settle(writer, order, HoldStatus.RELEASED)
-            await inventory.settle_holds(writer, order, HoldStatus.RELEASED, why)
-
-    @activity.defn
-    async def record_progress(self, request: RecordProgress) -> None:
-        """Write down that the goods were shipped or delivered.
-
-        Changes: order, timeline, notification.
-        Again: the move and the fact are written once.
-        Undo: nothing, it is history.
-        """
-        async with self._database.writing() as writer:
-            await orders.move(writer, request.order_id, request.to, fulfilment_status=request.fulfilment)
-            await orders.tell(
-                writer, request.order_id, request.to, f"order_{request.to}", request.actor, **request.facts
-            )
+            await inventory.release(writer, order, why)
+            was, now = {"status": OrderStatus.PENDING}, {"status": OrderStatus.CANCELLED}
+            await desk.write_down(writer, order, request.author, "order.cancel", was, now, request.reason)
 
     @activity.defn
     async def flag_order(self, request: FlagOrder) -> None:
@@ -219,6 +219,19 @@ class OrderActivities:
         Undo: the same with `attention` None.
         """
         async with self._database.writing() as writer:
-            await orders.flag(writer, request.order_id, request.attention)
+            await orders.flag(writer, request.order_id, request.attention, request.instead_of)
             kind = "attention_needed" if request.attention else "attention_settled"
             await orders.tell(writer, request.order_id, request.fact, kind, request.actor, reason=request.attention)
+
+    @activity.defn
+    async def record_command(self, request: RecordCommand) -> None:
+        """Write down what one of the staff asked for.
+
+        Changes: timeline, audit log.
+        Again: the fact is written once, and the log with it.
+        Undo: nothing, it is history.
+        """
+        async with self._database.writing() as writer:
+            await desk.staff_did(
+                writer, request.order_id, request.fact, request.type, request.author, request.reason,
+            )  # fmt: skip

@@ -19,6 +19,7 @@ from api import (
     auth,
     cart,
     categories,
+    chapa,
     checkout,
     context,
     coupons,
@@ -32,6 +33,7 @@ from api import (
     orders,
     passwords,
     payment_methods,
+    payments,
     privacy,
     problems,
     products,
@@ -51,9 +53,14 @@ from api.admin import (
     audit,
     bulk,
     images,
+    inventory,
+    locations,
+    order_actions,
     product_files,
+    refunds,
     shipping_methods,
     shipping_zones,
+    stock_counts,
     synonyms,
     tags,
     tax_rates,
@@ -64,6 +71,7 @@ from api.admin import (
 from api.admin import categories as category_records
 from api.admin import coupons as coupons_offered
 from api.admin import gift_cards as gift_cards_issued
+from api.admin import orders as orders_at_desk
 from api.admin import products as product_records
 from api.admin import reviews as reviews_moderated
 from api.admin import search as search_kept
@@ -116,8 +124,10 @@ ROOMS = (
     store_credit,
     checkout,
     orders,
+    payments,
     payment_methods,
     webhooks,
+    chapa,
     audit,
     bulk,
     product_records,
@@ -130,6 +140,9 @@ ROOMS = (
     images,
     synonyms,
     search_kept,
+    locations,
+    inventory,
+    stock_counts,
     shipping_methods,
     shipping_zones,
     coupons_offered,
@@ -137,6 +150,9 @@ ROOMS = (
     users,
     gift_cards_issued,
     store_credit_granted,
+    orders_at_desk,
+    order_actions,
+    refunds,
     wishlist,
     notifications,
 )

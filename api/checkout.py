@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from datetime import timedelta
-from typing import Annotated, cast
+from typing import Annotated, Literal, Protocol, cast
 
 import msgspec
 from litestar import Response, post
@@ -33,6 +33,7 @@ from models.ids import AddressId, CartId
 from models.money import Money
 from models.order import Order as OrderRow
 from models.order import workflow_id
+from models.payment import CHAPA, TERMS
 from models.tables import cart as carts
 from models.tables import checkout as checkouts
 from models.tables import order as orders
@@ -42,17 +43,29 @@ from workflows import visibility
 from workflows.order import AwaitCheckout, Order, OrderState
 from workflows.patience import ORDERS
 
+Provider = Literal["stripe", "chapa"]
 PaymentMethod = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_]{3,255}$(?!\n)")]
 
 
-class PaymentBody(msgspec.Struct, forbid_unknown_fields=True):
-    """How to pay. Without `payment_method` the answer's `client_secret` lets the browser finish the payment."""
+ReturnUrl = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^https?://[!-~]{1,500}$(?!\n)", max_length=510, examples=["https://shop.example.com/thank-you"]
+    ),
+]
 
-    provider: Annotated[str, msgspec.Meta(pattern="^stripe$")] = "stripe"
+
+class PaymentBody(msgspec.Struct, forbid_unknown_fields=True):
+    """How to pay. Without `payment_method` the answer's `client_secret` lets the browser finish the payment; with
+    Chapa the answer's `redirect_url` is the page on which the buyer pays."""
+
+    provider: Provider = "stripe"
     payment_method: PaymentMethod | None = None
     """The provider's id of a payment method, as Stripe.js gives it; never a card number. Not needed when `due` is 0."""
     save: bool = False
     """Keep the method for later purchases; for buyers who are signed in."""
+    return_url: ReturnUrl | None = None
+    """Where Chapa's page sends the buyer afterwards; left out: to the shop."""
     store_credit: bool = False
     """Spend the account's store credit too, after the cart's gift cards; for buyers who are signed in."""
 
@@ -101,6 +114,7 @@ async def check_out(
         raise Invalid(FieldError("A guest has to give one", pointer="/email"))
     if data.payment.save and caller.user is None:
         raise no_wallet()
+    must_suit(house, data.payment.provider, data.payment, data.expected_total.currency)
     if cart_id is None:
         raise Refusal("cart_empty", "There is nothing in this cart.")
     if data.payment.store_credit and caller.user is None:
@@ -117,7 +131,8 @@ async def check_out(
             shipping_address=shipping, billing_address=billing,
             shipping_method=data.shipping_method, expected_total=data.expected_total,
             payment=PaymentChoice(
-                data.payment.provider, data.payment.payment_method, data.payment.save, caller.customer
+                data.payment.provider, data.payment.payment_method, data.payment.save, caller.customer,
+                data.payment.return_url,
             ),
             digest=meant, key=key or f"body:{meant}", customer_id=caller.user,
             store_credit=data.payment.store_credit, expected_due=data.expected_due,
@@ -128,6 +143,33 @@ async def check_out(
                 await _must_be_meant(house, purchase)
             return reply_to(house, number, answer)
     raise Unavailable("checkout", "this cart is being checked out by someone else; try again")
+
+
+class HowToPay(Protocol):
+    """What a checkout and another try say of the same payment."""
+
+    payment_method: str | None
+    save: bool
+    return_url: str | None
+
+
+def must_suit(house: House, provider: str, choice: HowToPay, currency: str) -> None:
+    """Raises: Invalid when this shop is not paid like that, or not in this currency."""
+    terms = TERMS[provider]
+    wrong = None
+    if provider == CHAPA and house.settings.chapa_webhook_secret is None:
+        wrong = FieldError("This shop is not paid with Chapa", pointer="/payment/provider")
+    elif terms.currencies is not None and currency not in terms.currencies:
+        known = ", ".join(sorted(terms.currencies))
+        wrong = FieldError(f"{provider} takes {known}, not {currency}", pointer="/payment/provider")
+    elif terms.hosted and choice.payment_method is not None:
+        wrong = FieldError(f"{provider} takes none: the buyer chooses on its page", pointer="/payment/payment_method")
+    elif terms.hosted and choice.save:
+        wrong = FieldError(f"{provider} keeps no payment methods", pointer="/payment/save")
+    elif not terms.hosted and choice.return_url is not None:
+        wrong = FieldError(f"{provider} sends nobody back", pointer="/payment/return_url")
+    if wrong is not None:
+        raise Invalid(wrong)
 
 
 def no_store_credit(pointer: str) -> Invalid:

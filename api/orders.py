@@ -1,30 +1,36 @@
 """The buyer's orders: read from Postgres, steered by messages to their workflow."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from litestar import Response, get, post
 from litestar.params import JSONBody, Parameter, QueryParameter
-from temporalio.client import (
-    WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
-    WorkflowUpdateStage,
-)
-from temporalio.service import RPCError, RPCStatusCode
 
 from api import pages
 from api.access import Access
-from api.checkout import PaymentMethod, no_wallet
+from api.checkout import PaymentMethod, Provider, ReturnUrl, must_suit, no_wallet
+from api.commands import command
 from api.context import Caller, House, IdempotencyKey, Identity, OrderToken, digest, idempotency_key
 from api.pages import PageSize, Place
-from api.problems import SIGNED_IN, refuses
-from api.replies import CheckoutReply, OrderList, OrderReply, nothing_yet, order_list_item, order_reply, reply_to
+from api.problems import SIGNED_IN, FieldError, Invalid, refuses
+from api.replies import (
+    CheckoutReply,
+    OrderList,
+    OrderReply,
+    nothing_yet,
+    order_list_item,
+    order_reply,
+    reply_to,
+    sent,
+    told_to_buyer,
+)
 from models import logs, tokens
 from models.cursor import Cursor
-from models.errors import Refusal, Unavailable, refusal_of
+from models.errors import Refusal
 from models.ids import OrderNumber, new_id
 from models.order import Order as OrderRow
 from models.order import OrderEvent, OrderStatus, workflow_id
+from models.payment import TERMS
 from models.roles import Scope
 from models.tables import cart as carts
 from models.tables import checkout as checkouts
@@ -39,10 +45,14 @@ InStatus = Annotated[OrderStatus | None, QueryParameter(name="status", descripti
 
 
 class AnotherMethod(msgspec.Struct, forbid_unknown_fields=True):
-    """Another method for the same payment."""
+    """Another method for the same payment, or a new page of the same provider's."""
 
-    payment_method: PaymentMethod
-    provider: Annotated[str, msgspec.Meta(pattern="^stripe$")] = "stripe"
+    payment_method: PaymentMethod | None = None
+    """Required, unless the buyer pays on a page of the provider's."""
+    provider: Provider | None = None
+    """Left out: the one that the order was placed with. Another one is refused."""
+    return_url: ReturnUrl | None = None
+    """Where Chapa's page sends the buyer afterwards; left out: to the shop."""
     save: bool = False
     """Keep the method for later purchases; for the buyer, signed in."""
 
@@ -93,7 +103,7 @@ async def read_order(house: House, caller: Caller, number: Number, order_token: 
     order = await orders.find(house.database, OrderNumber(number))
     if order is not None:
         _must_own(caller, order, holder)
-        return order_reply(order)
+        return order_reply(order, await sent(house, order))
     past = await checkouts.by_number(house.database, number)
     if not (holder or await _is_own_checkout(house, caller, number, past)):
         raise _no_such_order()
@@ -109,7 +119,7 @@ async def read_order(house: House, caller: Caller, number: Number, order_token: 
 async def read_events(house: House, caller: Caller, number: Number, order_token: OrderToken = None) -> EventReply:
     """Each fact once, oldest first."""
     order = await _find(house, caller, number, order_token)
-    return EventReply(await orders.timeline(house.database, order.id))
+    return EventReply(told_to_buyer(await orders.timeline(house.database, order.id)))
 
 
 @post(
@@ -133,9 +143,10 @@ async def pay_order(
     is_buyer = caller.user is not None and order.customer_id == caller.user
     if data.payment.save and not is_buyer:
         raise no_wallet()
+    _must_go_with(house, order, data.payment)
     customer = caller.customer if is_buyer else None
-    wish = PayOrder(digest(data), data.payment.payment_method, data.payment.save, customer)
-    answer = await _command(house, order, Order.pay, wish, f"pay:{key or new_id()}")
+    wish = PayOrder(digest(data), data.payment.payment_method, data.payment.save, customer, data.payment.return_url)
+    answer = await command(house, order, Order.pay, wish, f"pay:{key or new_id()}")
     if answer is None:
         answer = OrderState(order.number, wish.digest, *visibility.BEGINNING, order.totals.total, credit=order.credit)
     return reply_to(house, order.number, answer, done=200)
@@ -156,46 +167,23 @@ async def cancel_order(
     order_token: OrderToken = None,
     idempotency: IdempotencyKey = None,
 ) -> Response[OrderReply]:
-    """While it is not paid. 202: asked for, and the payment is still being given up."""
+    """Until something of it is sent; what was paid goes back. 202: asked for, and still under way."""
     key = idempotency_key(idempotency)
     order = await _find(house, caller, number, order_token)
     wish = CancelCheckout(digest(data), data.reason, "buyer")
-    answer = await _command(house, order, Order.cancel, wish, f"cancel:{key or new_id()}")
-    now = await orders.find(house.database, order.number)
-    return Response(order_reply(now or order), status_code=200 if answer else 202)
+    answer = await command(house, order, Order.cancel, wish, f"cancel:{key or new_id()}")
+    now = await orders.find(house.database, order.number) or order
+    return Response(order_reply(now, await sent(house, now)), status_code=200 if answer else 202)
 
 
-async def _command(
-    house: House, order: OrderRow, command: Any, wish: PayOrder | CancelCheckout, update: str
-) -> OrderState | None:
-    """Send a command to the order's owner. None: the owner took it, and needs longer than the budget to answer.
-
-    Raises: Refusal as the owner says, `wrong_move` when it has ended, `idempotency_key_reused`; Unavailable when
-    it is not known whether the owner took it: then the same request can be sent again.
-    """
-    owner = house.temporal.get_workflow_handle(order.workflow_id)
-    budget = house.settings.answer_budget
-    try:
-        taken = await owner.start_update(
-            command, wish, id=update, wait_for_stage=WorkflowUpdateStage.ACCEPTED, rpc_timeout=budget
-        )
-    except WorkflowUpdateFailedError as failed:
-        raise refusal_of(failed.cause) or failed from failed
-    except WorkflowUpdateRPCTimeoutOrCancelledError as away:
-        raise Unavailable("temporal", "send the same request again, it is done once") from away
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            raise Refusal("wrong_move", f"This order is {order.status}.", status=order.status) from error
-        raise Unavailable("temporal", error.message) from error
-    try:
-        answer: OrderState = await taken.result(rpc_timeout=budget)
-    except WorkflowUpdateFailedError as failed:
-        raise refusal_of(failed.cause) or failed from failed
-    except WorkflowUpdateRPCTimeoutOrCancelledError:
-        return None
-    if answer.digest != wish.digest:
-        raise Refusal("idempotency_key_reused", "This Idempotency-Key was used with another request.")
-    return answer
+def _must_go_with(house: House, order: OrderRow, choice: AnotherMethod) -> None:
+    """Raises: Invalid when an order that was placed with its provider is not paid like that."""
+    if choice.provider not in (None, order.provider):
+        raise Invalid(FieldError(f"This order is paid with {order.provider}", pointer="/payment/provider"))
+    if order.provider in TERMS:
+        must_suit(house, order.provider, choice, order.totals.total.currency)
+        if choice.payment_method is None and not TERMS[order.provider].hosted:
+            raise Invalid(FieldError("Required", pointer="/payment/payment_method"))
 
 
 async def _find(house: House, caller: Identity, number: str, token: str | None) -> OrderRow:

@@ -1,5 +1,6 @@
 """What clients are told of an order: workflow answers and rows become these shapes, and nothing else gets out."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -12,8 +13,22 @@ from models.credit import Bill
 from models.errors import Refusal
 from models.ids import OrderNumber
 from models.money import Money
-from models.order import Order, OrderCard, OrderLineName, OrderStatus, Shipping, UsedCoupon, buyer_actions
+from models.order import (
+    INTERNAL,
+    FulfilmentStatus,
+    Order,
+    OrderCard,
+    OrderEvent,
+    OrderLineName,
+    OrderStatus,
+    Shipping,
+    UsedCoupon,
+    buyer_actions,
+)
 from models.payment import PaymentStatus, ProviderPayment, Standing
+from models.refund import RefundedItem, RefundOutline, RefundStatus
+from models.shipment import ShipItem, Shipment
+from models.tables import shipment as shipments
 from workflows.order import OrderState
 
 
@@ -38,9 +53,11 @@ class PaymentReply(msgspec.Struct):
 
     status: str
     """`authorized` or `captured`: done. `action_required`: confirm with `client_secret` (3-D Secure).
-    `method_required`: pay with `client_secret`. `declined`: try another method. `unknown`: not known yet."""
+    `method_required`: pay with `client_secret`, or on the page `redirect_url`. `declined`: try another method.
+    `unknown`: not known yet."""
     client_secret: str | None = None
     redirect_url: str | None = None
+    """Send the buyer there: to their bank, or to the provider's page on which they pay."""
     code: str | None = None
     detail: str | None = None
 
@@ -72,6 +89,36 @@ class Addresses(msgspec.Struct):
     billing: Address
 
 
+class RefundReply(msgspec.Struct, frozen=True):
+    """Money of an order that went back."""
+
+    n: int
+    """Counts the refunds of the order."""
+    status: RefundStatus
+    """`open`: on its way. `failed`: it did not arrive; the shop sees to it."""
+    amount: Money
+    to_provider: Money
+    """Of it, to the card or account that was paid with."""
+    to_credit: Money
+    """Of it, to gift cards or store credit."""
+    items: list[RefundedItem]
+    """What it is for; empty where an amount went back without naming what for."""
+    created_at: datetime
+    settled_at: datetime | None
+    """When it arrived, or failed."""
+
+
+class ShipmentReply(msgspec.Struct):
+    """A parcel that is on its way, or has arrived."""
+
+    carrier: str
+    tracking: str
+    items: tuple[ShipItem, ...]
+    shipped_at: datetime
+    delivered_at: datetime | None
+    """Null: it is on its way."""
+
+
 class OrderReply(msgspec.Struct):
     """An order as its buyer sees it."""
 
@@ -91,8 +138,8 @@ class OrderReply(msgspec.Struct):
     """What the buyer can do now: `cancel`, `pay`, `return`."""
     payment: PaymentReply | None = None
     """While it can be paid: the client secret with which the buyer's browser finishes the payment."""
-    shipments: list[dict[str, str]] = []
-    refunds: list[dict[str, str]] = []
+    shipments: list[ShipmentReply] = []
+    refunds: list[RefundReply] = []
     returns: list[dict[str, str]] = []
     coupons: list[UsedCoupon] = []
     """Which coupons it used up, and what each took off; together `totals.discount`."""
@@ -144,6 +191,7 @@ def reply_to(house: House, number: OrderNumber, answer: OrderState | Order, done
         raise Refusal(
             "payment_declined", seen.detail or "The payment was declined.",
             order=summary, decline_code=seen.code, client_secret=seen.client_secret,
+            **({"redirect_url": seen.redirect_url} if seen.redirect_url else {}),
         )  # fmt: skip
     payment = PaymentReply(seen.standing, seen.client_secret, seen.redirect_url, seen.code, seen.detail)
     open_still = seen.standing in (Standing.UNKNOWN, Standing.PROCESSING)
@@ -162,12 +210,28 @@ def _parts(total: Money, credit: Money | None) -> tuple[Money, Money]:
 
 def payment_of(order: Order) -> PaymentReply:
     """The payment as the row tells it."""
-    return PaymentReply(order.payment_status, client_secret=order.client_secret, code=order.payment_error)
+    return PaymentReply(order.payment_status, order.client_secret, order.redirect_url, order.payment_error)
 
 
-def order_reply(order: Order) -> OrderReply:
+def told_to_buyer(events: list[OrderEvent]) -> list[OrderEvent]:
+    """An order's timeline without what is staff's own; of staff only that it was one of them."""
+    return [
+        msgspec.structs.replace(event, actor=event.actor.partition("/")[0])
+        for event in events
+        if event.type not in INTERNAL
+    ]
+
+
+async def sent(house: House, order: Order) -> list[Shipment]:
+    """The order's parcels; an order of which nothing has left is not asked."""
+    if order.fulfilment_status is FulfilmentStatus.UNFULFILLED:
+        return []
+    return await shipments.of_order(house.database, order.id)
+
+
+def order_reply(order: Order, parcels: list[Shipment]) -> OrderReply:
     """The order as its buyer sees it."""
-    can = buyer_actions(order.status, order.payment_status)
+    can = list[str](buyer_actions(order.status, order.payment_status, order.fulfilment_status))
     return OrderReply(
         number=order.number,
         status=order.status,
@@ -186,7 +250,21 @@ def order_reply(order: Order) -> OrderReply:
         can=can,
         payment=payment_of(order) if "pay" in can else None,
         coupons=list(order.coupons),
+        refunds=refund_replies(order.refunds),
+        shipments=[
+            ShipmentReply(each.carrier, each.tracking, each.items, each.shipped_at, each.delivered_at)
+            for each in parcels
+        ],
     )
+
+
+def refund_replies(refunds: Iterable[RefundOutline]) -> list[RefundReply]:
+    """Refunds as the buyer sees them: without what staff wrote."""
+    return [
+        RefundReply(each.n, each.status, each.amount, each.to_provider, each.to_credit, list(each.items),
+                    each.created_at, each.settled_at)
+        for each in refunds
+    ]  # fmt: skip
 
 
 def order_list_item(order: OrderCard) -> OrderListItem:
@@ -194,7 +272,8 @@ def order_list_item(order: OrderCard) -> OrderListItem:
     return OrderListItem(
         number=order.number, status=order.status, payment_status=order.payment_status,
         fulfilment_status=order.fulfilment_status, total=order.total, placed_at=order.placed_at,
-        item_count=order.units, items=list(order.first_lines), can=buyer_actions(order.status, order.payment_status),
+        item_count=order.units, items=list(order.first_lines),
+        can=list[str](buyer_actions(order.status, order.payment_status, order.fulfilment_status)),
     )  # fmt: skip
 
 

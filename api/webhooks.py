@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 import stripe
 from litestar import Request, Response, post
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.access import Access
@@ -13,14 +14,19 @@ from api.context import House
 from api.limits import Limit
 from api.problems import refuses
 from models import logs
+from models.database import Reader
 from models.errors import Refusal, Unavailable
 from models.order import is_workflow_id
 from models.payment import SETTLED
 from models.payment_method import is_saving_workflow_id
+from models.refund import RefundStatus, named_by
 from models.tables import inbox
 from models.tables import payment as payments
+from models.tables import refund as refunds
 from workflows.news import ProviderNews
 from workflows.order import Order
+from workflows.patience import ORDERS
+from workflows.refund import Refund, RefundOrder
 from workflows.save_payment_method import SavePaymentMethod
 
 TOLERANCE = 300
@@ -35,9 +41,14 @@ NEWS = frozenset(
         "setup_intent.succeeded",
         "setup_intent.setup_failed",
         "setup_intent.canceled",
+        "refund.updated",
+        "refund.failed",
     }
 )
-"""Events that an order, or who saves a card, may be waiting for; all others are kept as evidence."""
+"""Events that an order, a refund, or who saves a card, may be waiting for; all others are kept as evidence."""
+
+REFUSED = ("failed", "canceled")
+"""What Stripe calls a refund that did not arrive, or came back."""
 
 
 _CUSTOMER = re.compile(r"cus_[A-Za-z0-9_]{1,250}", re.ASCII).fullmatch
@@ -57,6 +68,7 @@ class StripeObject(msgspec.Struct):
     id: str = ""
     metadata: StripeMetadata | None = None
     customer: msgspec.Raw = msgspec.Raw(b"null")
+    status: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class StripeData(msgspec.Struct):
@@ -111,8 +123,8 @@ async def _take_in(house: House, event: StripeEvent, body: str) -> str:
         known = None
         if owner is None or event.type not in NEWS:
             known = "kept: nobody waits for such an event"
-        elif (await payments.status_by_reference(writer, subject.id)) in SETTLED:
-            known = "kept: tells nothing new"
+        else:
+            known = await _known(writer, owner, subject)
         if known:
             await inbox.settle(writer, "stripe", event.id, known)
             return known
@@ -123,12 +135,30 @@ async def _take_in(house: House, event: StripeEvent, body: str) -> str:
     return note
 
 
+async def _known(reader: Reader, owner: str, subject: StripeObject) -> str | None:
+    """Why the owner need not be told; None: it has to be."""
+    refund = named_by(owner)
+    if refund is None:
+        return (
+            "kept: tells nothing new" if (await payments.status_by_reference(reader, subject.id)) in SETTLED else None
+        )
+    made = await refunds.find(reader, *refund)
+    if made is None:
+        return "kept: no such refund"
+    if made.status is RefundStatus.FAILED:
+        return "kept: tells nothing new"
+    came_back = msgspec.json.decode(subject.status) in REFUSED
+    return None if made.status is RefundStatus.OPEN or came_back else "kept: tells nothing new"
+
+
 def _owner(subject: StripeObject) -> str | None:
-    """The workflow that we named when we asked for the payment, or for a card to be kept; None: somebody else's."""
+    """The workflow that we named when we asked for what it is about; None: it is somebody else's."""
     if subject.metadata is None:
         return None
     named = msgspec.json.decode(subject.metadata.workflow)
-    return named if isinstance(named, str) and (is_workflow_id(named) or is_saving_workflow_id(named)) else None
+    if not isinstance(named, str):
+        return None
+    return named if is_workflow_id(named) or is_saving_workflow_id(named) or named_by(named) else None
 
 
 def _customer(subject: StripeObject) -> str | None:
@@ -139,6 +169,9 @@ def _customer(subject: StripeObject) -> str | None:
 
 async def _tell(house: House, owner: str, event: StripeEvent) -> str:
     """Signal the owner. It reads the truth from the provider itself, so that order and duplicates do not matter."""
+    refund = named_by(owner)
+    if refund is not None:
+        return await _tell_refund(house, owner, RefundOrder(*refund), ProviderNews(event.id, event.type))
     saving = is_saving_workflow_id(owner)
     hear = SavePaymentMethod.provider_news if saving else Order.provider_news
     noun = "saving of a card" if saving else "order"
@@ -149,6 +182,19 @@ async def _tell(house: House, owner: str, event: StripeEvent) -> str:
             return f"kept: no such {noun} is open"
         raise Unavailable("temporal", error.message) from error
     return f"told the {noun}"
+
+
+async def _tell_refund(house: House, owner: str, refund: RefundOrder, news: ProviderNews) -> str:
+    """A refund that is over is begun again: its bank may send it back weeks after it took it."""
+    try:
+        await house.temporal.start_workflow(
+            Refund.run, refund, id=owner, task_queue=ORDERS, start_signal="provider_news", start_signal_args=[news],
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        )  # fmt: skip
+    except RPCError as error:
+        raise Unavailable("temporal", error.message) from error
+    return "told the refund"
 
 
 handlers = [stripe_webhook]

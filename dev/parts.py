@@ -13,7 +13,12 @@ from dev.site import Site
 
 BIN = Path(sys.executable).parent
 
-INTERNAL = frozenset({"STRIPE_SECRET_KEY", "STRIPE_API_BASE", "SMTP_URL", "MAIL_FROM", "PAYMENT_WINDOW"})
+INTERNAL = frozenset(
+    (
+        "STRIPE_SECRET_KEY STRIPE_API_BASE CHAPA_SECRET_KEY CHAPA_API_BASE SMTP_URL MAIL_FROM PAYMENT_WINDOW "
+        "SHIP_WITHIN"
+    ).split()
+)
 """Variables of the worker that the API process must not hold."""
 
 WEBHOOK_EVENTS = (
@@ -25,6 +30,7 @@ WEBHOOK_EVENTS = (
     "setup_intent.canceled",
     "charge.dispute.created",
     "charge.dispute.closed",
+    "refund.updated",
     "refund.failed",
 )
 """What the shop's endpoint subscribes to, as docs/operating.md tells whoever sets up a real one."""
@@ -74,6 +80,14 @@ def _stripe(site: Site) -> list[str]:
         "--webhook", f"http://{HOST}:{site.ports.api}/api/v1/webhooks/stripe",
         "--webhook-secret", site.secrets.stripe_webhook_secret, "--webhook-events", ",".join(WEBHOOK_EVENTS),
         "--webhook-delay", str(WEBHOOK_DELAY),
+    ]  # fmt: skip
+
+
+def _chapa(site: Site) -> list[str]:
+    return [
+        sys.executable, "-m", "dev.chapa", "--port", str(site.ports.chapa), "--state", str(site.home / "chapa.db"),
+        "--webhook", f"http://{HOST}:{site.ports.api}/api/v1/webhooks/chapa",
+        "--webhook-secret", site.secrets.chapa_webhook_secret, "--webhook-delay", str(WEBHOOK_DELAY),
     ]  # fmt: skip
 
 
@@ -128,6 +142,13 @@ PARTS: dict[str, Part] = {
         argv=_stripe,
         ready=lambda site, _: knock.listens(site.ports.stripe),
     ),
+    "chapa": Part(
+        title="Chapa simulator",
+        ports=("chapa",),
+        provides=frozenset({"CHAPA_API_BASE", "CHAPA_SECRET_KEY", "CHAPA_WEBHOOK_SECRET"}),
+        argv=_chapa,
+        ready=lambda site, _: knock.listens(site.ports.chapa),
+    ),
     "mail": Part(
         title="mail sink",
         ports=("mail", "smtp"),
@@ -146,7 +167,7 @@ PARTS: dict[str, Part] = {
             since,
         ),
         grace=25,
-        withheld=frozenset({"STRIPE_WEBHOOK_SECRET"}),
+        withheld=frozenset({"STRIPE_WEBHOOK_SECRET", "CHAPA_WEBHOOK_SECRET"}),
     ),
     "api": Part(
         title="API",
@@ -159,5 +180,5 @@ PARTS: dict[str, Part] = {
 }
 """Every part by its name, in the order in which they start."""
 
-FOUNDATIONS = ("postgres", "temporal", "redis", "stripe", "mail")
+FOUNDATIONS = ("postgres", "temporal", "redis", "stripe", "chapa", "mail")
 """What API and worker stand on; they start side by side."""

@@ -16,6 +16,7 @@ _OFFSETS = {
     "worker_metrics": 5,
     "temporal_metrics": 6,
     "postgres": 7,
+    "chapa": 8,
     "temporal_ui": 233,
     "temporal": 234,
 }
@@ -33,6 +34,7 @@ class Ports:
     worker_metrics: int
     temporal_metrics: int
     postgres: int
+    chapa: int
     temporal_ui: int
     temporal: int
 

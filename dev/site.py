@@ -46,6 +46,7 @@ class Site:
             "temporal_ui": at["temporal_ui"],
             "mails": at["mail"],
             "stripe": at["stripe"],
+            "chapa": at["chapa"],
             "worker_metrics": f"{at['worker_metrics']}/metrics",
             "temporal_metrics": f"{at['temporal_metrics']}/metrics",
         }
@@ -66,6 +67,9 @@ class Site:
             "STRIPE_SECRET_KEY": self.secrets.stripe_secret_key,
             "STRIPE_API_BASE": self.urls["stripe"],
             "STRIPE_WEBHOOK_SECRET": self.secrets.stripe_webhook_secret,
+            "CHAPA_SECRET_KEY": self.secrets.chapa_secret_key,
+            "CHAPA_API_BASE": self.urls["chapa"],
+            "CHAPA_WEBHOOK_SECRET": self.secrets.chapa_webhook_secret,
             "SMTP_URL": f"smtp://{HOST}:{self.ports.smtp}",
             "PUBLIC_URL": self.urls["api"],
             "SECRET_KEY": self.secrets.secret_key,

@@ -94,6 +94,7 @@ class Stack:
             "smtp_url": environment["SMTP_URL"],
             "simulators": {
                 "stripe": {"url": self.urls["stripe"], "control": f"{self.urls['stripe']}/_sim"},
+                "chapa": {"url": self.urls["chapa"], "control": f"{self.urls['chapa']}/_sim"},
                 "mail": {"url": self.urls["mails"], "control": f"{self.urls['mails']}/_sim"},
             },
             "logins": [login._asdict() for login in self.logins],
@@ -189,7 +190,7 @@ class Stack:
 
     def close(self) -> list[str]:
         """Stop everything: first who talks to others, last who keeps the state. Returns who had to be killed."""
-        return self.stop("api", "worker") + self.stop("stripe", "mail") + self.stop(*self.running)
+        return self.stop("api", "worker") + self.stop("stripe", "chapa", "mail") + self.stop(*self.running)
 
     def __enter__(self) -> "Stack":
         return self

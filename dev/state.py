@@ -18,6 +18,8 @@ class Secrets:
     postgres_password: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     stripe_secret_key: str = field(default_factory=lambda: f"sk_test_{secrets.token_hex(24)}", repr=False)
     stripe_webhook_secret: str = field(default_factory=lambda: f"whsec_{secrets.token_hex(24)}", repr=False)
+    chapa_secret_key: str = field(default_factory=lambda: f"CHASECK_TEST-{secrets.token_hex(24)}", repr=False)
+    chapa_webhook_secret: str = field(default_factory=lambda: secrets.token_hex(24), repr=False)
     admin_password: str = field(default_factory=lambda: secrets.token_urlsafe(12), repr=False)
     shopper_password: str = field(default_factory=lambda: secrets.token_urlsafe(12), repr=False)
 

@@ -234,6 +234,7 @@ def _welcome(stack: Stack, seconds: float) -> str:
         ("temporal", "Temporal UI", urls["temporal_ui"]),
         ("mail", "Mails", urls["mails"]),
         ("stripe", "Stripe simulator", urls["stripe"]),
+        ("chapa", "Chapa simulator", urls["chapa"]),
         ("postgres", "Postgres", stack.site.database_url),
         ("", "Logs", str(stack.site.home / "logs")),
         ("", "All of this as JSON", str(stack.site.home / "stack.json")),

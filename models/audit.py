@@ -17,6 +17,18 @@ class Actor(msgspec.Struct, frozen=True):
     """As it is now; null once the account was erased."""
 
 
+class Author(msgspec.Struct, frozen=True):
+    """Who of the staff asks for something that is done later, in a transaction of its own."""
+
+    user: UserId
+    request_id: str | None = None
+
+    @property
+    def actor(self) -> str:
+        """How timelines and ledgers name them; buyers are told the word before the slash."""
+        return f"staff/{self.user}"
+
+
 class Change(msgspec.Struct, frozen=True):
     """One thing that staff changed."""
 

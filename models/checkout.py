@@ -18,6 +18,8 @@ class PaymentChoice(msgspec.Struct, frozen=True):
     """Keep the method for later purchases."""
     customer: str | None = None
     """The provider's id of the signed-in buyer, with whom their kept methods are good; None: they keep none."""
+    return_url: str | None = None
+    """Where the provider's page sends the buyer afterwards; None: to the shop."""
 
 
 class Purchase(msgspec.Struct, frozen=True):

@@ -41,6 +41,8 @@ class EntryType(StrEnum):
     """An order was placed with it."""
     RELEASE = "release"
     """That order ended without a sale."""
+    REFUND = "refund"
+    """Money of an order came back."""
 
 
 class GiftCard(msgspec.Struct, frozen=True):

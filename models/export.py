@@ -152,8 +152,22 @@ class ExportedPayment(msgspec.Struct, frozen=True):
     """The provider's id of it."""
     status: str
     amount: Money
+    refunded: Money
+    """Of it, given back or on its way."""
     error: str | None
     created_at: datetime
+
+
+class ExportedRefund(msgspec.Struct, frozen=True):
+    """Money of an order that went back."""
+
+    n: int
+    status: str
+    amount: Money
+    store_credit: bool
+    """As store credit, however it was paid."""
+    created_at: datetime
+    settled_at: datetime | None
 
 
 class ExportedEvent(msgspec.Struct, frozen=True):
@@ -183,6 +197,7 @@ class ExportedOrder(msgspec.Struct, frozen=True):
     cancel_reason: str | None
     lines: list[ExportedLine]
     payment: ExportedPayment | None
+    refunds: list[ExportedRefund]
     events: list[ExportedEvent]
 
 

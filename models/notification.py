@@ -20,6 +20,8 @@ class NotificationKind(StrEnum):
     ORDER_CANCELLED = "order_cancelled"
     ORDER_SHIPPED = "order_shipped"
     ORDER_DELIVERED = "order_delivered"
+    ORDER_REFUNDED = "order_refunded"
+    """Wholly or in part; each refund is told."""
 
 
 _K = NotificationKind
@@ -30,8 +32,9 @@ NEWS: Mapping[str, NotificationKind] = {
     "order_cancelled": _K.ORDER_CANCELLED,
     "order_shipped": _K.ORDER_SHIPPED,
     "order_delivered": _K.ORDER_DELIVERED,
+    "refund_succeeded": _K.ORDER_REFUNDED,
 }
-"""Types of an order's events of which its buyer is told, if they have an account; once a kind and order."""
+"""Types of an order's events of which its buyer is told, if they have an account; once a kind and order, or refund."""
 
 _WHY_CANCELLED = {
     "cancelled_by_buyer": "You called it off.",
@@ -78,6 +81,10 @@ def words(kind: str, order_number: str | None, facts: Mapping[str, Any]) -> Word
             return Words("Order shipped", f"{yours} is on its way{way}.")
         case _K.ORDER_DELIVERED:
             return Words("Order delivered", f"{yours} has arrived.")
+        case _K.ORDER_REFUNDED:
+            what = _money(facts.get("amount")) or "Money"
+            where = " as store credit" if facts.get("store_credit") is True else ""
+            return Words("Money back", f"{what} of {yours[0].lower()}{yours[1:]} went back to you{where}.")
     return Words(kind.replace("_", " ").capitalize(), f"There is news of order {order_number}." if order_number else "")
 
 

@@ -11,7 +11,9 @@ import msgspec
 from models.address import Address
 from models.ids import CartId, OrderId, OrderNumber, UserId, VariantId
 from models.money import Money
+from models.payment import PaymentStatus
 from models.pricing import Totals
+from models.refund import RefundOutline
 
 
 class OrderStatus(StrEnum):
@@ -24,7 +26,7 @@ class OrderStatus(StrEnum):
     CONFIRMED = "confirmed"
     """Paid for and promised to the buyer."""
     PROCESSING = "processing"
-    """Somebody is packing it."""
+    """A part of it has left the house."""
     SHIPPED = "shipped"
     DELIVERED = "delivered"
     COMPLETED = "completed"
@@ -63,6 +65,8 @@ FULFILMENT_MOVES: Mapping[FulfilmentStatus, frozenset[FulfilmentStatus]] = {
 }
 
 
+UNSETTLED = frozenset({_S.PENDING, _S.ON_HOLD})
+"""Not paid for yet: such an order can end as if it had never been."""
 SOLD = (_S.CONFIRMED, _S.PROCESSING, _S.SHIPPED, _S.DELIVERED, _S.COMPLETED)
 """Paid for: an order is confirmed when its money is captured, and not before."""
 
@@ -80,6 +84,10 @@ class OrderLine(msgspec.Struct, frozen=True):
     tax: Money
     """The line's share of the order's tax; contained in what is paid for the line where the tax is inclusive."""
     discount: Money
+    shipped: int = 0
+    """Units that have left."""
+    cancelled: int = 0
+    """Units that never will."""
 
 
 class OrderLineName(msgspec.Struct, frozen=True):
@@ -138,10 +146,15 @@ class Order(msgspec.Struct, frozen=True):
     attention: str | None = None
     payment_reference: str | None = None
     client_secret: str | None = None
+    redirect_url: str | None = None
+    """The provider's page on which the buyer pays."""
     payment_error: str | None = None
+    provider: str = "stripe"
+    """Whoever takes the money; `credit`: nobody has to."""
     credit: Money | None = None
     """Of the total, what gift cards and store credit pay; None: nothing."""
     coupons: tuple[UsedCoupon, ...] = ()
+    refunds: tuple[RefundOutline, ...] = ()
 
 
 class OrderCard(msgspec.Struct, frozen=True):
@@ -158,16 +171,110 @@ class OrderCard(msgspec.Struct, frozen=True):
     first_lines: tuple[OrderLineName, ...]
 
 
+class DeskCard(msgspec.Struct, frozen=True):
+    """An order in staff's list."""
+
+    id: OrderId
+    number: OrderNumber
+    status: OrderStatus
+    payment_status: str
+    fulfilment_status: FulfilmentStatus
+    attention: str | None
+    customer_id: UserId | None
+    email: str
+    name: str
+    total: Money
+    placed_at: datetime
+    units: int
+    first_lines: tuple[OrderLineName, ...]
+
+
 def may_move(start: OrderStatus, end: OrderStatus) -> bool:
     """Whether an order may go from `start` to `end` in one step."""
     return end in ORDER_MOVES[start]
 
 
-def buyer_actions(status: OrderStatus, payment_status: str) -> list[str]:
+class Action(StrEnum):
+    """What somebody can ask of an order."""
+
+    PAY = "pay"
+    CANCEL = "cancel"
+    RETURN = "return"
+    APPROVE = "approve"
+    REJECT = "reject"
+    SHIP = "ship"
+    DELIVER = "deliver"
+    CAPTURE = "capture"
+    REFUND = "refund"
+    RETRY = "retry"
+    EXTEND_HOLD = "extend_hold"
+    NOTE = "note"
+
+
+class When(msgspec.Struct, frozen=True):
+    """Where an order has to stand for an action: every axis that is named has to agree; None: it may be anywhere."""
+
+    status: frozenset[OrderStatus] | None = None
+    payment: frozenset[PaymentStatus] | None = None
+    fulfilment: frozenset[FulfilmentStatus] | None = None
+    attention: bool | None = None
+    """Whether a person is asked for."""
+
+    def holds(self, status: OrderStatus, payment: PaymentStatus, fulfilment: FulfilmentStatus, attention: bool) -> bool:
+        """Whether an order that stands there meets it."""
+        return (
+            (self.status is None or status in self.status)
+            and (self.payment is None or payment in self.payment)
+            and (self.fulfilment is None or fulfilment in self.fulfilment)
+            and (self.attention is None or attention is self.attention)
+        )
+
+
+_P = PaymentStatus
+_UNPAID = When(frozenset({_S.PENDING}), frozenset({_P.PENDING, _P.FAILED}))
+_IN_HAND = frozenset({_P.PAID, _P.PARTIALLY_REFUNDED})
+"""The shop has money of the buyer's."""
+
+_PAID_AND_HERE = When(
+    frozenset({_S.CONFIRMED}), frozenset({_P.PAID, _P.PARTIALLY_REFUNDED, _P.REFUNDED}), frozenset({_F.UNFULFILLED})
+)
+"""Paid for, and nothing of it has left the house."""
+
+BUYER_ACTIONS: Mapping[Action, tuple[When, ...]] = {
+    Action.CANCEL: (_UNPAID, _PAID_AND_HERE),
+    Action.PAY: (_UNPAID,),
+}
+"""What a buyer can do, and when: any of the conditions will do."""
+
+STAFF_ACTIONS: Mapping[Action, tuple[When, ...]] = {
+    Action.CANCEL: (_UNPAID, _PAID_AND_HERE),
+    Action.SHIP: (When(frozenset({_S.CONFIRMED, _S.PROCESSING}), _IN_HAND, frozenset({_F.UNFULFILLED, _F.PARTIAL})),),
+    Action.DELIVER: (When(frozenset({_S.PROCESSING, _S.SHIPPED}), None, frozenset({_F.PARTIAL, _F.FULFILLED})),),
+    Action.REFUND: (When(None, _IN_HAND),),
+    Action.RETRY: (When(attention=True),),
+    Action.NOTE: (When(),),
+}
+"""What staff can do, and when. Whoever is not in it cannot be asked of any order yet."""
+
+INTERNAL = frozenset({"note", "retry_asked"})
+"""Types of a timeline's facts that are staff's own: its buyer is not told."""
+
+
+def _actions(
+    table: Mapping[Action, tuple[When, ...]], status: str, payment: str, fulfilment: str, attention: bool
+) -> list[Action]:
+    stands = OrderStatus(status), PaymentStatus(payment), FulfilmentStatus(fulfilment), attention
+    return [action for action, whens in table.items() if any(when.holds(*stands) for when in whens)]
+
+
+def buyer_actions(status: str, payment: str, fulfilment: str) -> list[Action]:
     """What the buyer can do now: the order's `can`."""
-    if status is OrderStatus.PENDING and payment_status in ("pending", "failed"):
-        return ["cancel", "pay"]
-    return []
+    return _actions(BUYER_ACTIONS, status, payment, fulfilment, False)
+
+
+def staff_actions(status: str, payment: str, fulfilment: str, attention: bool) -> list[Action]:
+    """What staff can do now: the order's `actions`."""
+    return _actions(STAFF_ACTIONS, status, payment, fulfilment, attention)
 
 
 def workflow_id(cart: UUID, attempt: int) -> str:

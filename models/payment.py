@@ -5,10 +5,32 @@ from enum import StrEnum
 
 import msgspec
 
+from models.money import Money
 from models.payment_method import KeptCard
 
 STRIPE = "stripe"
 """The provider of whoever does not name one."""
+CHAPA = "chapa"
+AMOUNT_MISMATCH = "amount_mismatch"
+"""The code of a payment of which the provider has another sum than was asked for."""
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What a provider can do, as far as an order has to know."""
+
+    captures_apart: bool = True
+    """Money is reserved first and taken later. False: what is paid is taken at once, and can only be sent back."""
+    hosted: bool = False
+    """The buyer pays on a page of the provider's, and may try again there when it fails."""
+    currencies: frozenset[str] | None = None
+    """Which it takes; None: any."""
+
+
+TERMS: Mapping[str, Terms] = {
+    STRIPE: Terms(),
+    CHAPA: Terms(captures_apart=False, hosted=True, currencies=frozenset({"etb", "usd"})),
+}
+"""Every provider by the name that clients call it."""
 
 
 class PaymentStatus(StrEnum):
@@ -39,6 +61,12 @@ PAYMENT_MOVES: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     _P.VOIDED: frozenset(),
 }
 """From each status, where a payment may go next. An empty set is an end."""
+
+CORRECTIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
+    _P.REFUNDED: frozenset({_P.PARTIALLY_REFUNDED, _P.PAID}),
+    _P.PARTIALLY_REFUNDED: frozenset({_P.PAID}),
+}
+"""No moves: what was said was not so. A refund came back from the buyer's bank after it had succeeded."""
 
 SETTLED = frozenset({_P.AUTHORIZED, _P.PAID, _P.PARTIALLY_REFUNDED, _P.REFUNDED, _P.VOIDED})
 """Statuses in which news of an authorization tells us nothing that we did not know."""
@@ -76,3 +104,11 @@ class ProviderPayment(msgspec.Struct, frozen=True):
     """The provider's words for the buyer."""
     kept: KeptCard | None = None
     """The card that paid, when its owner wanted it kept and the provider keeps it."""
+
+
+class Returned(msgspec.Struct, frozen=True):
+    """Money that came too late, and went back."""
+
+    reference: str
+    """The provider's id of what was paid."""
+    amount: Money

@@ -43,23 +43,38 @@ class Scope(StrEnum):
     """Issue gift cards, grant and take back store credit."""
     SHIPPING_READ = "shipping:read"
     SHIPPING_WRITE = "shipping:write"
+    INVENTORY_READ = "inventory:read"
+    INVENTORY_WRITE = "inventory:write"
+    """Locations, and what lies there: receive, count, transfer."""
     TAXES_READ = "taxes:read"
     TAXES_WRITE = "taxes:write"
     AUDIT_READ = "audit:read"
+    ORDERS_READ = "orders:read"
+    ORDERS_WRITE = "orders:write"
+    """Steer orders: ship, deliver, cancel, try again."""
+    REFUNDS_WRITE = "refunds:write"
+    """Give money back."""
 
 
 _S = Scope
-_STAFF = frozenset({_S.ACCOUNT, _S.CATALOGUE_READ, _S.REVIEWS_READ, _S.COUPONS_READ, _S.SHIPPING_READ, _S.TAXES_READ})
+_STAFF = frozenset({
+    _S.ACCOUNT, _S.CATALOGUE_READ, _S.REVIEWS_READ, _S.COUPONS_READ, _S.SHIPPING_READ, _S.TAXES_READ, _S.INVENTORY_READ,
+})  # fmt: skip
 """What everybody who works for the shop may see."""
 
 GRANTS: Mapping[Role, frozenset[Scope]] = {
     Role.CUSTOMER: frozenset({_S.ACCOUNT}),
     Role.VENDOR: frozenset({_S.ACCOUNT}),
-    Role.SUPPORT: _STAFF | {_S.REVIEWS_WRITE, _S.USERS_READ, _S.CREDIT_READ},
-    Role.CATALOG: _STAFF | {_S.CATALOGUE_WRITE, _S.REVIEWS_WRITE, _S.COUPONS_WRITE},
-    Role.FINANCE: _STAFF | {_S.CREDIT_READ, _S.CREDIT_WRITE, _S.SHIPPING_WRITE, _S.TAXES_WRITE, _S.AUDIT_READ},
+    Role.SUPPORT: _STAFF | {
+        _S.REVIEWS_WRITE, _S.USERS_READ, _S.CREDIT_READ, _S.ORDERS_READ, _S.ORDERS_WRITE, _S.REFUNDS_WRITE,
+    },
+    Role.CATALOG: _STAFF | {_S.CATALOGUE_WRITE, _S.REVIEWS_WRITE, _S.COUPONS_WRITE, _S.INVENTORY_WRITE},
+    Role.FINANCE: _STAFF | {
+        _S.CREDIT_READ, _S.CREDIT_WRITE, _S.SHIPPING_WRITE, _S.TAXES_WRITE, _S.AUDIT_READ, _S.ORDERS_READ,
+        _S.REFUNDS_WRITE,
+    },
     Role.ADMIN: frozenset(Scope),
-}
+}  # fmt: skip
 """Each role's scopes. An operation open to a role that is not listed here cannot be written by accident."""
 
 STAFF = frozenset({Role.SUPPORT, Role.CATALOG, Role.FINANCE, Role.ADMIN})

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from models.allocation import Allocation
 from models.money import EXPONENTS
 from models.review import Moderation
 
@@ -67,6 +68,8 @@ class ApiSettings(Shared, frozen=True, kw_only=True):
     """What the API needs. It holds no key that could charge anybody."""
 
     stripe_webhook_secret: str
+    chapa_webhook_secret: str | None
+    """None: this shop is not paid with Chapa."""
     temporal_ui_url: str
     answer_budget: timedelta
     """How long a checkout waits for its outcome before it answers 202."""
@@ -84,10 +87,17 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
     stripe_secret_key: str
     stripe_api_base: str | None
     """Another address that speaks Stripe's protocol, as the simulator does; None: Stripe itself."""
+    chapa_secret_key: str | None
+    """None: this shop is not paid with Chapa."""
+    chapa_api_base: str | None
     smtp_url: str
     mail_from: str
     payment_window: timedelta
     """How long an order waits for a payment that works before it is cancelled."""
+    allocation: Allocation
+    """From which location an order's goods come."""
+    ship_within: timedelta
+    """How long a paid order may wait to be shipped before a person is told."""
     cart_reminder_after: timedelta
     """How long a cart is left alone before its owner, if they want it, is reminded of it."""
     cart_lifetime: timedelta
@@ -96,6 +106,8 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
     """How often somebody looks for such carts."""
     shelves_study_interval: timedelta
     """How often what people buy and look at is studied."""
+    stock_proof_interval: timedelta
+    """How often the stock is held against its ledger."""
     search_healing_interval: timedelta
     """How often the search index is held against the catalogue."""
     metrics_host: str
@@ -106,12 +118,14 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
 KNOWN = frozenset(
     (
         "DATABASE_URL REDIS_URL TEMPORAL_ADDRESS TEMPORAL_NAMESPACE TEMPORAL_UI_URL STRIPE_SECRET_KEY "
-        "STRIPE_API_BASE STRIPE_WEBHOOK_SECRET MEILISEARCH_URL MEILISEARCH_API_KEY SMTP_URL MAIL_FROM "
-        "PUBLIC_URL SECRET_KEY MEDIA_DIR STORAGE_URL PAYMENT_WINDOW CHECKOUT_ANSWER_BUDGET DEFAULT_CURRENCY LOG_LEVEL "
-        "LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT RATE_LIMIT_GENERAL RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
+        "STRIPE_API_BASE STRIPE_WEBHOOK_SECRET CHAPA_SECRET_KEY CHAPA_API_BASE CHAPA_WEBHOOK_SECRET "
+        "MEILISEARCH_URL MEILISEARCH_API_KEY SMTP_URL MAIL_FROM "
+        "PUBLIC_URL SECRET_KEY MEDIA_DIR STORAGE_URL PAYMENT_WINDOW SHIP_WITHIN CHECKOUT_ANSWER_BUDGET "
+        "DEFAULT_CURRENCY LOG_LEVEL LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT RATE_LIMIT_GENERAL "
+        "RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
         "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH RATE_LIMIT_GIFT_CARD FORWARDED_HOPS "
         "REVIEWS_MODERATED SHELVES_STUDY_INTERVAL CART_REMINDER_AFTER CART_LIFETIME CART_TENDING_INTERVAL "
-        "SEARCH_HEALING_INTERVAL"
+        "SEARCH_HEALING_INTERVAL ALLOCATION STOCK_PROOF_INTERVAL"
     ).split()
 )
 """Every variable that means something to us; a test holds compose.yaml and the docs against it."""
@@ -123,6 +137,7 @@ def api_settings(environment: Mapping[str, str] | None = None) -> ApiSettings:
     return ApiSettings(
         **_shared(read),
         stripe_webhook_secret=read.text("STRIPE_WEBHOOK_SECRET"),
+        chapa_webhook_secret=read.optional("CHAPA_WEBHOOK_SECRET"),
         temporal_ui_url=read.text("TEMPORAL_UI_URL", "http://127.0.0.1:8233").rstrip("/"),
         answer_budget=read.seconds("CHECKOUT_ANSWER_BUDGET", "5"),
         default_currency=read.one_of("DEFAULT_CURRENCY", EXPONENTS, "usd"),
@@ -147,13 +162,18 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         **_shared(read),
         stripe_secret_key=read.text("STRIPE_SECRET_KEY"),
         stripe_api_base=read.optional("STRIPE_API_BASE"),
+        chapa_secret_key=read.optional("CHAPA_SECRET_KEY"),
+        chapa_api_base=read.optional("CHAPA_API_BASE"),
         smtp_url=read.smtp("SMTP_URL"),
         mail_from=read.text("MAIL_FROM", "Holdfast <orders@holdfast.example>"),
         payment_window=read.seconds("PAYMENT_WINDOW", "1800"),
+        allocation=Allocation(read.one_of("ALLOCATION", tuple(Allocation), "fewest_parcels")),
+        ship_within=read.seconds("SHIP_WITHIN", "259200"),
         cart_reminder_after=read.seconds("CART_REMINDER_AFTER", "86400"),
         cart_lifetime=read.seconds("CART_LIFETIME", "2592000"),
         cart_tending_interval=max(read.seconds("CART_TENDING_INTERVAL", "300"), timedelta(seconds=1)),
         shelves_study_interval=max(read.seconds("SHELVES_STUDY_INTERVAL", "3600"), timedelta(seconds=1)),
+        stock_proof_interval=max(read.seconds("STOCK_PROOF_INTERVAL", "3600"), timedelta(seconds=1)),
         search_healing_interval=max(read.seconds("SEARCH_HEALING_INTERVAL", "3600"), timedelta(seconds=1)),
         metrics_host=read.text("WORKER_METRICS_HOST", "127.0.0.1"),
         metrics_port=read.port("WORKER_METRICS_PORT"),

@@ -31,9 +31,10 @@ SELECT o.id, o.number, o.status, o.total, o.credit, p.status AS payment_status, 
        (SELECT coalesce(sum(e.amount), 0) FROM money_entries e
         WHERE e.order_id = o.id AND e.account IN ('gift_card', 'store_credit'))::int AS credit_booked,
        (SELECT coalesce(sum(e.amount), 0) FROM money_entries e WHERE e.order_id = o.id)::int AS balance,
-       (SELECT count(*) FROM stock_holds h WHERE h.order_id = o.id AND h.status = 'held')::int AS open_holds,
-       (SELECT count(*) FROM stock_movements m WHERE m.order_id = o.id AND m.kind = 'commit')::int AS sold,
-       (SELECT count(*) FROM stock_movements m WHERE m.order_id = o.id AND m.kind = 'release')::int AS released,
+       (SELECT count(*) FROM stock_holds h
+        WHERE h.order_id = o.id AND h.open > 0 AND h.until IS NOT NULL)::int AS open_holds,
+       (SELECT coalesce(sum(h.open + h.shipped), 0) FROM stock_holds h WHERE h.order_id = o.id)::int AS sold,
+       (SELECT coalesce(sum(h.released), 0) FROM stock_holds h WHERE h.order_id = o.id)::int AS released,
        (SELECT coalesce(sum(e.amount), 0) FROM money_entries e
         WHERE e.order_id = o.id AND e.account = 'provider:stripe')::int AS booked
 FROM orders o JOIN payments p ON p.order_id = o.id WHERE o.number = ANY($1)

@@ -20,6 +20,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 import worker
 from dev import postgres
+from dev.chapa.remote import ChapaControl
 from dev.stack import Stack, embedded
 from dev.stripe.remote import SimulatorControl
 from models import wire
@@ -120,8 +121,8 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="session")
 def simulators(parts: dict[str, str]) -> Iterator[Stack]:
-    """Stripe and a mail server for tests without a house; Stripe's webhooks go nowhere."""
-    with embedded({"stripe", "mail"}, given=parts) as stack:
+    """Stripe, Chapa and a mail server for tests without a house; webhooks go nowhere."""
+    with embedded({"stripe", "chapa", "mail"}, given=parts) as stack:
         yield stack
 
 
@@ -133,6 +134,15 @@ async def stripe(simulators: Stack) -> AsyncIterator[SimulatorControl]:
     yield control
     await control.clear()
     await control.close()
+
+
+@pytest.fixture
+async def chapa(simulators: Stack) -> AsyncIterator[ChapaControl]:
+    """The other provider's controls, with nothing ordered."""
+    async with ChapaControl(simulators.urls["chapa"]) as control:
+        await control.clear()
+        yield control
+        await control.clear()
 
 
 @pytest.fixture
@@ -158,7 +168,11 @@ def worker_options() -> dict[str, Any]:
 
 @pytest.fixture
 async def flow(
-    settings: WorkerSettings, database: Database, stripe: SimulatorControl, worker_options: dict[str, Any]
+    settings: WorkerSettings,
+    database: Database,
+    stripe: SimulatorControl,
+    chapa: ChapaControl,
+    worker_options: dict[str, Any],
 ) -> AsyncIterator[Flow]:
     """Our workflows and activities in this process, an open shop, and time that can be skipped."""
     client = await Client.connect(
@@ -176,7 +190,7 @@ async def flow(
             grace=timedelta(0), **{"workflow_failure_exception_types": [Exception], **worker_options},
         ):  # fmt: skip
             await running.enter_async_context(each)
-        opened = Flow(skipper, database, stripe)
+        opened = Flow(skipper, database, stripe, chapa)
         yield opened
         await opened.close()
 
@@ -193,9 +207,10 @@ def shared_house(parts: dict[str, str], worker_name: str) -> Iterator[House]:
         "CHECKOUT_ANSWER_BUDGET": "30",
     }  # fmt: skip
     open_house(url)
-    with embedded({"stripe", "mail", "worker", "api"}, given=given) as stack:
+    with embedded({"stripe", "chapa", "mail", "worker", "api"}, given=given) as stack:
         # Most tests wait until all webhooks have arrived.
-        httpx.post(f"{stack.urls['stripe']}/_sim/webhooks", json={"delay_seconds": 0.1}).raise_for_status()
+        for provider in ("stripe", "chapa"):
+            httpx.post(f"{stack.urls[provider]}/_sim/webhooks", json={"delay_seconds": 0.1}).raise_for_status()
         yield House(stack, url)
     postgres.drop_database(url)
 

@@ -11,6 +11,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError
 from temporalio.testing import TimeSkipper
 
+from dev.chapa.remote import ChapaControl
 from dev.stripe.remote import SimulatorControl
 from models import clock
 from models.checkout import PaymentChoice
@@ -29,10 +30,11 @@ Handle = WorkflowHandle[Order, OrderState]
 class Flow:
     """A shop whose orders live in this process."""
 
-    def __init__(self, skipper: TimeSkipper, database: Database, stripe: SimulatorControl) -> None:
+    def __init__(self, skipper: TimeSkipper, database: Database, stripe: SimulatorControl, chapa: ChapaControl) -> None:
         self.skipper = skipper
         self.database = database
         self.stripe = stripe
+        self.chapa = chapa
         self._handles: list[Handle] = []
 
     @property

@@ -9,6 +9,7 @@ import anyio
 import httpx
 from temporalio.client import Client
 
+from dev.chapa.remote import ChapaControl
 from dev.stack import Stack
 from dev.stripe.remote import SimulatorControl
 from models import wire
@@ -70,6 +71,10 @@ class House:
     def stripe(self) -> SimulatorControl:
         """The payment provider's controls; close it."""
         return SimulatorControl(self.stack.urls["stripe"])
+
+    def chapa(self) -> ChapaControl:
+        """The other payment provider's controls; close it."""
+        return ChapaControl(self.stack.urls["chapa"])
 
     async def temporal(self) -> Client:
         """A client of the shop's namespace."""

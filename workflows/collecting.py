@@ -10,9 +10,12 @@ from activities.checkout import OrderPlaced
 from activities.orders import OrderActivities, RecordAttempt
 from activities.payments.money import PaymentActivities
 from activities.payments.providers import AuthorizePayment, ReadPayment, VoidPayment
+from models.audit import Author
 from models.checkout import PaymentChoice, Purchase
-from models.payment import PaymentStatus, ProviderPayment, Standing
+from models.order import workflow_id
+from models.payment import AMOUNT_MISMATCH, TERMS, PaymentStatus, ProviderPayment, Standing
 from workflows import patience, telling
+from workflows.late_payment import LatePayment, WatchPayment, late_payment_id
 from workflows.steadfast import Attention
 from workflows.telling import Board
 
@@ -38,6 +41,8 @@ class Ending(msgspec.Struct, frozen=True):
 
     reason: str
     actor: str
+    author: Author | None = None
+    """Who of the staff it was."""
 
 
 class Collecting:
@@ -53,6 +58,7 @@ class Collecting:
         """It will: the order only goes forward."""
         self._purchase = purchase
         self._provider = purchase.payment.provider
+        self.terms = TERMS[self._provider]
         self._board = board
         self._attention = attention
         self._wishes = [Wish(purchase.payment)]
@@ -71,10 +77,10 @@ class Collecting:
         self._wishes.append(Wish(choice))
         return self._wishes[-1]
 
-    def call_off(self, reason: str, actor: str) -> None:
+    def call_off(self, reason: str, actor: str, author: Author | None = None) -> None:
         """Nobody shall pay any more; the first to say so is named. Too late when the money is sure."""
         if self.is_open:
-            self.ending = self.ending or Ending(reason, actor)
+            self.ending = self.ending or Ending(reason, actor, author)
 
     def hear(self, event: str) -> None:
         """The provider says that something happened; what it was is read from the provider."""
@@ -125,7 +131,7 @@ class Collecting:
         """Give the payment up so that it can never take money; an intent that we never heard of is searched for."""
         reference = self._reference()
         self._board.tell("Giving the payment up", "the payment provider")
-        if reference is None:
+        if reference is None and not self.terms.hosted:
             await workflow.sleep(patience.SEARCH_LAG, summary="Let the provider's search catch up")
         await self._attention.steadfast(
             placed.order_id,
@@ -136,6 +142,16 @@ class Collecting:
                 summary="Void the payment",
                 **patience.provider(),
             ),
+        )
+
+    async def watch(self, placed: OrderPlaced) -> None:
+        """Have late money sent back: who was on the provider's page when the order ended may still have paid."""
+        await workflow.start_child_workflow(
+            LatePayment.run,
+            WatchPayment(placed.order_id, placed.payment_id, self._purchase.number, self._provider, self._reference()),
+            id=late_payment_id(workflow_id(self._purchase.cart_id, self._purchase.attempt)),
+            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+            static_summary=f"{self._purchase.number} · late money goes back",
         )
 
     def _next_wish(self, placed: OrderPlaced, seen: ProviderPayment) -> Wish | None:
@@ -157,7 +173,7 @@ class Collecting:
         request = AuthorizePayment(
             placed.payment_id, self._purchase.number, workflow.info().workflow_id, placed.due, self._attempts,
             asked_at, wish.choice.method, self._reference(), wish.choice.save, wish.choice.customer,
-            self._purchase.customer_id, self._provider,
+            self._purchase.customer_id, self._provider, wish.choice.return_url,
         )  # fmt: skip
         self._board.tell("Authorizing the payment", "the payment provider", placed.pay_until)
         try:
@@ -211,12 +227,14 @@ class Collecting:
             try:
                 seen = await workflow.execute_activity_method(
                     PaymentActivities.read_payment,
-                    ReadPayment(placed.payment_id, reference, self._saves, self._provider),
+                    ReadPayment(placed.payment_id, reference, self._saves, self._provider, placed.due),
                     summary="Ask the provider how the payment stands",
                     **patience.provider(),
                 )
             except FailureError as failed:
                 workflow.logger.warning("the provider cannot be asked: %s", telling.cause(failed))
+        if self.terms.hosted and seen.standing not in MONEY_IS_SURE and seen.reference == known.reference:
+            seen = msgspec.structs.replace(seen, redirect_url=known.redirect_url)  # only who opened it was told
         if last and seen.standing not in MONEY_IS_SURE:
             self.call_off("payment_window_closed", "order")
         return seen
@@ -232,6 +250,8 @@ class Collecting:
                 summary=f"Write down: {seen.standing}",
                 **patience.DATABASE,
             )
+            if seen.code == AMOUNT_MISMATCH:
+                await self._attention.ask(placed.order_id, f"believe the payment: {seen.detail}")
             declined = seen.standing is Standing.DECLINED
             self._board.move(None, PaymentStatus.FAILED if declined else PaymentStatus.PENDING)
         self.answer()
@@ -241,10 +261,11 @@ class Collecting:
         waiting, timer = telling.waiting_for(seen)
         self._board.tell(f"Not paid: {seen.code or seen.standing}", waiting, placed.pay_until)
         left = max(_time_left(placed), timedelta(0))
+        looks = seen.standing in AT_THE_BANK or self.terms.hosted
         try:
             await workflow.wait_condition(
                 lambda: self._next_wish(placed, seen) is not None or self._unread_news or self.ending is not None,
-                timeout=min(left, self._look) if seen.standing in AT_THE_BANK else left,
+                timeout=min(left, self._look) if looks else left,
                 timeout_summary=timer,
             )
         except TimeoutError:

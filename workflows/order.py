@@ -1,25 +1,29 @@
 """One order, from checkout until it is delivered or cancelled. Nobody else changes it; everybody sends it messages.
 
-Id: `order/<cart>/<attempt>`. Here are its story and its messages; how it gets its money is in `collecting.py`, how a
-step that must succeed is done in `steadfast.py`, what it shows to people in `telling.py`.
+Id: `order/<cart>/<attempt>`. Here are its story and its messages; how it gets its money is in `collecting.py`, how its
+goods get to the buyer in `fulfilling.py`, how a step that must succeed is done in `steadfast.py`, what it shows to
+people in `telling.py`.
 """
 
 import msgspec
 from temporalio import workflow
 
 from activities.checkout import CheckoutActivities, OrderPlaced, PlaceOrder, Refused
-from activities.orders import CancelOrder, ConfirmOrder, OrderActivities, RecordProgress, SecureOrder
+from activities.orders import CancelOrder, ConfirmOrder, OrderActivities, RecordCommand, SecureOrder
 from activities.payments.money import PaymentActivities
 from activities.payments.providers import CapturePayment
+from models.audit import Author
 from models.checkout import PaymentChoice, Purchase
 from models.errors import Refusal
 from models.ids import OrderNumber
 from models.money import Money
-from models.order import FulfilmentStatus, OrderStatus
+from models.order import Action, OrderStatus
 from models.payment import PaymentStatus, ProviderPayment
+from models.shipment import ShipItem
 from workflows import patience
-from workflows.collecting import Collecting
+from workflows.collecting import Collecting, Ending
 from workflows.enduring import to_its_end
+from workflows.fulfilling import Fulfilling
 from workflows.news import ProviderNews
 from workflows.steadfast import Attention
 from workflows.telling import Board
@@ -35,35 +39,51 @@ class AwaitCheckout(msgspec.Struct, frozen=True):
 
 
 class PayOrder(msgspec.Struct, frozen=True):
-    """Pay with another method. `digest` of the request travels back with the answer."""
+    """Pay with another method, or on a new page. `digest` of the request travels back with the answer."""
 
     digest: str
-    method: str
+    method: str | None
     save: bool = False
     customer: str | None = None
     """The provider's id of who pays, when they are signed in and have one."""
+    return_url: str | None = None
+    """Where the provider's page sends the buyer afterwards; None: to the shop."""
 
 
 class CancelCheckout(msgspec.Struct, frozen=True):
-    """End an order that is not paid."""
+    """End an order of which nothing is sent."""
 
     digest: str
     reason: str
     actor: str
+    author: Author | None = None
+    """Who of the staff asks."""
 
 
 class ShipOrder(msgspec.Struct, frozen=True):
-    """The parcel was handed over."""
+    """A parcel was handed over."""
 
     actor: str
     carrier: str
     tracking: str
+    items: tuple[ShipItem, ...] = ()
+    """None: all that is left."""
+    location: str | None = None
+    """Code of where it came from; None: from where all of it lies."""
+    digest: str = ""
+    author: Author | None = None
+    """Who of the staff says so."""
 
 
 class DeliverOrder(msgspec.Struct, frozen=True):
-    """The parcel arrived."""
+    """A parcel arrived."""
 
     actor: str
+    shipment: int | None = None
+    """Which; None: all that are under way."""
+    digest: str = ""
+    author: Author | None = None
+    """Who of the staff says so."""
 
 
 class RetryStep(msgspec.Struct, frozen=True):
@@ -71,6 +91,9 @@ class RetryStep(msgspec.Struct, frozen=True):
 
     actor: str
     reason: str
+    digest: str = ""
+    author: Author | None = None
+    """Who of the staff asks."""
 
 
 class OrderState(msgspec.Struct, frozen=True):
@@ -97,7 +120,8 @@ class Order:
     Where credit pays for everything the provider is not asked: there is nothing to authorize, capture or void.
     Waits: for a payment that works, until the payment window closes (30 minutes unless set otherwise);
     after a step that exhausted its patience, an hour or until somebody says retry;
-    for shipment and delivery, without a limit.
+    for shipment, three days unless set otherwise, then a person is told and it goes on waiting;
+    for delivery, without a limit.
     Temporal's own cancel is an operator's `cancel`: undone while unpaid, without effect afterwards.
     """
 
@@ -110,8 +134,7 @@ class Order:
         self._attention = Attention(self._board)
         self._collecting = Collecting(purchase, self._board, self._attention)
         self._undo = UndoStack()
-        self._shipment: ShipOrder | None = None
-        self._delivery: DeliverOrder | None = None
+        self._fulfilling = Fulfilling(self._board, self._attention)
         self._board.tell("Freezing prices and holding stock", "a moment")
 
     @workflow.run
@@ -128,10 +151,10 @@ class Order:
         if placed is not None:
             if await self._collecting.collect(placed):
                 await self._secure(placed)  # the point of no return
-                if placed.due.amount:
+                if placed.due.amount and self._collecting.terms.captures_apart:
                     await self._capture(placed)
                 await self._confirm(placed)
-                await self._fulfil(placed)
+                await self._fulfilling.follow(placed)
             else:
                 await self._undo.unwind()
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -146,6 +169,8 @@ class Order:
         )
         placed = self._placed = outcome.placed
         if placed is not None:
+            if placed.due.amount and not self._collecting.terms.captures_apart:
+                self._undo.push(lambda: self._collecting.watch(placed))
             self._undo.push(lambda: self._cancel_order(placed))
             if placed.due.amount:
                 self._undo.push(lambda: self._collecting.void(placed))
@@ -169,8 +194,10 @@ class Order:
             **patience.DATABASE,
         )  # fmt: skip
         self._board.move(None, PaymentStatus.AUTHORIZED)
-        if placed.due.amount:
+        if placed.due.amount and self._collecting.terms.captures_apart:
             self._board.tell("Taking the authorized money", "the payment provider")
+        elif placed.due.amount:
+            self._board.tell("Paid: confirming", "a moment")
         else:
             self._board.tell("Nothing is left to pay: confirming", "a moment")
         self._collecting.answer()
@@ -201,31 +228,10 @@ class Order:
                 placed.credit,
                 placed.coupons,
             ),
-            summary="Confirm: stock sold, money booked, letter written",
+            summary="Confirm: stock kept for it, money booked, letter written",
             **patience.DATABASE,
         )
         self._board.move(OrderStatus.CONFIRMED, PaymentStatus.PAID)
-
-    async def _fulfil(self, placed: OrderPlaced) -> None:
-        self._board.tell("Paid and confirmed", "the warehouse to ship it")
-        await workflow.wait_condition(lambda: self._shipment is not None)
-        assert self._shipment is not None
-        parcel = {"carrier": self._shipment.carrier, "tracking": self._shipment.tracking}
-        await self._progress(placed, OrderStatus.SHIPPED, self._shipment.actor, parcel)
-        self._board.tell(f"Shipped with {self._shipment.carrier}", "the parcel to arrive")
-        await workflow.wait_condition(lambda: self._delivery is not None)
-        assert self._delivery is not None
-        await self._progress(placed, OrderStatus.DELIVERED, self._delivery.actor, {})
-        self._board.tell("Delivered")
-
-    async def _progress(self, placed: OrderPlaced, to: OrderStatus, actor: str, facts: dict[str, str]) -> None:
-        await workflow.execute_local_activity_method(
-            OrderActivities.record_progress,
-            RecordProgress(placed.order_id, to, FulfilmentStatus.FULFILLED, actor, facts),
-            summary=f"Write down: {to}",
-            **patience.DATABASE,
-        )
-        self._board.move(to, None)
 
     async def _cancel_order(self, placed: OrderPlaced) -> None:
         """Undoes `_place`."""
@@ -235,7 +241,7 @@ class Order:
             OrderActivities.cancel_order,
             CancelOrder(
                 placed.order_id, placed.payment_id, self._purchase.cart_id, self._purchase.attempt,
-                why.reason, why.actor, placed.credit, placed.coupons,
+                why.reason, why.actor, placed.credit, placed.coupons, why.author,
             ),
             summary="Cancel: release stock, free the cart, tell the buyer",
             **patience.DATABASE,
@@ -252,7 +258,9 @@ class Order:
 
     @workflow.update(description="Buyer: pay with another method, while the order waits for payment.")
     async def pay(self, request: PayOrder) -> OrderState:
-        choice = PaymentChoice(method=request.method, save=request.save, customer=request.customer)
+        choice = PaymentChoice(
+            self._purchase.payment.provider, request.method, request.save, request.customer, request.return_url
+        )
         wish = self._collecting.wish(choice)
         await workflow.wait_condition(lambda: wish.answered or self._is_cancelled or self._is_paid)
         if not wish.answered:
@@ -266,9 +274,13 @@ class Order:
         if self._refusal is not None or not self._collecting.is_open:
             raise Refusal("wrong_move", "This order cannot be paid any more.", status=self._board.status)
 
-    @workflow.update(description="Buyer or staff: end an order that is not paid yet.")
+    @workflow.update(description="Buyer or staff: end an order of which nothing is sent; what was paid goes back.")
     async def cancel(self, request: CancelCheckout) -> OrderState:
-        self._collecting.call_off(request.reason, request.actor)
+        if self._collecting.is_sure and self._placed is not None:
+            why = Ending(request.reason, request.actor, request.author)
+            await self._fulfilling.call_off(self._placed, why)
+            return self._state(request.digest)
+        self._collecting.call_off(request.reason, request.actor, request.author)
         await workflow.wait_condition(lambda: self._is_cancelled or self._is_paid)
         if not self._is_cancelled:
             raise Refusal("wrong_move", "The payment went through before the cancellation.", status=self._board.status)
@@ -276,38 +288,53 @@ class Order:
 
     @cancel.validator
     def _may_cancel(self, request: CancelCheckout) -> None:
-        if self._refusal is not None or self._collecting.is_sure:
+        if self._refusal is not None:
             raise Refusal("wrong_move", "This order cannot be cancelled any more.", status=self._board.status)
+        if self._collecting.is_sure:
+            self._fulfilling.must_allow(Action.CANCEL, "be cancelled")
 
     @workflow.signal(description="The payment provider's webhook: look at the payment again.")
     async def provider_news(self, news: ProviderNews) -> None:
         self._collecting.hear(news.event_id)
 
-    @workflow.update(description="Warehouse: the parcel was handed to the carrier.")
+    @workflow.update(description="Warehouse: a parcel was handed to the carrier.")
     async def ship(self, request: ShipOrder) -> OrderState:
-        self._shipment = request
-        await workflow.wait_condition(lambda: self._board.status in (OrderStatus.SHIPPED, OrderStatus.DELIVERED))
-        return self._state()
+        assert self._placed is not None
+        await self._fulfilling.ship(
+            self._placed, request.carrier, request.tracking, request.items, request.location, request.actor,
+            request.author,
+        )  # fmt: skip
+        return self._state(request.digest)
 
     @ship.validator
     def _may_ship(self, request: ShipOrder) -> None:
-        self._only_at(OrderStatus.CONFIRMED, "be shipped", self._shipment is None)
+        self._fulfilling.must_allow(Action.SHIP, "be shipped")
 
-    @workflow.update(description="Carrier or staff: the parcel arrived.")
+    @workflow.update(description="Carrier or staff: a parcel arrived.")
     async def deliver(self, request: DeliverOrder) -> OrderState:
-        self._delivery = request
-        await workflow.wait_condition(lambda: self._board.status is OrderStatus.DELIVERED)
-        return self._state()
+        assert self._placed is not None
+        await self._fulfilling.deliver(self._placed, request.shipment, request.actor, request.author)
+        return self._state(request.digest)
 
     @deliver.validator
     def _may_deliver(self, request: DeliverOrder) -> None:
-        self._only_at(OrderStatus.SHIPPED, "be delivered", self._delivery is None)
+        self._fulfilling.must_allow(Action.DELIVER, "be delivered")
+        self._fulfilling.must_be_under_way(request.shipment)
 
     @workflow.update(description="Staff: try the step that needs attention again, now.")
     async def retry(self, request: RetryStep) -> OrderState:
         self._attention.retry()
         workflow.logger.info("retry asked for by %s: %s", request.actor, request.reason)
-        return self._state()
+        if self._placed is not None and request.author is not None:
+            info = workflow.current_update_info()
+            assert info is not None
+            await workflow.execute_local_activity_method(
+                OrderActivities.record_command,
+                RecordCommand(self._placed.order_id, f"retry/{info.id}", "retry_asked", request.author, request.reason),
+                summary="Write down who asked for another try",
+                **patience.DATABASE,
+            )
+        return self._state(request.digest)
 
     @retry.validator
     def _may_retry(self, request: RetryStep) -> None:
@@ -334,9 +361,3 @@ class Order:
             self._placed.total if self._placed else None, self._collecting.payment, self._refusal,
             self._attention.needed_for, self._placed.credit if self._placed else None,
         )  # fmt: skip
-
-    def _only_at(self, status: OrderStatus, wish: str, first: bool) -> None:
-        if self._board.status is not status or not first:
-            raise Refusal(
-                "wrong_move", f"An order that is {self._board.status} cannot {wish}.", status=self._board.status
-            )

@@ -86,6 +86,11 @@ FIRST_LOOK = timedelta(minutes=1)
 """While a buyer confirms with their bank we ask the provider ourselves, should its webhook be lost: at once after this,
 then each time after twice as long."""
 
+LOOK_AT_REFUND = timedelta(days=1)
+"""How often at least we ask how a refund stands that its bank has not taken yet."""
+LATE_MONEY = timedelta(days=4)
+"""How long money is watched for that comes although its order has ended: webhooks are sent again for three days."""
+
 SAVING_WINDOW = timedelta(hours=24)
 """How long a buyer's browser may take to finish the saving of a card."""
 CLEANING_UP = timedelta(days=30)

@@ -2,7 +2,8 @@
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from datetime import datetime
+from typing import Protocol, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
@@ -10,18 +11,26 @@ from temporalio.exceptions import FailureError
 from activities.orders import FlagOrder, OrderActivities
 from models.ids import OrderId
 from workflows import patience, telling
-from workflows.telling import Board
 
 T = TypeVar("T")
+
+
+class Shown(Protocol):
+    """What people see of a workflow."""
+
+    def ask(self, attention: bool) -> None: ...
+
+    def tell(self, step: str, waiting_for: str | None = None, until: datetime | None = None) -> None: ...
 
 
 class Attention:
     """What a person has to know about one order, and their word to try again."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Shown, fact: str = "attention") -> None:
         self.needed_for: str | None = None
         """The step that could not be done and why; None: nobody has to look."""
         self._board = board
+        self._fact = fact
         self._flags = 0
         self._retry = False
 
@@ -51,6 +60,16 @@ class Attention:
         )
         await self._flag(order, problem)
 
+    async def remind(self, order: OrderId, problem: str, waiting_for: str) -> None:
+        """Tell people that something that is theirs to do was not done in time."""
+        self._retry = False
+        self._board.tell(f"Needs attention: {problem}", waiting_for)
+        await self._flag(order, problem)
+
+    def is_answered(self) -> bool:
+        """Whether a person has said, since they were asked, that they have looked."""
+        return self._retry
+
     async def settle(self, order: OrderId) -> None:
         """Nobody has to look any more."""
         if self.needed_for is not None:
@@ -66,12 +85,12 @@ class Attention:
         self._retry = False
 
     async def _flag(self, order: OrderId, problem: str | None) -> None:
-        self.needed_for = problem
+        settled, self.needed_for = self.needed_for, problem
         self._flags += 1
         self._board.ask(problem is not None)
         await workflow.execute_local_activity_method(
             OrderActivities.flag_order,
-            FlagOrder(order, f"attention/{self._flags}", problem),
+            FlagOrder(order, f"{self._fact}/{self._flags}", problem, instead_of=None if problem else settled),
             summary="Ask for attention" if problem else "Attention no longer needed",
             **patience.DATABASE,
         )

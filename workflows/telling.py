@@ -58,6 +58,8 @@ def waiting_for(seen: ProviderPayment) -> tuple[str, str]:
     """What an unpaid order waits for, and the name of the timer that ends the wait."""
     if seen.standing is Standing.ACTION_REQUIRED:
         return "the buyer to confirm with their bank (3-D Secure)", "Look whether the bank has confirmed"
+    if seen.redirect_url and seen.standing in (Standing.METHOD_REQUIRED, Standing.DECLINED):
+        return "the buyer to pay on the provider's page", "Look whether the buyer has paid"
     if seen.standing is Standing.METHOD_REQUIRED:
         return "the buyer to enter a card", "Look whether the buyer has paid"
     if seen.standing in (Standing.PROCESSING, Standing.UNKNOWN):

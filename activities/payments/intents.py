@@ -14,11 +14,21 @@ from temporalio.exceptions import ApplicationError
 
 from activities.payments import customers
 from activities.payments.connection import Connection, is_about_the_method, rejected
-from activities.payments.providers import AuthorizePayment, CapturePayment, ReadPayment, VoidPayment
+from activities.payments.providers import (
+    AuthorizePayment,
+    CapturePayment,
+    ReadPayment,
+    ReadRefund,
+    RefundPayment,
+    ReturnPayment,
+    VoidPayment,
+)
+from activities.payments.refunds import StripeRefunds
 from activities.payments.standings import EXPANDED, decline_of, seen_of
 from models import clock
 from models.ids import PaymentId
-from models.payment import ProviderPayment, Standing
+from models.payment import ProviderPayment, Returned, Standing
+from models.refund import ProviderRefund
 
 SEARCHABLE_AFTER = timedelta(minutes=2)
 """Stripe finds by search what it did a minute ago. From then on we search before we create again: a key may remember
@@ -31,6 +41,7 @@ class StripeProvider:
     def __init__(self, secret_key: str, base: str | None = None) -> None:
         self.connection = Connection(secret_key, base)
         self._stripe = self.connection.v1
+        self._refunds = StripeRefunds(self.connection)
 
     async def close(self) -> None:
         """Hand the connections back."""
@@ -95,6 +106,10 @@ class StripeProvider:
                     non_retryable=True,
                 )
 
+    async def give_back(self, request: ReturnPayment) -> Returned | None:
+        """Nothing comes late: an intent that is canceled takes no money."""
+        return None
+
     async def _create(self, request: AuthorizePayment, customer: str | None) -> ProviderPayment:
         params: Any = {
             "amount": request.amount.amount,
@@ -118,6 +133,14 @@ class StripeProvider:
         key = f"{request.payment_id}:create:{request.attempt}" + (":customer" if customer else "")
         call = self._stripe.payment_intents.create_async(params, {"idempotency_key": key})
         return await self._ask(call, None, request.save)
+
+    async def refund(self, request: RefundPayment) -> ProviderRefund:
+        """One refund of the intent, found again by our id."""
+        return await self._refunds.refund(request)
+
+    async def read_refund(self, request: ReadRefund) -> ProviderRefund | None:
+        """The refund as it is now."""
+        return await self._refunds.read(request)
 
     async def _confirm(self, request: AuthorizePayment, reference: str) -> ProviderPayment:
         """Try a card on the intent that there is, unless that is settled."""

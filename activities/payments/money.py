@@ -7,9 +7,19 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.payments.intents import StripeProvider
-from activities.payments.providers import AuthorizePayment, CapturePayment, Provider, ReadPayment, VoidPayment
+from activities.payments.providers import (
+    AuthorizePayment,
+    CapturePayment,
+    Provider,
+    ReadPayment,
+    ReadRefund,
+    RefundPayment,
+    ReturnPayment,
+    VoidPayment,
+)
 from models.errors import Unavailable
-from models.payment import STRIPE, ProviderPayment, Standing
+from models.payment import STRIPE, ProviderPayment, Returned, Standing
+from models.refund import ProviderRefund
 
 QUICK_ANSWER = 2.5
 """Seconds that a buyer's checkout waits for the provider inside its first workflow task."""
@@ -93,6 +103,36 @@ class PaymentActivities:
         Undo: nothing, final.
         """
         await self._of(request.provider).void(request)
+
+    @activity.defn
+    async def refund_payment(self, request: RefundPayment) -> ProviderRefund:
+        """Send captured money back to the buyer.
+
+        Changes: at the provider, one refund of the payment.
+        Again: it is looked for by our id first; what was sent is told as it stands.
+        Undo: none.
+        """
+        return await self._of(request.provider).refund(request)
+
+    @activity.defn
+    async def read_refund(self, request: ReadRefund) -> ProviderRefund | None:
+        """Ask the provider how a refund stands; None: it knows of none.
+
+        Changes: nothing.
+        Again: harmless.
+        Undo: nothing.
+        """
+        return await self._of(request.provider).read_refund(request)
+
+    @activity.defn
+    async def return_payment(self, request: ReturnPayment) -> Returned | None:
+        """Send back what was paid for an order that had ended without money. None: nothing was.
+
+        Changes: at the provider, one refund of all that was paid.
+        Again: what has gone back is read, not sent again.
+        Undo: nothing, final.
+        """
+        return await self._of(request.provider).give_back(request)
 
     def _of(self, name: str) -> Provider:
         """Raises: ApplicationError `provider_rejected` when this shop has no key of that provider."""

@@ -1,4 +1,4 @@
-"""What a payment provider is to us: the five things that an order asks of it, whoever it is.
+"""What a payment provider is to us: what an order and its refunds ask of it, whoever it is.
 
 A provider is one class that does them, named in `models/payment.py` with what it can do and made in `worker.py`.
 """
@@ -8,9 +8,10 @@ from typing import Protocol
 
 import msgspec
 
-from models.ids import OrderNumber, PaymentId, UserId
+from models.ids import OrderNumber, PaymentId, RefundId, UserId
 from models.money import Money
-from models.payment import STRIPE, ProviderPayment
+from models.payment import STRIPE, ProviderPayment, Returned
+from models.refund import ProviderRefund
 
 
 class AuthorizePayment(msgspec.Struct, frozen=True):
@@ -32,6 +33,8 @@ class AuthorizePayment(msgspec.Struct, frozen=True):
     """The provider's id of the buyer, when they have one."""
     buyer: UserId | None = None
     provider: str = STRIPE
+    return_url: str | None = None
+    """Where a page of the provider's sends the buyer afterwards; None: to the shop."""
 
 
 class CapturePayment(msgspec.Struct, frozen=True):
@@ -59,6 +62,37 @@ class ReadPayment(msgspec.Struct, frozen=True):
     save: bool = False
     """Say which card is kept."""
     provider: str = STRIPE
+    amount: Money | None = None
+    """What was asked for: money is believed when it is this much. None: any."""
+
+
+class ReturnPayment(msgspec.Struct, frozen=True):
+    """Send everything back that was paid for an order that had ended. Without a reference it is looked for."""
+
+    payment_id: PaymentId
+    reference: str | None
+    provider: str
+
+
+class RefundPayment(msgspec.Struct, frozen=True):
+    """Send captured money back to where it came from."""
+
+    refund_id: RefundId
+    order_number: OrderNumber
+    workflow_id: str
+    reference: str
+    """The provider's id of the payment."""
+    amount: Money
+    provider: str = STRIPE
+
+
+class ReadRefund(msgspec.Struct, frozen=True):
+    """Ask how a refund stands."""
+
+    refund_id: RefundId
+    reference: str
+    """The provider's id of the payment."""
+    provider: str = STRIPE
 
 
 class Provider(Protocol):
@@ -81,7 +115,22 @@ class Provider(Protocol):
         """Take what was reserved. Raises: ApplicationError `authorization_lost` when that cannot be any more."""
 
     async def void(self, request: VoidPayment) -> None:
-        """Make sure that a payment never takes money. Raises: ApplicationError `void_refused` when it has."""
+        """Make sure that a payment never takes money. Raises: ApplicationError `void_refused` when it has.
+
+        One that takes money at once lets nobody begin to pay any more; what comes even so is asked for afterwards.
+        """
+
+    async def give_back(self, request: ReturnPayment) -> Returned | None:
+        """Send back what came too late. None: nothing has come. Only for providers that take money at once."""
+
+    async def refund(self, request: RefundPayment) -> ProviderRefund:
+        """Send money back, once under our id of the refund, which is looked for first. `FAILED`: never, a person must.
+
+        `PENDING`: taken on, and `read_refund` will tell.
+        """
+
+    async def read_refund(self, request: ReadRefund) -> ProviderRefund | None:
+        """How a refund stands; None: the provider has none under our id."""
 
     async def close(self) -> None:
         """Hand the connections back."""

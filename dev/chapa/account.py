@@ -86,14 +86,30 @@ class Account:
         transaction |= {"status": "failed", "method": "telebirr"}
         self.change(transaction, "charge.failed/cancelled", "failed/cancelled")
 
-    def refund(self, transaction: Obj, amount: str, reason: str, meta: Obj) -> Obj:
+    def refund(self, transaction: Obj, amount: str, reason: str, meta: Obj, reference: str | None = None) -> Obj:
         """Money goes back."""
-        refund = {"ref_id": f"RF{code(12)}", "amount": amount, "reason": reason, "meta": meta, "status": "refunded"}
+        refund = {
+            "ref_id": f"RF{code(12)}",
+            "amount": amount,
+            "reason": reason,
+            "meta": meta,
+            "status": "refunded",
+            "reference": reference,
+        }
         transaction["refunds"].append(refund)
+        for name in {refund["ref_id"], reference or refund["ref_id"]}:
+            self.store.put(
+                {"id": name, "object": "refund", "created": 0, "tx_ref": transaction["id"], "refund": refund}
+            )
         if refunded(transaction) == Decimal(transaction["paid"]):
             transaction["status"] = "refunded"
         self.change(transaction, "charge.refunded", "refunded")
         return refund
+
+    def refund_known(self, name: str) -> Obj | None:
+        """The refund of this reference; None: there is none."""
+        found = self.store.get(name)
+        return dict(found["refund"]) if found is not None and found["object"] == "refund" else None
 
     def change(self, transaction: Obj, event: str, status: str | None = None) -> None:
         """Keep a transaction as it is now, and tell the merchant."""

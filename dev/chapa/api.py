@@ -54,6 +54,7 @@ class Api:
         self.routes.add("GET", "/v1/transaction/verify/*", self.verify)
         self.routes.add("PUT", "/v1/transaction/cancel/*", self.cancel)
         self.routes.add("POST", "/v1/refund/*", self.refund)
+        self.routes.add("GET", "/v1/refund/*/verify", self.verify_refund)
 
     async def handle(self, request: Request) -> Response | None:
         """One call, with whatever fault was ordered for it. None: the answer is lost on the way."""
@@ -119,6 +120,8 @@ class Api:
         meta = {name[5:-1]: form.pop(name) for name in list(form) if re.fullmatch(r"meta\[\w+\]", name)}
         if unknown := sorted(set(form) - {"reason", "amount", "reference"}):
             raise Refused(400, {name: [f"The {name} field is not known."] for name in unknown})
+        if form.get("reference") and self.account.refund_known(form["reference"]) is not None:
+            raise Refused(400, "Refund reference has been used before")
         if not form.get("reason"):
             raise Refused(400, {"reason": ["validation.required"]})
         if found["status"] not in ("success", "refunded"):
@@ -127,8 +130,15 @@ class Api:
         wanted = form.get("amount", f"{left:.2f}")
         if not AMOUNT.fullmatch(wanted) or not 0 < Decimal(wanted) <= left:
             raise Refused(400, "The refund amount is more than is left of the transaction")
-        made = self.account.refund(found, f"{Decimal(wanted):.2f}", form["reason"], meta)
+        made = self.account.refund(found, f"{Decimal(wanted):.2f}", form["reason"], meta, form.get("reference"))
         return said("Refund initiated", {**made, "tx_ref": found["id"], "currency": found["currency"]})
+
+    def verify_refund(self, request: Request, reference: str) -> Obj:
+        """How a refund stands, by the merchant's reference or Chapa's."""
+        found = self.account.refund_known(reference)
+        if found is None:
+            raise Refused(404, "Refund not found")
+        return said("Refund details", found)
 
     def known(self, tx_ref: str) -> Obj:
         found = self.account.find(tx_ref)

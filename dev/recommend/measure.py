@@ -11,10 +11,11 @@ from dev.recommend.market import Market
 from models import clock
 from models.database import Database
 from models.ids import CartId, UserId, first_id, new_id
+from models.inventory import MAIN
 from models.order import OrderStatus
 from models.tables import study
 from models.tables.catalog import categories, prices, products, variants
-from models.tables.inventory import stock
+from models.tables.inventory import levels
 from models.tables.order import order_lines, orders
 from models.tables.recommendation import recommended
 from models.tables.view import product_views
@@ -49,7 +50,7 @@ async def fill(database: Database, market: Market) -> dict[UserId, int]:
             {"id": each, "product_id": goods[n], "sku": f"P-{n}", "weight": 1} for n, each in enumerate(sold)
         ],
         prices: [{"variant_id": each, "currency": CURRENCY, "amount": 1000} for each in sold],
-        stock: [{"variant_id": each, "on_hand": 1_000_000} for each in sold],
+        levels: [{"variant_id": each, "location_id": MAIN, "on_hand": 1_000_000} for each in sold],
         orders: [], order_lines: [], product_views: [],
     }  # fmt: skip
     hidden: dict[UserId, int] = {}

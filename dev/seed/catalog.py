@@ -11,7 +11,9 @@ import msgspec
 
 SKU_EXAMPLE = "MUG-STONE-SAND"
 """In plenty of stock and sold in every currency: what documentation and printed curl lines buy."""
-CURRENCIES = ("usd", "eur", "jpy")
+CURRENCIES = ("usd", "eur", "jpy", "etb")
+BIRR = 150
+"""How many the shop takes for a dollar: prices in birr are not in the files, they follow."""
 _SHELVES = ("kitchen", "living", "outdoor", "apparel", "paper")
 
 
@@ -165,10 +167,15 @@ def _variant(good: Good, attributes: dict[str, str]) -> Variant:
         sku=sku,
         attributes=attributes,
         grams=good.grams + sum(extra.grams for extra in extras),
-        price={currency: _share(amount, percent) for currency, amount in good.price.items()},
-        compare_at={currency: _share(amount, percent) for currency, amount in good.compare_at.items()},
+        price=_in_birr_too({currency: _share(amount, percent) for currency, amount in good.price.items()}),
+        compare_at=_in_birr_too({currency: _share(amount, percent) for currency, amount in good.compare_at.items()}),
         stock=good.stock_of.get(sku, _around(good.stock, sku)),
     )
+
+
+def _in_birr_too(price: dict[str, int]) -> dict[str, int]:
+    """What is sold for dollars is sold for birr."""
+    return {**price, "etb": price["usd"] * BIRR} if "usd" in price else price
 
 
 def _code(good: Good, choice: str) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 from tqdm import tqdm
 
 from models.ids import new_id
+from models.inventory import MAIN
 
 BATCH = 1000
 CURRENCIES = {"usd": 1.0, "eur": 0.9}
@@ -167,9 +168,13 @@ def _goods(aisles: Aisles, number: int) -> Iterator[tuple[str, dict[str, Any]]]:
             }  # fmt: skip
         units = dice.choice((0, 3, 12, 40))
         yield "stock", {"variant_id": variant, "on_hand": units, "held": 0}
+        yield "stock_levels", {"variant_id": variant, "location_id": MAIN, "on_hand": units, "held": 0}
         if units:
-            yield "stock_movements", {"id": new_id(), "variant_id": variant, "kind": "receive", "on_hand": units,
-                                      "held": 0, "actor": "seed", "reason": "first delivery"}  # fmt: skip
+            delivery = new_id()
+            yield "stock_movements", {
+                "id": delivery, "variant_id": variant, "location_id": MAIN, "kind": "receive", "on_hand": units,
+                "held": 0, "operation": f"receive/{delivery}", "actor": "seed", "reason": "first delivery",
+            }  # fmt: skip
 
 
 def _json(value: object) -> str:

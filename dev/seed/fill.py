@@ -20,18 +20,29 @@ from dev.seed import promotions, shipping, tax
 from dev.seed.catalog import CATEGORIES, Good, Variant, goods, variants
 from dev.seed.makers import MAKERS, SALE, SALE_DAYS, TAGS
 from dev.seed.opinions import OPINIONS, READERS
-from models.database import Writer
-from models.ids import UserId, VariantId, new_id
+from models.database import Writer, patiently
+from models.ids import LocationId, UserId, new_id
+from models.inventory import MAIN, Movement
 from models.review import ReviewStatus
 from models.tables import catalog as shelf
 from models.tables import inventory
 from models.tables import pricing as tariff
 from models.tables import user as users
 from models.tables.coupon import coupons
+from models.tables.location import locations
 from models.tables.review import reviews
 from models.tables.tag import product_tags, tags
 from models.tables.vendor import vendors
 
+HOUSES: dict[str, dict[str, Any]] = {
+    "main": {"name": "Newark", "country": "US", "region": "NJ", "postal_code": "07102"},
+    "berlin": {"name": "Berlin", "country": "DE", "region": "BE", "postal_code": "10115", "priority": 10},
+    "osaka": {"name": "Osaka", "country": "JP", "region": "27", "postal_code": "530-0001", "priority": 20},
+}
+"""Where the sample goods lie, by code."""
+SPREAD = 20
+"""Units of a variant from which on it lies in all houses."""
+REORDER_POINT, REORDER_QUANTITY = 8, 24
 _ONE_AT_A_TIME = 4818
 """Key of the advisory lock that keeps two seeds from filling the same tables side by side."""
 
@@ -56,7 +67,8 @@ def hang_pictures(media: Path) -> int:
 
 async def fill(writer: Writer, today: datetime | None = None) -> dict[str, int]:
     """Fill what is empty; returns how many rows of each kind were added, {} when all was there."""
-    await writer.execute(sa.select(sa.func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
+    # Who comes second waits for all of the first one's work.
+    await patiently(writer, "SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
     added: dict[str, int] = {}
     if await _empty(writer, shelf.products):
         added |= await _fill_shelves(writer, today or datetime.now(UTC))
@@ -110,12 +122,51 @@ async def _fill_shelves(writer: Writer, today: datetime) -> dict[str, int]:
     ]
     await writer.execute(sa.insert(shelf.prices), tickets)
     await _hang_tags(writer, keys)
-    for key, _, _, variant in offered:
-        await inventory.receive(writer, VariantId(key), variant.stock, "seed", "first delivery")
+    await _deliver(writer, [(key, variant) for key, _, _, variant in offered])
     return {
         "categories": len(branches), "products": len(stocked), "variants": len(offered), "prices": len(tickets),
         "vendors": len(makers), "tags": len(TAGS), "reviews": await _let_speak(writer, keys, today),
     }  # fmt: skip
+
+
+async def _deliver(writer: Writer, offered: Sequence[tuple[UUID, Variant]]) -> None:
+    """Everything into its houses, by two statements: a thousand deliveries one by one would take seconds."""
+    houses = await _open_houses(writer)
+    lying = [
+        {"variant_id": key, "location_id": houses[house], "on_hand": units}
+        for key, variant in offered for house, units in _shares(variant.stock).items()
+    ]  # fmt: skip
+    watch = {"reorder_point": REORDER_POINT, "reorder_quantity": REORDER_QUANTITY}
+    nobody = dict.fromkeys(watch)
+    await writer.execute(
+        sa.insert(inventory.levels).values(
+            [{**row, **(watch if row["location_id"] == MAIN else nobody)} for row in lying]
+        )
+    )
+    deliveries = [(new_id(), row) for row in lying]
+    await writer.execute(
+        sa.insert(inventory.movements).values(
+            [{"id": key, **row, "kind": Movement.RECEIVE, "held": 0, "operation": f"receive/{key}", "actor": "seed",
+              "reason": "first delivery"} for key, row in deliveries]
+        )
+    )  # fmt: skip
+
+
+async def _open_houses(writer: Writer) -> dict[str, LocationId]:
+    """The first house gets its place on the map, two more are opened; their ids by code."""
+    main, *others = HOUSES
+    await writer.execute(sa.update(locations).where(locations.c.id == MAIN).values(HOUSES[main]))
+    opened = {main: MAIN, **{code: LocationId(new_id()) for code in others}}
+    rows = [{"id": opened[code], "code": code, **HOUSES[code]} for code in others]
+    await writer.execute(sa.insert(locations), rows)
+    return opened
+
+
+def _shares(units: int) -> dict[str, int]:
+    """Where the units of a variant lie: few of them in one house, more of them in all."""
+    if units < SPREAD:
+        return {"main": units}
+    return {"main": units - units // 4 - units // 10, "berlin": units // 4, "osaka": units // 10}
 
 
 async def _hang_tags(writer: Writer, products: dict[str, UUID]) -> None:

@@ -1,7 +1,8 @@
-"""How the sample shop sends parcels: three methods, four zones, prices by weight in three currencies."""
+"""How the sample shop sends parcels: three methods, four zones, prices by weight in four currencies."""
 
 import msgspec
 
+from dev.seed.catalog import BIRR
 from models.pricing import EVERYWHERE
 
 EU = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()
@@ -79,17 +80,21 @@ _FREE_BELOW = 20_000
 
 def bands() -> list[Band]:
     """Every price there is; where a free one fits too, it wins by being the cheapest."""
-    currencies = ("usd", "eur", "jpy")
     paid = [
         Band(method, zone, currency, price, lightest, heaviest)
         for (method, zone), steps in _PRICES.items()
         for lightest, heaviest, prices in steps
-        for currency, price in zip(currencies, prices, strict=True)
+        for currency, price in _named(prices)
     ]
     free = [
         Band(method, zone, currency, 0, 0, _FREE_BELOW, subtotal)
         for method in ("standard", "pickup")
         for zone, subtotals in FREE_FROM.items()
-        for currency, subtotal in zip(currencies, subtotals, strict=True)
+        for currency, subtotal in _named(subtotals)
     ]
     return paid + free
+
+
+def _named(amounts: tuple[int, int, int]) -> list[tuple[str, int]]:
+    """The same in each currency by its name; birr follow the dollars, as the goods' prices do."""
+    return [*zip(("usd", "eur", "jpy"), amounts, strict=True), ("etb", amounts[0] * BIRR)]

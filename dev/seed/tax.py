@@ -15,7 +15,7 @@ _VAT = {
     "LT": ("PVM", 21, 5), "LU": ("TVA", 17, 3), "LV": ("PVN", 21, 5), "MT": ("VAT", 18, 5),
     "NL": ("btw", 21, 9), "PL": ("VAT", 23, 5), "PT": ("IVA", 23, 6), "RO": ("TVA", 21, 11),
     "SE": ("moms", 25, 6), "SI": ("DDV", 22, 5), "SK": ("DPH", 23, 5),
-    "GB": ("VAT", 20, 0), "JP": ("消費税", 10, 8),
+    "ET": ("VAT", 15, 0), "GB": ("VAT", 20, 0), "JP": ("消費税", 10, 8),
 }  # fmt: skip
 """Country: what the tax is called, standard and reduced rate in percent. Prices contain it."""
 

@@ -64,8 +64,11 @@ credit_holds = sa.Table(
     sa.Column("account_id", pg.UUID(as_uuid=True), sa.ForeignKey("credit_accounts.id"), primary_key=True),
     *one_of("status", HoldStatus),
     minor_units("amount"),
+    minor_units("refunded", server_default="0", comment="of what was spent, gone back or reserved for it"),
     currency(),
     sa.CheckConstraint("amount > 0", name="amount_positive"),
+    sa.CheckConstraint("refunded BETWEEN 0 AND CASE WHEN status = 'committed' THEN amount ELSE 0 END",
+                       name="never_over_refunded"),
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from models.database import Database
 from models.ids import UserId
+from models.order import INTERNAL
 from models.tables.user import PROFILE
 
 AT_ONCE = 100
@@ -55,13 +56,17 @@ _LINE = _own("l", "sku", "name", "quantity") + " || " + _object(
     **{name: _money(f"l.{name}", "o.currency") for name in ("unit_price", "line_total", "discount", "tax")}
 )  # fmt: skip
 _PAYMENT = _own("p", "provider", "reference", "status", "error", "created_at") + " || " + _object(
-    amount=_money("p.amount", "p.currency")
+    amount=_money("p.amount", "p.currency"), refunded=_money("p.refunded", "p.currency")
+)  # fmt: skip
+_REFUND = _own("r", "n", "status", "created_at", "settled_at") + " || " + _object(
+    amount=_money("r.amount", "r.currency"), store_credit="r.store_credit"
 )  # fmt: skip
 _TOTALS = _object(
     **{name: _money(f"o.{name}", "o.currency") for name in ("subtotal", "discount", "shipping", "tax", "total")},
     tax_included="o.tax_included",
 )
 _COUPON = _object(code="x -> 'code'", discount=_money("x -> 'discount'", "o.currency"))
+_INTERNAL = ", ".join(f"'{kind}'" for kind in sorted(INTERNAL))
 _ORDER = _own(
     "o", "number", "status", "fulfilment_status", "email", "shipping_method", "shipping_address", "billing_address",
     "placed_at", "cancel_reason",
@@ -69,9 +74,11 @@ _ORDER = _own(
     totals=_TOTALS, credit=_money("o.credit", "o.currency"),
     coupons=_list(_COUPON, "jsonb_array_elements(o.coupons) x"),
     lines=_list(f"{_LINE} ORDER BY l.position", "order_lines l WHERE l.order_id = o.id"),
+    refunds=_list(f"{_REFUND} ORDER BY r.n", "refunds r WHERE r.order_id = o.id"),
     payment=_one(_PAYMENT, "payments p WHERE p.order_id = o.id"),
-    events=_list(_own("e", "type", "actor", "at", "facts") + " ORDER BY e.at, e.id",
-                 "order_events e WHERE e.order_id = o.id"),
+    events=_list(_object(type="e.type", actor="split_part(e.actor, '/', 1)", at="e.at", facts="e.facts")
+                 + " ORDER BY e.at, e.id",
+                 f"order_events e WHERE e.order_id = o.id AND e.type NOT IN ({_INTERNAL})"),
 )  # fmt: skip
 
 _ADDRESS = _own("t", "full_name", "line1", "line2", "city", "region", "postal_code", "country", "phone")

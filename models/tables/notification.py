@@ -29,7 +29,7 @@ notifications = sa.Table(
 _KINDS = ", ".join(f"('{event}', '{kind}')" for event, kind in NEWS.items())
 TELL_BUYER = f"""
 INSERT INTO notifications (id, user_id, cause, kind, order_number, facts)
-SELECT uuidv7(), u.id, news.kind || '/' || o.id, news.kind, o.number,
+SELECT uuidv7(), u.id, news.kind || '/' || o.id || coalesce('/' || (told.facts ->> 'n'), ''), news.kind, o.number,
        jsonb_build_object('total', jsonb_build_object('amount', o.total, 'currency', o.currency)) || told.facts
 FROM told
 JOIN (VALUES {_KINDS}) AS news (type, kind) USING (type)
@@ -38,6 +38,7 @@ JOIN users u ON u.id = o.customer_id AND u.erased_at IS NULL
 ON CONFLICT (cause) DO NOTHING
 """  # noqa: S608
 """Ends the statement that appends to the timeline of order $1; `told` are the events it wrote, with type and facts.
+A buyer is told each kind once an order; where the facts count with `n`, as those of refunds do, once a number.
 
 In that statement, so that the order of a guest costs no statement more.
 """

@@ -28,6 +28,7 @@ from models.tables.base import (
     reference,
 )  # fmt: skip
 from models.tables.notification import TELL_BUYER
+from models.tables.payment_history import REFUNDS, outlines
 
 orders = sa.Table(
     "orders", metadata,
@@ -62,6 +63,9 @@ orders = sa.Table(
     ),
     sa.CheckConstraint("credit BETWEEN 0 AND total", name="credit_within_total"),
     sa.Index("ix_orders_email", sa.text("lower(email)")),
+    sa.Index("ix_orders_newest", sa.text("placed_at DESC"), sa.text("id DESC")),
+    sa.Index("ix_orders_attention", sa.text("placed_at DESC"), sa.text("id DESC"),
+             postgresql_where=sa.text("attention IS NOT NULL")),
     sa.Index("ix_orders_customer", "customer_id", sa.text("placed_at DESC"), sa.text("id DESC"),
              postgresql_where=sa.text("customer_id IS NOT NULL")),
 )  # fmt: skip
@@ -79,6 +83,11 @@ order_lines = sa.Table(
     minor_units("line_total", comment="before the discount"),
     minor_units("discount", server_default="0"),
     minor_units("tax"),
+    sa.Column("shipped", sa.Integer, nullable=False, server_default="0", comment="units that have left"),
+    sa.Column("cancelled", sa.Integer, nullable=False, server_default="0", comment="units that never will"),
+    sa.CheckConstraint(
+        "shipped >= 0 AND cancelled >= 0 AND shipped + cancelled <= quantity", name="no_unit_is_sent_twice"
+    ),
     sa.CheckConstraint("discount BETWEEN 0 AND line_total", name="discount_within_line"),
     sa.CheckConstraint("quantity > 0 AND line_total = unit_price * quantity", name="line_adds_up"),
 )  # fmt: skip
@@ -150,19 +159,22 @@ async def insert(writer: Writer, order: Order) -> None:
     )  # fmt: skip
 
 
-async def move(writer: Writer, order: OrderId, to: OrderStatus, **values: Any) -> bool:
+async def move(
+    writer: Writer, order: OrderId, to: OrderStatus, *, only: frozenset[OrderStatus] | None = None, **values: Any
+) -> bool:
     """Bring an order to `to` if its moves allow it. False: it is not where it could go from, nothing changed.
 
-    `values` (fulfilment_status, cancel_reason, attention) are written along with the move.
+    `only`: of the statuses that allow it, from these. `values` (fulfilment_status, cancel_reason, attention) are
+    written along with the move.
     """
-    moved = await writer.execute(_moving(to, tuple(values)), {"order": order, **values})
+    moved = await writer.execute(_moving(to, only, tuple(values)), {"order": order, **values})
     return moved.rowcount == 1
 
 
 @cache
-def _moving(to: OrderStatus, columns: tuple[str, ...]) -> sa.Update:
+def _moving(to: OrderStatus, only: frozenset[OrderStatus] | None, columns: tuple[str, ...]) -> sa.Update:
     """The statement of a move; made once, because building one costs more than running it."""
-    sources = [status for status, ends in ORDER_MOVES.items() if to in ends]
+    sources = [status for status, ends in ORDER_MOVES.items() if to in ends and (only is None or status in only)]
     return (
         sa.update(orders)
         .where(orders.c.id == sa.bindparam("order"), orders.c.status.in_(sources))
@@ -170,9 +182,30 @@ def _moving(to: OrderStatus, columns: tuple[str, ...]) -> sa.Update:
     )
 
 
-async def flag(writer: Writer, order: OrderId, attention: str | None) -> None:
-    """Say why a person has to look at an order, or that nobody has to any more."""
-    await writer.execute(sa.update(orders).where(orders.c.id == order).values(attention=attention))
+async def flag(writer: Writer, order: OrderId, attention: str | None, instead_of: str | None = None) -> None:
+    """Say why a person has to look at an order, or that nobody has to any more: for `instead_of`, where given.
+
+    Two workflows may ask for one order's attention: who has what they asked for does not take back what another asked.
+    """
+    flagged = sa.update(orders).where(orders.c.id == order)
+    if instead_of is not None:
+        flagged = flagged.where(orders.c.attention == instead_of)
+    await writer.execute(flagged.values(attention=attention))
+
+
+_UNFLAG = "UPDATE orders SET attention = NULL WHERE id = $1 AND attention LIKE $2"
+
+
+async def unflag(writer: Writer, order: OrderId, like: str) -> None:
+    """Nobody has to look any more, when the reason is like this SQL pattern."""
+    await writer.exec_driver_sql(
+        "UPDATE orders SET attention = NULL WHERE id = $1 AND attention LIKE $2", (order, like)
+    )
+
+
+async def lock(writer: Writer, order: OrderId) -> None:
+    """Nobody else changes the order to the end of the transaction; taken before its payment's row, everywhere."""
+    await writer.exec_driver_sql("SELECT FROM orders WHERE id = $1 FOR NO KEY UPDATE", (order,))
 
 
 async def tell(writer: Writer, order: OrderId, fact: str, type: str, actor: str, **facts: object) -> None:
@@ -191,10 +224,11 @@ async def tell_all(writer: Writer, order: OrderId, *told: Fact) -> None:
     )  # fmt: skip
 
 
-_FIND = """
-SELECT o.*, p.status AS payment_status, p.reference, p.client_secret, p.error
-FROM orders o JOIN payments p ON p.order_id = o.id WHERE {}
-"""
+_FIND = f"""
+SELECT o.*, p.status AS payment_status, p.reference, p.client_secret, p.redirect_url, p.error, p.provider,
+       {REFUNDS} AS refunds
+FROM orders o JOIN payments p ON p.order_id = o.id WHERE {{}}
+"""  # noqa: S608
 _BY_NUMBER = _FIND.format("o.number = $1")
 _BY_ATTEMPT = _FIND.format("o.cart_id = $1 AND o.attempt = $2")
 _LINES = "SELECT * FROM order_lines WHERE order_id = $1 ORDER BY position"
@@ -241,13 +275,15 @@ async def _order(database: Database, row: Any) -> Order:
         lines=tuple(
             OrderLine(line["variant_id"], line["sku"], line["name"], line["quantity"],
                       Money(line["unit_price"], kind), Money(line["line_total"], kind), Money(line["tax"], kind),
-                      Money(line["discount"], kind))
+                      Money(line["discount"], kind), line["shipped"], line["cancelled"])
             for line in lines
         ),
         placed_at=row["placed_at"], pay_until=row["pay_until"], cancel_reason=row["cancel_reason"],
         attention=row["attention"], payment_reference=row["reference"], client_secret=row["client_secret"],
-        payment_error=row["error"], credit=Money(row["credit"], kind) if row["credit"] else None,
+        payment_error=row["error"], provider=row["provider"], redirect_url=row["redirect_url"],
+        credit=Money(row["credit"], kind) if row["credit"] else None,
         coupons=tuple(
             UsedCoupon(each["code"], Money(each["discount"], kind)) for each in msgspec.json.decode(row["coupons"])
         ),
+        refunds=outlines(row["refunds"] or "[]"),
     )  # fmt: skip

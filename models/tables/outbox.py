@@ -44,12 +44,17 @@ ON CONFLICT (cause) DO NOTHING
 _WRITE_TO_ACCOUNT = _WRITE.replace("order_id", "user_id")
 
 
-async def write_letter(writer: Writer, template: str, order: OrderId) -> None:
+async def write_letter(
+    writer: Writer, template: str, order: OrderId, about: str = "", facts: Mapping[str, object] | None = None
+) -> None:
     """Put a letter about an order into the outbox; a second one for the same cause is not written.
 
-    Address and facts are read when it is sent, so that they are stored once.
+    Address and the order's facts are read when it is sent, so that they are stored once. `about`: which of several
+    things of the same order, each with a letter; `facts` of it are for the template, nothing secret or personal.
     """
-    await writer.exec_driver_sql(_WRITE, (new_id(), order, f"{template}/{order}", as_json({"template": template})))
+    cause = f"{template}/{order}" + (f"/{about}" if about else "")
+    payload = {**(facts or {}), "template": template}
+    await writer.exec_driver_sql(_WRITE, (new_id(), order, cause, as_json(payload)))
 
 
 async def write_account_letter(
@@ -128,7 +133,7 @@ def _letter(row: Any) -> Letter:
         facts |= {"lines": msgspec.json.decode(row["left_behind"]), "unsubscribe": str(row["user_id"])}
     if row["order_id"] is None:
         return Letter(row["id"], template, facts.pop("to", row["account"]), None, facts)
-    return Letter(row["id"], template, row["email"], row["number"], _facts_of_order(row))
+    return Letter(row["id"], template, row["email"], row["number"], {**_facts_of_order(row), **facts})
 
 
 def _facts_of_order(row: Any) -> dict[str, object]:

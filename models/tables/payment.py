@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from models.database import Reader, Writer
-from models.ids import OrderId, PaymentId, new_id
+from models.ids import OrderId, OrderNumber, PaymentId, new_id
 from models.money import Money
-from models.payment import PAYMENT_MOVES, PaymentStatus
+from models.order import OrderStatus
+from models.payment import CORRECTIONS, PAYMENT_MOVES, PaymentStatus
 from models.tables.base import currency, key, metadata, minor_units, now_column, one_of, reference
 
 payments = sa.Table(
@@ -20,10 +21,14 @@ payments = sa.Table(
     sa.Column("reference", sa.Text, unique=True, comment="the provider's id of the payment intent"),
     *one_of("status", PaymentStatus),
     minor_units("amount"),
+    minor_units("captured", server_default="0", comment="what the provider took"),
+    minor_units("refunded", server_default="0", comment="of that, gone back or reserved for it"),
     currency(),
     sa.Column("client_secret", sa.Text, comment="lets the buyer's browser finish this one payment"),
+    sa.Column("redirect_url", sa.Text, comment="the provider's page on which the buyer pays"),
     sa.Column("error", sa.Text, comment="why the last attempt was declined: the provider's code"),
     now_column(),
+    sa.CheckConstraint("refunded BETWEEN 0 AND captured AND captured <= amount", name="never_over_refunded"),
 )  # fmt: skip
 
 entries = sa.Table(
@@ -41,6 +46,10 @@ entries = sa.Table(
 
 _OPEN = """
 INSERT INTO payments (id, order_id, provider, status, amount, currency) VALUES ($1, $2, $3, $4, $5, $6)
+"""
+_OWNER = """
+SELECT o.id, o.number, o.workflow_id, o.status AS order_status, p.status, p.provider, p.reference
+FROM payments p JOIN orders o ON o.id = p.order_id WHERE p.id = $1
 """
 _STATUS = "SELECT status FROM payments WHERE reference = $1"
 _BOOK = """
@@ -61,7 +70,7 @@ async def open_payment(writer: Writer, payment: PaymentId, order: OrderId, amoun
 async def move(writer: Writer, payment: PaymentId, to: PaymentStatus, **values: Any) -> bool:
     """Bring a payment to `to` if its moves allow it. False: it is not where it could go from, nothing changed.
 
-    `values` (reference, client_secret, error) are written along with the move.
+    `values` (reference, client_secret, redirect_url, error, captured) are written along with the move.
     """
     moved = await writer.execute(_moving(to, tuple(values)), {"payment": payment, **values})
     return moved.rowcount == 1
@@ -78,9 +87,40 @@ def _moving(to: PaymentStatus, columns: tuple[str, ...]) -> sa.Update:
     )
 
 
+async def restate(writer: Writer, payment: PaymentId, to: PaymentStatus) -> None:
+    """Say how much of a paid payment has gone back, also less than before: a refund can come back from the bank."""
+    sources = [status for moves in (PAYMENT_MOVES, CORRECTIONS) for status, ends in moves.items() if to in ends]
+    of_it = (payments.c.id == payment, payments.c.status.in_(set(sources) & {*CORRECTIONS, PaymentStatus.PAID}))
+    await writer.execute(sa.update(payments).where(*of_it).values(status=to))
+
+
 async def note(writer: Writer, payment: PaymentId, **values: Any) -> None:
     """Write the provider's reference, secret or error without a move."""
     await writer.execute(sa.update(payments).where(payments.c.id == payment).values(**values))
+
+
+class Owner(NamedTuple):
+    """Who waits for news of a payment."""
+
+    order: OrderId
+    number: OrderNumber
+    workflow_id: str
+    order_status: OrderStatus
+    status: PaymentStatus
+    provider: str
+    reference: str | None
+
+
+async def owner_of(reader: Reader, payment: PaymentId) -> Owner | None:
+    """Whose payment this is; None: there is none."""
+    row: Any = (await reader.exec_driver_sql(_OWNER, (payment,))).one_or_none()
+    if row is None:
+        return None
+    order, number, workflow, order_status, status, provider, reference = row
+    return Owner(
+        OrderId(order), OrderNumber(number), workflow, OrderStatus(order_status), PaymentStatus(status), provider,
+        reference,
+    )  # fmt: skip
 
 
 async def status_by_reference(reader: Reader, reference: str) -> PaymentStatus | None:

@@ -54,6 +54,7 @@ WITH released AS (
 )
 UPDATE coupons k SET redeemed = k.redeemed - 1 FROM locked WHERE k.id = locked.id
 """
+_GIVE_BACK = _RELEASE.replace("status = 'held'", "status <> 'released'")
 _COMMIT = "UPDATE coupon_redemptions SET status = 'committed' WHERE order_id = $1 AND status = 'held'"
 _TAKE_OFF = """
 DELETE FROM cart_coupons WHERE cart_id = $1
@@ -102,6 +103,11 @@ async def redeem(writer: Writer, order: Order, used: Sequence[Judged]) -> None:
 async def settle(writer: Writer, order: OrderId, end: HoldStatus) -> None:
     """Make an order's uses final (COMMITTED) or give them back (RELEASED); again: changes nothing."""
     await writer.exec_driver_sql(_RELEASE if end is HoldStatus.RELEASED else _COMMIT, (order,))
+
+
+async def give_back(writer: Writer, order: OrderId) -> None:
+    """Give back what an order used up that was paid and is cancelled; again: changes nothing."""
+    await writer.exec_driver_sql(_GIVE_BACK, (order,))
 
 
 async def take_off_cart(writer: Writer, cart: CartId, order: OrderId) -> None:

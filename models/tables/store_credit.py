@@ -60,13 +60,18 @@ async def balance(reader: Reader, user: UserId, currency: str) -> Money:
     return Money(found or 0, currency)
 
 
+async def open_account(writer: Writer, user: UserId, currency: str) -> None:
+    """Let an account have store credit in this currency; again: changes nothing."""
+    await writer.exec_driver_sql(_OPEN, (new_id(), user, currency))
+
+
 async def adjust(writer: Writer, user: UserId, amount: Money, actor: str, reason: str) -> Adjusted:
     """Grant store credit, or take it back (`amount` negative).
 
     Raises: Refusal `credit_insufficient` when there is less to take back, `credit_too_much` past what a row can hold.
     """
     kind = amount.currency
-    await writer.exec_driver_sql(_OPEN, (new_id(), user, kind))
+    await open_account(writer, user, kind)
     entry = new_id()
     made = await writer.exec_driver_sql(_ADJUST, (entry, user, kind, amount.amount, actor, reason, LARGEST))
     row = made.one_or_none()

@@ -139,7 +139,7 @@ async def test_what_answers_are_outdated(till: Till) -> None:
         await inventory.receive(writer, till.mug, 1, "test", "more of what there is")
     assert await waited(till.database) == Changes()
     async with till.database.writing() as writer:
-        await writer.exec_driver_sql("UPDATE stock SET on_hand = 0 WHERE variant_id = $1", (till.cup,))
+        await writer.exec_driver_sql("UPDATE stock_levels SET on_hand = 0 WHERE variant_id = $1", (till.cup,))
     assert await outdated(till.database, await waited(till.database)) == {"product:cup", "category:all", "products"}
     await calm(till)
 

@@ -116,7 +116,7 @@ SOLD_OUT = {"items": [{"sku": "MUG", "requested": 1, "available": 0}]}
 GONE = {"items": [{"sku": "MUG", "requested": 0, "available": 0}]}
 REFUSALS = [
     pytest.param(empty, {}, "cart_empty", {}, id="empty cart"),
-    pytest.param(sql("UPDATE stock SET on_hand = 0"), {}, "out_of_stock", SOLD_OUT, id="sold out"),
+    pytest.param(sql("UPDATE stock_levels SET on_hand = 0"), {}, "out_of_stock", SOLD_OUT, id="sold out"),
     pytest.param(sql("UPDATE products SET archived_at = now()"), {}, "out_of_stock", GONE, id="withdrawn"),
     pytest.param(sql("DELETE FROM prices"), {}, "out_of_stock", GONE, id="without a price"),
     pytest.param(sql("UPDATE prices SET amount = 1100"), {}, "price_changed",

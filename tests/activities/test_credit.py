@@ -267,7 +267,7 @@ async def test_sold_out_the_credit_is_untouched(till: Till) -> None:
     """Given an order that is refused after its credit was taken, then that is rolled back with the rest."""
     cart = await till.cart()
     await purse.card_in_cart(till.database, cart, 600)
-    await sql("UPDATE stock SET on_hand = 0")(till)
+    await sql("UPDATE stock_levels SET on_hand = 0")(till)
     rows = await till.rows(*TOUCHED)
     outcome = await till.try_to_place(cart, expected_due=usd(1000))
     assert outcome.refusal is not None
@@ -304,7 +304,7 @@ async def test_two_tabs_and_one_card(till: Till, worth: int, placed: int) -> Non
 async def test_fifty_at_once_on_a_card_worth_ten(till: Till) -> None:
     """Given fifty carts and a card worth ten of them, then exactly ten orders are placed, and the card is empty."""
     async with till.database.writing() as writer:
-        await writer.exec_driver_sql("UPDATE stock SET on_hand = 100")
+        await writer.exec_driver_sql("UPDATE stock_levels SET on_hand = 100")
     card, tabs = await shared(till, 16_000, 50)
 
     async def place(cart: CartId) -> PlacingOutcome:
@@ -357,7 +357,7 @@ async def test_a_card_and_a_coupon_in_many_orders_that_come_and_go(till: Till) -
     get through: whoever holds both locks took them in one order."""
     card, tabs = await shared(till, 12 * 1600, 12)
     async with till.database.writing() as writer:
-        await writer.exec_driver_sql("UPDATE stock SET on_hand = 100")
+        await writer.exec_driver_sql("UPDATE stock_levels SET on_hand = 100")
         await coupon(writer, "TEN")
     for cart in tabs:
         await on_cart(till.database, cart, "TEN")

@@ -11,12 +11,13 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.checkout import OrderPlaced
 from activities.erasure import BlankEvents, CloseAccount, ErasureActivities, ForgetAccount, LookForBusiness
-from activities.orders import CancelOrder, ConfirmOrder, RecordProgress, SecureOrder
+from activities.orders import CancelOrder, ConfirmOrder, SecureOrder
 from activities.outbox import OutboxActivities, Settled, SettleLetters
+from activities.shipments import NoteArrival, SendParcel
 from models import clock, tokens
 from models.erasure import Business
 from models.ids import CartId, OrderNumber, UserId, new_id
-from models.order import FulfilmentStatus, OrderStatus, workflow_id
+from models.order import workflow_id
 from models.payment import ProviderPayment, Standing
 from models.roles import Role
 from models.tables import outbox as letters
@@ -72,9 +73,8 @@ async def deliver(till: Till, user: UserId, place: OrderPlaced) -> None:
     await run(till.orders.secure_order, SecureOrder(place.order_id, place.payment_id, CartId(user), 1, seen))
     paid = ConfirmOrder(place.order_id, place.payment_id, "stripe", place.total)
     await run(till.orders.confirm_order, paid)
-    for status in (OrderStatus.SHIPPED, OrderStatus.DELIVERED):
-        progress = RecordProgress(place.order_id, status, FulfilmentStatus.FULFILLED, "warehouse", {"tracking": "1Z"})
-        await run(till.orders.record_progress, progress)
+    await run(till.shipments.send_parcel, SendParcel(place.order_id, 1, "UPS", "1Z", "warehouse"))
+    await run(till.shipments.note_arrival, NoteArrival(place.order_id, "carrier"))
     async with till.database.writing() as writer:
         await writer.execute(sa.update(letters.outbox).values(settled_at=clock.now()))
 
@@ -202,6 +202,10 @@ async def test_an_account_has_business_until_orders_and_letters_are_over(
     assert (await look()).is_over
     place = await order(till, user, ZERUBBABEL, "HF-1")
     assert await look() == Business((OrderNumber("HF-1"),), 0, "cus_7431")
+    seen = ProviderPayment(Standing.CAPTURED, reference=f"pi_{place.order_id.hex}")
+    await ActivityEnvironment().run(
+        till.orders.secure_order, SecureOrder(place.order_id, place.payment_id, CartId(user), 1, seen)
+    )
     await ActivityEnvironment().run(
         till.orders.confirm_order, ConfirmOrder(place.order_id, place.payment_id, "stripe", place.total)
     )

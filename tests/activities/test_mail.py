@@ -146,6 +146,53 @@ async def test_a_cancellation_says_why_and_that_nothing_is_lost(till: Till, post
     assert "still in your cart" in mail["text"]
 
 
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"to_provider": "10.00 USD", "to_credit": "6.00 USD", "store_credit": False},
+         ["10.00 USD went back to the card", "6.00 USD is on the gift cards that you paid with"]),
+        ({"to_provider": None, "to_credit": "16.00 USD", "store_credit": True},
+         ["16.00 USD is store credit of your account now."]),
+        ({"to_provider": "16.00 USD", "to_credit": None, "store_credit": False}, ["16.00 USD went back to the card"]),
+    ],
+)  # fmt: skip
+async def test_a_refund_says_how_much_and_where(postman: Postman, facts: dict[str, Any], words: list[str]) -> None:
+    """Given a refund, then the mail says what went where, and nothing of where none of it went."""
+    one = letter(template="refund", amount="16.00 USD", **facts)
+    assert await postman.send(one) == [Sent(one.id)]
+    [mail] = await postman.caught(one.to)
+    assert mail["subject"] == "16.00 USD for order HF-ABCDE-FGHJK went back to you"
+    assert all(each in mail["text"] for each in words)
+    assert "None" not in mail["text"]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_parcel_says_what_is_in_it(postman: Postman, whole: bool) -> None:
+    """Given a parcel, then the mail has carrier, tracking number and items, and whether more is to come."""
+    one = letter(
+        template="shipped", carrier="UPS", tracking="1Z9", shipment=1, all=whole, items=[{"sku": "MUG", "quantity": 2}]
+    )
+    assert await postman.send(one) == [Sent(one.id)]
+    [mail] = await postman.caught(one.to)
+    begin = "Your order" if whole else "A part of your order"
+    assert mail["subject"] == f"{begin} HF-ABCDE-FGHJK is on its way"
+    assert all(words in mail["text"] for words in ("Dear Ada,", "UPS has a parcel", "2 x MUG", "Tracking number: 1Z9"))
+    assert ("The rest of your order follows" in mail["text"]) is not whole
+    assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
+
+
+@pytest.mark.parametrize("refund", ["27.00 USD", None])
+async def test_a_paid_order_that_is_cancelled_says_what_goes_back(postman: Postman, refund: str | None) -> None:
+    """Given a paid order's end, then the mail says why, and what goes back where something does."""
+    one = letter(template="order_cancelled_paid", cancel_reason="out of season", refund=refund)
+    assert await postman.send(one) == [Sent(one.id)]
+    [mail] = await postman.caught(one.to)
+    assert mail["subject"] == "Order HF-ABCDE-FGHJK was cancelled"
+    assert "was cancelled (out of season). Nothing of it will be sent." in mail["text"]
+    assert ("27.00 USD go back the way you paid" in mail["text"]) is (refund is not None)
+    assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
+
+
 ACCOUNT_LETTERS: dict[str, tuple[str, dict[str, object], list[str]]] = {
     "welcome": ("Your account is open", {}, ["nobody of ours will ask you for it"]),
     "password_reset": ("Your code for a new password", {"reset": str(UUID(int=1))}, [code(KEY, ResetId(UUID(int=1)))]),
@@ -181,7 +228,8 @@ async def test_a_letter_to_an_account_says_what_happened(postman: Postman, templ
 def test_every_template_has_a_letter_and_every_letter_a_template() -> None:
     """Given the templates, then they are those that these tests render."""
     names = {path.stem for path in (Path(module.__file__).parent / "templates").glob("[!_]*.txt")}
-    assert names == {"order_confirmed", "payment_failed", "order_cancelled", *ACCOUNT_LETTERS}
+    of_orders = {"order_confirmed", "payment_failed", "order_cancelled", "order_cancelled_paid", "shipped", "refund"}
+    assert names == {*of_orders, *ACCOUNT_LETTERS}
 
 
 async def test_sent_again_it_is_the_same_mail(postman: Postman) -> None:

@@ -8,6 +8,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.checkout import CheckoutActivities, OrderPlaced, PlaceOrder, PlacingOutcome
 from activities.orders import OrderActivities
+from activities.shipments import ShipmentActivities
 from models.database import Database, fetching
 from models.ids import CartId, VariantId
 from models.money import Money
@@ -30,6 +31,7 @@ class Till:
         self.cup = cup
         self.checkout = CheckoutActivities(database, timedelta(minutes=30))
         self.orders = OrderActivities(database)
+        self.shipments = ShipmentActivities(database)
 
     async def cart(self, wanted: Mapping[str, int] | None = None, currency: str = "usd") -> CartId:
         """A cart, of one mug unless said otherwise."""

@@ -24,7 +24,7 @@ CHANGES: dict[str, list[str]] = {
     "/products": ["UPDATE prices SET amount = 1100", "UPDATE products SET name = 'Jug' WHERE slug = 'mug'",
                   "UPDATE categories SET name = 'Casa' WHERE slug = 'mugs'", "UPDATE products SET archived_at = now()"],
     "/products?sort=price&tag=red": ["UPDATE prices SET amount = 1200", "DELETE FROM product_tags"],
-    "/products?in_stock=true&count=true": ["UPDATE stock SET on_hand = 0"],
+    "/products?in_stock=true&count=true": ["UPDATE stock_levels SET on_hand = 0"],
     "/products?category=home": ["UPDATE categories SET name = 'Casa' WHERE slug = 'mugs'",
                                 "UPDATE categories SET parent_id = NULL WHERE slug = 'mugs'",
                                 "UPDATE products SET category_id = (SELECT id FROM categories WHERE slug = 'home')"],
@@ -33,7 +33,8 @@ CHANGES: dict[str, list[str]] = {
                               "UPDATE vendors SET archived_at = now()"],
     "/products?min_rating=4": ["UPDATE products SET stars = 2 WHERE slug = 'mug'"],
     "/products/mug": [
-        "UPDATE prices SET amount = 1300", "UPDATE products SET description = 'Blue.'", "UPDATE stock SET on_hand = 0",
+        "UPDATE prices SET amount = 1300", "UPDATE products SET description = 'Blue.'",
+        "UPDATE stock_levels SET on_hand = 0",
         "UPDATE variants SET attributes = '{\"size\": \"L\"}'",
         "UPDATE categories SET name = 'Casa' WHERE slug = 'home'",
         "UPDATE tags SET name = 'Rouge'", "UPDATE vendors SET name = 'Zen'",
@@ -71,7 +72,7 @@ CHANGES: dict[str, list[str]] = {
     "/products/mug/frequently-bought-together": [
         "INSERT INTO related_products (product_id, kind, ids, scores) SELECT a.id, 'together', ARRAY[b.id], '{1}' "
         "FROM products a, products b WHERE a.slug = 'mug' AND b.slug = 'spade'",
-        "UPDATE stock SET on_hand = 0",
+        "UPDATE stock_levels SET on_hand = 0",
     ],
     "/vendors/acme": ["UPDATE vendors SET description = 'Ltd.'"],
 }  # fmt: skip

@@ -18,6 +18,7 @@ PLANTED = {
     "Workflows decide, they touch nothing": ("workflows/undo.py", "import httpx"),
     "SQL is written under models only": ("activities/mail.py", "import sqlalchemy"),
     "Stripe has two doors": ("activities/outbox.py", "import stripe"),
+    "Chapa has one door": ("activities/payments/setups.py", "import httpx"),
     "Meilisearch has one door": ("activities/search.py", "import httpx2"),
     "Words need no machinery": ("models/money.py", "import redis"),
     "Activities never call each other": ("activities/orders.py", "import activities.outbox"),

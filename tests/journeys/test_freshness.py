@@ -54,7 +54,7 @@ async def test_the_last_unit_is_told(house: House) -> None:
     """Given one unit, when it is taken into an order's hold, then the list of what is in stock loses it in time."""
     sku = await house.stock(1)
     path = "/products?in_stock=true&limit=5"
-    hold = "UPDATE stock SET held = $2 WHERE variant_id = (SELECT id FROM variants WHERE sku = $1)"
+    hold = "UPDATE stock_levels SET held = $2 WHERE variant_id = (SELECT id FROM variants WHERE sku = $1)"
     database, took = house.database(), list[float]()
     async with house.client() as client:
         while not took or (min(took) >= UNTOLD and len(took) < TIMES):

@@ -5,6 +5,7 @@ import httpx
 
 from dev.stripe.remote import SimulatorControl
 from tests.books import Books
+from tests.desk import Clerk
 from tests.premises import House, Shopper
 
 
@@ -83,15 +84,18 @@ async def test_an_unpaid_order_is_cancelled_by_its_buyer(house: House, shopper: 
     await shopper.order_when(again.json()["order"], "confirmed")
 
 
-async def test_a_paid_order_is_not_cancelled_like_that(house: House, shopper: Shopper) -> None:
-    """Once the money is taken, cancelling is refused and the order stays."""
+async def test_an_order_that_was_sent_is_not_cancelled_any_more(house: House, shopper: Shopper) -> None:
+    """Once the goods have left, cancelling is refused and the order stays, its money too."""
     placed = (await shopper.buy(await house.stock(5))).json()["order"]
     await shopper.order_when(placed, "confirmed")
+    clerk = await Clerk.hire(house, shopper.http)
+    assert (await clerk.do(placed["number"], "ship", carrier="UPS", tracking="1Z")).status_code == 200
 
     refused = await shopper.cancel(placed)
 
     assert (refused.status_code, refused.json()["code"]) == (409, "wrong_move")
-    assert (await shopper.order(placed))["status"] == "confirmed"
+    stays = await shopper.order(placed)
+    assert (stays["status"], stays["payment_status"]) == ("shipped", "paid")
 
 
 async def test_the_buyers_bank_agrees_and_its_webhook_moves_the_order(

@@ -29,6 +29,10 @@ TOTAL = {"amount": 2700, "currency": "usd"}
          "Your order {} is on its way with UPS, tracking number 1Z."),
         ("order_shipped", {}, "Order shipped", "Your order {} is on its way."),
         ("order_delivered", {}, "Order delivered", "Your order {} has arrived."),
+        ("order_refunded", {"amount": TOTAL, "n": 1}, "Money back", "27.00 USD of your order {} went back to you."),
+        ("order_refunded", {"amount": TOTAL, "store_credit": True}, "Money back",
+         "27.00 USD of your order {} went back to you as store credit."),
+        ("order_refunded", {"amount": "27"}, "Money back", "Money of your order {} went back to you."),
         ("order_repainted", {"colour": "red"}, "Order repainted", "There is news of order {}."),
     ],
 )  # fmt: skip

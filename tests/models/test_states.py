@@ -8,12 +8,15 @@ from uuid import UUID
 import pytest
 
 from models.order import (
+    BUYER_ACTIONS,
     FULFILMENT_MOVES,
     ORDER_MOVES,
+    STAFF_ACTIONS,
     FulfilmentStatus,
     OrderStatus,
     buyer_actions,
     may_move,
+    staff_actions,
     workflow_id,
 )
 from models.payment import PAYMENT_MOVES, SETTLED, PaymentStatus
@@ -78,12 +81,56 @@ def test_shipped_goods_cannot_be_cancelled() -> None:
     assert not may_move(OrderStatus.CANCELLED, OrderStatus.PENDING)
 
 
+MONEY_CAME = (PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED)
+
+
 @pytest.mark.parametrize("status", OrderStatus)
 @pytest.mark.parametrize("payment", PaymentStatus)
-def test_a_buyer_can_pay_or_cancel_only_what_is_unpaid(status: OrderStatus, payment: PaymentStatus) -> None:
-    """Given every pair of statuses, then buyers act on pending orders without money, and on nothing else."""
-    open_to_buyer = status is OrderStatus.PENDING and payment in (PaymentStatus.PENDING, PaymentStatus.FAILED)
-    assert buyer_actions(status, payment) == (["cancel", "pay"] if open_to_buyer else [])
+@pytest.mark.parametrize("fulfilment", FulfilmentStatus)
+def test_a_buyer_can_pay_what_is_unpaid_and_cancel_what_is_here(
+    status: OrderStatus, payment: PaymentStatus, fulfilment: FulfilmentStatus
+) -> None:
+    """Given every standing, then buyers pay and cancel what is unpaid, and cancel what is paid and not yet sent."""
+    unpaid = status is OrderStatus.PENDING and payment in (PaymentStatus.PENDING, PaymentStatus.FAILED)
+    here = status is OrderStatus.CONFIRMED and fulfilment is FulfilmentStatus.UNFULFILLED and payment in MONEY_CAME
+    wanted = ["cancel", "pay"] if unpaid else ["cancel"] if here else []
+    assert buyer_actions(status, payment, fulfilment) == wanted
+
+
+STAFF_CAN: Mapping[tuple[OrderStatus, PaymentStatus, FulfilmentStatus], set[str]] = {
+    (OrderStatus.PENDING, PaymentStatus.PENDING, FulfilmentStatus.UNFULFILLED): {"cancel"},
+    (OrderStatus.PENDING, PaymentStatus.FAILED, FulfilmentStatus.UNFULFILLED): {"cancel"},
+    (OrderStatus.CONFIRMED, PaymentStatus.PAID, FulfilmentStatus.UNFULFILLED): {"cancel", "ship", "refund"},
+    (OrderStatus.PROCESSING, PaymentStatus.PAID, FulfilmentStatus.PARTIAL): {"ship", "deliver", "refund"},
+    (OrderStatus.SHIPPED, PaymentStatus.PAID, FulfilmentStatus.FULFILLED): {"deliver", "refund"},
+}
+"""What staff can do where an order really stands, beside a note, and another try of what needs attention."""
+
+
+@pytest.mark.parametrize("attention", [True, False])
+@pytest.mark.parametrize("stands", STAFF_CAN)
+def test_staff_can_do_what_the_order_allows(
+    stands: tuple[OrderStatus, PaymentStatus, FulfilmentStatus], attention: bool
+) -> None:
+    """Given where an order stands, then staff have just these actions, always a note, and retry when asked to look."""
+    wanted = STAFF_CAN[stands] | {"note"} | ({"retry"} if attention else set())
+    assert set(staff_actions(*stands, attention)) == wanted
+
+
+@pytest.mark.parametrize("payment", PaymentStatus)
+@pytest.mark.parametrize("fulfilment", FulfilmentStatus)
+def test_what_is_over_is_only_written_about(payment: PaymentStatus, fulfilment: FulfilmentStatus) -> None:
+    """Given an order at one of its ends, then no action of anybody's moves it."""
+    for end in (status for status, goals in ORDER_MOVES.items() if not goals):
+        assert buyer_actions(end, payment, fulfilment) == []
+        assert set(staff_actions(end, payment, fulfilment, False)) <= {"note", "refund"}
+
+
+def test_every_action_leads_somewhere() -> None:
+    """Given the tables of actions, then each is possible somewhere, and what is not built is in neither."""
+    for table in (BUYER_ACTIONS, STAFF_ACTIONS):
+        assert all(whens for whens in table.values())
+    assert not {"approve", "reject", "capture", "extend_hold", "return"} & {*BUYER_ACTIONS, *STAFF_ACTIONS}
 
 
 def test_the_owner_s_id_follows_from_cart_and_attempt() -> None:

@@ -10,14 +10,19 @@ from typing import Any, cast
 
 from temporalio.api.sdk.v1 import WorkflowMetadata
 
+from models.audit import Author
 from models.checkout import PaymentChoice
-from models.ids import CartId, OrderNumber, VariantId, new_id
+from models.database import fetching
+from models.ids import CartId, OrderNumber, UserId, VariantId, new_id
 from models.money import Money
 from models.order import OrderStatus
-from models.payment import PaymentStatus, Standing
+from models.payment import CHAPA, PaymentStatus, Returned, Standing
+from models.shipment import ShipItem
+from models.tables import cart as carts
 from models.tables import payment_method as wallets
 from tests import people, purse, shop
 from tests.flow import Flow, Handle
+from workflows.late_payment import late_payment_id
 from workflows.news import ProviderNews
 from workflows.order import (
     CancelCheckout,
@@ -31,6 +36,7 @@ from workflows.order import (
 
 MUG = 1000 + 500 + 100
 """One mug, its shipping and its tax."""
+TWO_MUGS = 2000 + 500 + 200
 WINDOW = timedelta(minutes=31)
 """Longer than the payment window."""
 
@@ -154,6 +160,24 @@ async def delivered(shelf: Shelf) -> Handle:
     return handle
 
 
+async def sent_in_two_parcels(shelf: Shelf) -> Handle:
+    """Two mugs; one is sent, then the other; they arrive one by one."""
+    async with shelf.flow.database.writing() as writer:
+        await carts.add(fetching(writer), shelf.cart, shelf.sku, 1, None, "usd")
+    handle, _ = await shelf.flow.buy(shelf.cart, TWO_MUGS, number=shelf.number)
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    one = (ShipItem(shelf.sku, 1),)
+    part = await shelf.ask(handle, Order.ship, ShipOrder("warehouse", "UPS", "1Z", one))
+    assert part.status is OrderStatus.PROCESSING
+    part = await shelf.ask(handle, Order.deliver, DeliverOrder("carrier", 1))
+    assert part.status is OrderStatus.PROCESSING
+    whole = await shelf.ask(handle, Order.ship, ShipOrder("warehouse", "DHL", "2Z"))
+    assert whole.status is OrderStatus.SHIPPED
+    await shelf.ask(handle, Order.deliver, DeliverOrder("carrier"))
+    assert (await handle.result()).status is OrderStatus.DELIVERED
+    return handle
+
+
 async def paid_with_another_card(shelf: Shelf) -> Handle:
     """The first card is declined, the second is good."""
     handle, answer = await shelf.buy("pm_card_chargeDeclined")
@@ -180,6 +204,19 @@ async def cancelled_by_buyer(shelf: Shelf) -> Handle:
     ended = await shelf.ask(handle, Order.cancel, CancelCheckout("never mind", "changed my mind", "buyer"))
     assert ended.status is OrderStatus.CANCELLED
     await handle.result()
+    return handle
+
+
+async def cancelled_after_payment(shelf: Shelf) -> Handle:
+    """Paid partly with a gift card, and cancelled before anything was sent: all of it goes back."""
+    handle, _ = await shelf.buy(**await shelf.credit(600))
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    ended = await shelf.ask(handle, Order.cancel, CancelCheckout("never mind", "changed my mind", "buyer"))
+    assert ended.status is OrderStatus.CANCELLED
+    await handle.result()
+    async with asyncio.timeout(30):
+        while (await shelf.row())["payment_status"] != "refunded":
+            await asyncio.sleep(0.05)
     return handle
 
 
@@ -247,7 +284,8 @@ async def captured_late(shelf: Shelf) -> Handle:
     await shelf.flow.stripe.fault("error_before", status=400, path="/v1/payment_intents/*/capture", metadata=about)
     handle, _ = await shelf.buy()
     await shelf.attention(handle)
-    await shelf.ask(handle, Order.retry, RetryStep("bob", "the provider says it is mended"))
+    bob = Author(UserId(new_id()))
+    await shelf.ask(handle, Order.retry, RetryStep(bob.actor, "the provider says it is mended", author=bob))
     await shelf.flow.until(handle, OrderStatus.CONFIRMED)
     return handle
 
@@ -264,10 +302,38 @@ async def card_kept(shelf: Shelf) -> Handle:
     return handle
 
 
+async def paid_on_a_page(shelf: Shelf) -> Handle:
+    """The buyer pays on a page of the provider's, which takes the money at once; the webhook tells."""
+    handle, answer = await shelf.buy(None, payment=PaymentChoice(CHAPA))
+    assert answer.payment is not None
+    assert answer.payment.reference is not None
+    assert answer.payment.redirect_url is not None
+    await shelf.flow.chapa.buy(answer.payment.reference)
+    await shelf.news(handle)
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    return handle
+
+
+async def paid_while_cancelled(shelf: Shelf) -> Handle:
+    """The buyer pays on the page while the order is being called off: the money is sent back."""
+    handle, answer = await shelf.buy(None, payment=PaymentChoice(CHAPA))
+    assert answer.payment is not None
+    assert answer.payment.reference is not None
+    await shelf.flow.chapa.buy(answer.payment.reference)
+    ended = await shelf.ask(handle, Order.cancel, CancelCheckout("never mind", "changed my mind", "buyer"))
+    assert ended.status is OrderStatus.CANCELLED
+    await handle.result()
+    late = shelf.flow.client.get_workflow_handle(late_payment_id(handle.id), result_type=Returned)
+    returned = await late.result()
+    assert isinstance(returned, Returned)
+    assert returned.amount == Money(MUG, "usd")
+    return handle
+
+
 Story = Callable[[Shelf], Coroutine[Any, Any, Handle]]
 ALL: tuple[Story, ...] = (
-    delivered, paid_with_another_card, window_closed, cancelled_by_buyer, confirmed_at_the_bank, webhook_lost,
-    captured_late, paid_partly_with_credit, covered_by_credit, credit_given_back, card_kept,
-    refused,
+    delivered, sent_in_two_parcels, cancelled_after_payment, paid_with_another_card, window_closed, cancelled_by_buyer,
+    confirmed_at_the_bank, webhook_lost, captured_late, paid_partly_with_credit, covered_by_credit, credit_given_back,
+    card_kept, paid_on_a_page, paid_while_cancelled, refused,
 )  # fmt: skip
 """All of them."""

@@ -10,9 +10,10 @@ from temporalio.exceptions import ApplicationError
 
 from models.order import OrderStatus, workflow_id
 from models.payment import PaymentStatus
-from tests.flow import Handle
+from tests import coupons
+from tests.flow import Flow, Handle
 from tests.workflows import ledgers
-from tests.workflows.stories import Shelf
+from tests.workflows.stories import MUG, Shelf
 from tests.workflows.trouble import Trouble
 from workflows import patience
 from workflows.order import AwaitCheckout, CancelCheckout, Order, OrderState, PayOrder, ShipOrder
@@ -132,16 +133,88 @@ async def test_cancel_does_not_wait_for_a_provider_that_is_down(shelf: Shelf, tr
     await cancelled(shelf, handle, "changed my mind", "buyer")
 
 
-async def test_a_settled_order_is_not_cancelled(shelf: Shelf) -> None:
-    """After the point of no return cancel is refused, and nothing moves."""
+async def refunded(shelf: Shelf, credit: int = 0, of: int = MUG) -> None:
+    """Wait until all that was paid has gone back; the order is over, its goods are on the shelf, the books agree."""
+    async with asyncio.timeout(20):
+        while (await shelf.row())["payment_status"] != "refunded":
+            await asyncio.sleep(0.05)
+    row = await shelf.row()
+    assert (row["status"], row["fulfilment_status"], row["attention"]) == ("cancelled", "unfulfilled", None)
+    assert await shelf.left() == (5, 0)
+    lines = await shelf.flow.database.fetch(
+        "SELECT shipped, cancelled FROM order_lines l JOIN orders o ON o.id = l.order_id WHERE o.number = $1",
+        shelf.number,
+    )
+    assert [tuple(line) for line in lines] == [(0, 1)]
+    intents = await shelf.flow.intents(shelf.number)
+    assert sum(each["captured"] for each in intents) == sum(each["refunded"] for each in intents) == of - credit
+    assert await ledgers.disagreements(shelf.flow) == []
+
+
+@pytest.mark.parametrize("credit", [0, 600])
+async def test_a_paid_order_is_cancelled_before_it_is_sent(shelf: Shelf, credit: int) -> None:
+    """Its goods go back to the shelf, its money to where it came from, once however often it is asked for."""
+    handle, _ = await shelf.buy(**await shelf.credit(credit) if credit else {})
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+
+    first, second = await asyncio.gather(
+        shelf.ask(handle, Order.cancel, NEVER_MIND, "one"), shelf.ask(handle, Order.cancel, NEVER_MIND, "one")
+    )
+
+    assert first == second
+    assert (first.status, first.digest) == (OrderStatus.CANCELLED, "never mind")
+    assert (await asyncio.wait_for(handle.result(), 20)).status is OrderStatus.CANCELLED
+    await refunded(shelf, credit)
+    assert await shelf.letters() == ["order_confirmed", "order_cancelled_paid", "refund"]
+    assert (await shelf.facts())[-3:] == ["refund_started", "order_cancelled", "refund_succeeded"]
+    assert (await shelf.row())["cancel_reason"] == "changed my mind"
+
+
+async def test_a_coupon_of_a_paid_order_that_is_cancelled_can_be_used_again(shelf: Shelf) -> None:
+    """Its use was final, and is given back all the same, once."""
+    async with shelf.flow.database.writing() as writer:
+        await coupons.coupon(writer, "ONCE", max_redemptions=1)
+    await coupons.on_cart(shelf.flow.database, shelf.cart, "ONCE")
+    handle, _ = await shelf.flow.buy(shelf.cart, MUG - 110, number=shelf.number)
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    assert await coupons.redeemed(shelf.flow.database, "ONCE") == 1
+    await shelf.ask(handle, Order.cancel, NEVER_MIND)
+    assert await coupons.redeemed(shelf.flow.database, "ONCE") == 0
+    await refunded(shelf, of=MUG - 110)
+
+
+async def test_of_a_parcel_and_a_cancellation_at_once_one_wins(flow: Flow) -> None:
+    """Either all of it is sent and nothing goes back, or nothing is sent and all of it goes back."""
+    shelves = [await Shelf.open(flow) for _ in range(4)]
+    for shelf in shelves:
+        handle, _ = await shelf.buy()
+        await flow.until(handle, OrderStatus.CONFIRMED)
+        parcel = shelf.ask(handle, Order.ship, ShipOrder("warehouse", "UPS", "1Z"))
+        end = shelf.ask(handle, Order.cancel, NEVER_MIND)
+        asked = (parcel, end) if shelf is shelves[0] or shelf is shelves[2] else (end, parcel)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert sum(isinstance(answer, OrderState) for answer in answers) == 1, answers
+        if (await shelf.row())["status"] == "cancelled":
+            await refunded(shelf)
+        else:
+            assert (await shelf.row())["status"] == "shipped"
+            assert await shelf.left() == (4, 0)
+            assert await flow.database.fetch(
+                "SELECT FROM refunds r JOIN orders o ON o.id = r.order_id WHERE o.number = $1", shelf.number
+            ) == []  # fmt: skip
+
+
+async def test_a_shipped_order_is_not_cancelled(shelf: Shelf) -> None:
+    """What has left the house comes back by a return; nothing moves."""
     handle, _ = await shelf.buy()
     await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    await shelf.ask(handle, Order.ship, ShipOrder("warehouse", "UPS", "1Z"))
 
     with pytest.raises(WorkflowUpdateFailedError) as refused:
         await shelf.ask(handle, Order.cancel, NEVER_MIND)
 
     assert isinstance(refused.value.cause, ApplicationError)
-    assert (refused.value.cause.type, refused.value.cause.details[0]) == ("wrong_move", {"status": "confirmed"})
+    assert (refused.value.cause.type, refused.value.cause.details[0]) == ("wrong_move", {"status": "shipped"})
     assert await ledgers.disagreements(shelf.flow) == []
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.flow import Flow
-from tests.workflows import ledgers, stories, wallets
+from tests.workflows import ledgers, refunding, stories, wallets
 
 
 @pytest.fixture
@@ -28,3 +28,11 @@ async def test_cards_live_without_a_cache(flow: Flow) -> None:
         buyer = await wallets.Buyer.open(flow)
         await story(buyer)
         assert await buyer.agrees()
+
+
+async def test_refunds_live_without_a_cache(flow: Flow) -> None:
+    """Every story, one by one, each task replayed from the first event on."""
+    for story in refunding.ALL:
+        await story(flow)
+
+    assert await refunding.disagreements(flow) == []

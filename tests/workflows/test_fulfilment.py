@@ -1,14 +1,19 @@
 """What people see of an order and do with it once it is placed: search, state card, parcels, commands out of turn."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
+from models.database import fetching
 from models.order import OrderStatus
+from models.shipment import ShipItem
+from models.tables import cart as carts
 from tests.flow import Handle
-from tests.workflows.stories import MUG, Shelf
+from tests.workflows import ledgers
+from tests.workflows.stories import MUG, TWO_MUGS, Shelf
 from tests.workflows.trouble import Trouble
 from workflows.order import DeliverOrder, Order, OrderState, RetryStep, ShipOrder
 
@@ -38,7 +43,7 @@ async def test_orders_are_found_and_understood_in_the_temporal_ui(shelf: Shelf) 
     assert delivered == await handle.result() == await other.flow.until(handle, OrderStatus.DELIVERED)
     await seen(other, handle, 'OrderStatus="delivered"')
     assert "nothing, it is done" in await other.card(handle)
-    assert (await other.facts())[-2:] == ["order_shipped", "order_delivered"]
+    assert (await other.facts())[-3:] == ["order_shipped", "parcel_delivered", "order_delivered"]
 
 
 async def seen(shelf: Shelf, handle: Handle, query: str) -> None:
@@ -91,4 +96,60 @@ async def test_two_parcels_at_once_are_one(shelf: Shelf, trouble: Trouble) -> No
     )
 
     assert isinstance(first, OrderState) != isinstance(second, OrderState)
-    assert trouble.runs[handle.id, "record_progress"] == 1
+    assert trouble.runs[handle.id, "send_parcel"] == 1
+
+
+async def test_an_order_that_is_not_shipped_in_time_asks_for_a_person(shelf: Shelf) -> None:
+    """Given three days without a parcel, then staff are told; when it is shipped, nobody has to look any more."""
+    handle, _ = await shelf.buy()
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    await shelf.flow.fast_forward(handle, timedelta(days=3, minutes=1))
+    assert await shelf.attention(handle) == "not shipped in time"
+    assert (await shelf.row())["attention"] == "not shipped in time"
+    assert "**Waits for:** the warehouse to ship it" in await shelf.card(handle)
+    await seen(shelf, handle, "NeedsAttention=true")
+
+    await shelf.ask(handle, Order.ship, ShipOrder("warehouse", "UPS", "1Z"))
+
+    await seen(shelf, handle, "NeedsAttention=false")
+    assert (await shelf.row())["attention"] is None
+    await shelf.ask(handle, Order.deliver, DeliverOrder("carrier"))
+    await handle.result()
+    assert (await shelf.facts())[-5:] == [
+        "attention_needed", "order_shipped", "attention_settled", "parcel_delivered", "order_delivered",
+    ]  # fmt: skip
+
+
+async def test_a_refused_parcel_takes_no_number(shelf: Shelf, trouble: Trouble) -> None:
+    """Given a parcel with what the order has not, then it is refused by code, and the next one is the first."""
+    handle, _ = await shelf.buy()
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await shelf.ask(handle, Order.ship, ShipOrder("warehouse", "UPS", "1Z", (ShipItem("NOTHING", 1),)))
+    assert isinstance(refused.value.cause, ApplicationError)
+    assert (refused.value.cause.type, refused.value.cause.details[0]) == ("unknown_sku", {"skus": ["NOTHING"]})
+    assert await shelf.left() == (5, 1)
+
+    assert (await shelf.ask(handle, Order.ship, ShipOrder("w", "UPS", "1Z"))).status is OrderStatus.SHIPPED
+    [row] = await shelf.flow.database.fetch("SELECT n FROM shipments")
+    assert row["n"] == 1
+    assert await shelf.left() == (4, 0)
+
+
+async def test_of_eight_parcels_at_once_as_many_leave_as_there_are_goods(shelf: Shelf) -> None:
+    """Given two mugs and eight parcels of one mug each at the same moment, then two leave, and the ledgers agree."""
+    async with shelf.flow.database.writing() as writer:
+        await carts.add(fetching(writer), shelf.cart, shelf.sku, 1, None, "usd")
+    handle, _ = await shelf.flow.buy(shelf.cart, TWO_MUGS, number=shelf.number)
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    one = (ShipItem(shelf.sku, 1),)
+
+    answers = await asyncio.gather(
+        *(shelf.ask(handle, Order.ship, ShipOrder("warehouse", "UPS", f"{n}Z", one)) for n in range(8)),
+        return_exceptions=True,
+    )
+
+    assert sum(isinstance(answer, OrderState) for answer in answers) == 2
+    assert (await shelf.row())["fulfilment_status"] == "fulfilled"
+    assert await shelf.left() == (3, 0)
+    assert await ledgers.disagreements(shelf.flow) == []

@@ -21,9 +21,10 @@ from models import wire
 from models.settings import WorkerSettings
 from tests import people, shop
 from tests.flow import Flow
-from tests.workflows import shelving, stories, wallets
+from tests.workflows import refunding, shelving, stories, wallets
 from tests.workflows.leaving import Leaving
 from tests.workflows.trouble import Trouble
+from workflows.late_payment import late_payment_id
 from workflows.notify import NOTIFY_ID, Notify
 from workflows.order import Order
 from workflows.patience import ORDERS
@@ -33,8 +34,9 @@ from workflows.tend_carts import TendCarts, Tending
 
 HISTORIES = Path(__file__).with_name("histories")
 NAMES = (
-    *(story.__name__ for story in stories.ALL), *(story.__name__ for story in wallets.ALL), "letters", "reset",
-    "tended", "erased", "refreshed", *(story.__name__ for story in shelving.ALL),
+    *(story.__name__ for story in stories.ALL), *(story.__name__ for story in wallets.ALL), "sent_back", "letters",
+    "reset", "tended", "erased", "refreshed", *(story.__name__ for story in shelving.ALL),
+    *(story.__name__ for story in refunding.ALL),
 )  # fmt: skip
 
 
@@ -82,9 +84,15 @@ async def test_record_anew(flow: Flow, settings: WorkerSettings, trouble: Troubl
     for story in stories.ALL:
         handle = await story(await stories.Shelf.open(flow))
         keep(story.__name__, (await handle.fetch_history()).to_json())
+        if story is stories.paid_while_cancelled:
+            late = flow.client.get_workflow_handle(late_payment_id(handle.id))
+            keep("sent_back", (await late.fetch_history()).to_json())
     for about_a_card in wallets.ALL:
         saving = await about_a_card(await wallets.Buyer.open(flow))
         keep(about_a_card.__name__, (await saving.fetch_history()).to_json())
+    for about_money in refunding.ALL:
+        sold = await about_money(flow)
+        keep(about_money.__name__, (await sold.handle().fetch_history()).to_json())
     with flow.skipper.with_time_skipping_disabled():
         letters = await flow.client.start_workflow(Notify.run, id=NOTIFY_ID, task_queue=ORDERS)
     while not await flow.database.fetch("SELECT 1 FROM outbox WHERE settled_at IS NOT NULL"):

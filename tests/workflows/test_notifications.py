@@ -11,7 +11,7 @@ async def test_each_turn_is_told_once_though_its_answer_is_lost(shelf: Shelf, tr
     """Given steps that happen and are run again because nobody heard of it, then the buyer is told of each once."""
     async with shelf.flow.database.writing() as writer:
         buyer = await people.account(writer)
-    for step in ("record_payment_attempt", "confirm_order", "record_progress"):
+    for step in ("record_payment_attempt", "confirm_order", "send_parcel", "note_arrival"):
         trouble.plan(workflow_id(shelf.cart, 1), step, "after")
 
     handle, _ = await shelf.buy("pm_card_chargeDeclined", customer_id=buyer)

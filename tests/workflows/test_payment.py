@@ -17,13 +17,13 @@ from workflows.order import Order, PayOrder
 
 
 async def test_a_good_card_confirms_the_order(shelf: Shelf) -> None:
-    """Hold, authorize, capture, confirm: stock is sold, money booked once, the answer comes at the authorization."""
+    """Hold, authorize, capture, confirm: stock is kept, money booked once, the answer comes at the authorization."""
     handle, answer = await shelf.buy()
 
     assert (answer.status, answer.payment_status) == (OrderStatus.PENDING, PaymentStatus.AUTHORIZED)
     confirmed = await shelf.flow.until(handle, OrderStatus.CONFIRMED)
     assert (confirmed.payment_status, confirmed.attention, confirmed.refusal) == (PaymentStatus.PAID, None, None)
-    assert await shelf.left() == (4, 0)
+    assert await shelf.left() == (5, 1)
     assert await shop.money_booked(shelf.flow.database) == {"provider:stripe": MUG, "sales": -MUG}
     assert await shelf.charged() == (MUG, 0)
     assert await shelf.letters() == ["order_confirmed"]
@@ -124,7 +124,7 @@ async def test_a_closed_window_undoes_everything_and_the_cart_can_be_bought_agai
     again, second = await shelf.flow.buy(shelf.cart, MUG, attempt=2)
     await shelf.flow.until(again, OrderStatus.CONFIRMED)
     assert second.number != answer.number
-    assert await shelf.left() == (4, 0)
+    assert await shelf.left() == (5, 1)
     assert await ledgers.disagreements(shelf.flow) == []
 
 

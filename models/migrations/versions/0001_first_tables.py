@@ -175,6 +175,7 @@ def upgrade() -> None:
     sa.Column('amount', sa.BigInteger(), nullable=False),
     sa.Column('currency', sa.String(length=3), nullable=False),
     sa.Column('client_secret', sa.Text(), nullable=True, comment="lets the buyer's browser finish this one payment"),
+    sa.Column('redirect_url', sa.Text(), nullable=True, comment="the provider's page on which the buyer pays"),
     sa.Column('error', sa.Text(), nullable=True, comment="why the last attempt was declined: the provider's code"),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.CheckConstraint("status IN ('pending', 'authorized', 'paid', 'partially_refunded', 'refunded', 'voided', 'failed')", name=op.f('ck_payments_status_known')),

@@ -11,13 +11,14 @@ from dev.seed.catalog import SKU_EXAMPLE, goods, variants
 from dev.seed.fill import fill
 from models.database import Database, Reader
 from models.ids import OrderId, VariantId, new_id
-from models.inventory import HoldStatus
 from models.tables import catalog, inventory, pricing
 from models.tables.coupon import coupons
+from tests import shop
 
 TABLES = [
-    catalog.categories, catalog.products, catalog.variants, catalog.prices, inventory.stock, inventory.movements,
-    pricing.shipping_methods, pricing.shipping_zones, pricing.shipping_bands, pricing.tax_rates, coupons,
+    catalog.categories, catalog.products, catalog.variants, catalog.prices, inventory.stock, inventory.levels,
+    inventory.movements, pricing.shipping_methods, pricing.shipping_zones, pricing.shipping_bands, pricing.tax_rates,
+    coupons,
 ]  # fmt: skip
 
 
@@ -55,7 +56,8 @@ async def test_seeding_twice_changes_nothing(database: Database) -> None:
         assert await everything(reader) == first
     shelf = [variant for good in goods() for variant in variants(good)]
     assert (added["products"], added["variants"]) == (len(goods()), len(shelf))
-    assert len(first["stock"]) == len(first["stock_movements"]) == len(shelf)
+    assert len(first["stock"]) == len(shelf) < len(first["stock_levels"]) == len(first["stock_movements"])
+    assert len({row.split(",")[1] for row in first["stock_levels"]}) == 3
     assert all(first.values())
     assert drift == []
     assert again == {}
@@ -69,8 +71,9 @@ async def test_sold_stock_is_not_refilled_and_edits_stay(database: Database) -> 
             await writer.execute(sa.select(catalog.variants.c.id).where(catalog.variants.c.sku == SKU_EXAMPLE))
         ).scalar_one()
         order = OrderId(new_id())
-        await inventory.hold(writer, order, {VariantId(mug): 3}, datetime.now(UTC) + timedelta(hours=1))
-        await inventory.settle_holds(writer, order, HoldStatus.COMMITTED, "sold")
+        await inventory.hold(writer, order, {VariantId(mug): 3}, datetime.now(UTC) + timedelta(hours=1), shop.NEW_YORK)
+        [held] = await inventory.holds_of(writer, order)
+        await inventory.ship(writer, order, new_id(), held.location, {held.variant: held.open})
         await writer.execute(sa.delete(pricing.tax_rates).where(pricing.tax_rates.c.country == "DE"))
 
     assert await seed(database) == {}

@@ -26,9 +26,9 @@ def quoted(country: str, weight: int, subtotal: Money) -> dict[str, int]:
     return {quote.code: quote.price.amount for quote in shipping_quotes(METHODS, country, weight, subtotal)}
 
 
-@pytest.mark.parametrize("currency", ["usd", "eur", "jpy"])
+@pytest.mark.parametrize("currency", ["usd", "eur", "jpy", "etb"])
 @pytest.mark.parametrize("weight", [0, 999, 1000, 4999, 5000, 19_999, 20_000, 30_000, 900_000])
-@pytest.mark.parametrize("country", ["US", "DE", "JP", "GB", "BR"])
+@pytest.mark.parametrize("country", ["US", "DE", "JP", "GB", "BR", "ET"])
 def test_something_carries_every_parcel_everywhere(country: str, weight: int, currency: str) -> None:
     """Whatever the cart's currency and weight, standard delivery has a price."""
     assert quoted(country, weight, Money(1000, currency))["standard"] > 0

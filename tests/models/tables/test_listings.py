@@ -11,13 +11,13 @@ import pytest
 from models import clock
 from models.database import Database
 from models.ids import OrderId, VariantId, new_id
-from models.inventory import HoldStatus
 from models.product_csv import Columns
 from models.product_import import batch
 from models.product_plan import plan
 from models.tables import inventory, product_upsert
 from tests import goods
 from tests.goods import Sold
+from tests.shop import NEW_YORK
 
 _RECOUNT = """
 SELECT p.id, o.currency, o.cheapest[1], o.cheapest[2], o.in_stock, p.featured,
@@ -70,13 +70,13 @@ class Stall:
         """An order takes units."""
         order = OrderId(new_id())
         async with self.database.writing() as writer:
-            await inventory.hold(writer, order, {variant: quantity}, clock.now() + timedelta(minutes=30))
+            await inventory.hold(writer, order, {variant: quantity}, clock.now() + timedelta(minutes=30), NEW_YORK)
         return order
 
     async def give_back(self, order: OrderId) -> None:
         """It is cancelled."""
         async with self.database.writing() as writer:
-            await inventory.settle_holds(writer, order, HoldStatus.RELEASED, "test")
+            await inventory.release(writer, order, "test")
 
 
 @pytest.fixture
@@ -106,7 +106,8 @@ async def stall(database: Database) -> Stall:
         "INSERT INTO prices (variant_id, currency, amount) SELECT id, 'jpy', 700 FROM variants",
         "UPDATE prices SET sale_amount = 1, sale_starts_at = now() - interval '1 hour', "
         "sale_ends_at = now() + interval '1 hour'",
-        "UPDATE stock SET on_hand = 0", "UPDATE stock SET held = on_hand", "UPDATE stock SET on_hand = 9",
+        "UPDATE stock_levels SET on_hand = 0", "UPDATE stock_levels SET held = on_hand",
+        "UPDATE stock_levels SET on_hand = 9",
         "DELETE FROM product_tags", "UPDATE tags SET archived_at = now()",
         "INSERT INTO product_tags SELECT p.id, t.id FROM products p, tags t ON CONFLICT DO NOTHING",
         "INSERT INTO product_figures (product_id, popularity) SELECT id, 7 FROM products",
@@ -121,7 +122,7 @@ async def test_every_change_is_listed(stall: Stall, change: str) -> None:
     assert len(before) == 3
     await stall.run(change)
     after = await stall.agrees()
-    assert (after != before) is (change != "UPDATE stock SET on_hand = 9")
+    assert (after != before) is (change != "UPDATE stock_levels SET on_hand = 9")
 
 
 async def test_an_import_lists_once(stall: Stall) -> None:
@@ -176,7 +177,7 @@ async def test_two_orders_take_the_last_units_of_two_variants(stall: Stall) -> N
 
 async def test_stock_between_is_not_listed_anew(stall: Stall) -> None:
     """Given plenty of stock, when orders take some of it, then nothing is noted: no reader has anything to do."""
-    await stall.run("UPDATE stock SET on_hand = 10", "DELETE FROM catalogue_changes")
+    await stall.run("UPDATE stock_levels SET on_hand = 10", "DELETE FROM catalogue_changes")
     await stall.give_back(await stall.hold(stall.variants[0], 9))
     assert await stall.database.fetch("SELECT FROM catalogue_changes") == []
 

@@ -104,7 +104,7 @@ async def test_what_was_seen_before_is_still_warned_about(shelf: Shelf, source: 
     await shelf.put(source, "CUP", 2)
     async with shelf.database.writing() as writer:
         await shop.set_price(writer, shelf.mug, 1200)
-    await shelf.tell("UPDATE stock SET held = on_hand WHERE variant_id = :cup", cup=shelf.cup)
+    await shelf.tell("UPDATE stock_levels SET held = on_hand WHERE variant_id = :cup", cup=shelf.cup)
     await merge(shelf, source, user)
     mug, cup = (await shelf.cart(CartId(user))).lines
     assert (mug.quantity, mug.unit_price.amount, mug.seen_price.amount) == (2, 1200, 1000)
@@ -221,7 +221,7 @@ async def test_nobody_s_cart_is_merged_but_an_anonymous_one(shelf: Shelf, source
 
 async def test_merging_while_adding_loses_and_doubles_nothing(shelf: Shelf, source: CartId, user: UserId) -> None:
     """Given a cart, when twenty units are put into it while it is merged five times, then each is in one of the two."""
-    await shelf.tell("UPDATE stock SET on_hand = 100")
+    await shelf.tell("UPDATE stock_levels SET on_hand = 100")
     await shelf.put(source, "MUG", 1)
     await put_into_account(shelf, user, "CUP", 1)
     await asyncio.gather(

@@ -17,7 +17,7 @@ from models.tables import payment as payments
 from tests.models.tables.shelf import Shelf
 
 
-async def move(shelf: Shelf, order: OrderId, to: OrderStatus, **values: object) -> bool:
+async def move(shelf: Shelf, order: OrderId, to: OrderStatus, **values: Any) -> bool:
     """One move in a transaction of its own."""
     async with shelf.database.writing() as writer:
         return await orders.move(writer, order, to, **values)

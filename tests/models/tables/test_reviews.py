@@ -76,7 +76,7 @@ async def sell_and_return(database: Database, rounds: int) -> None:
     """The last unit goes and comes back: the same products are relisted by somebody else all the while."""
     for turn in range(rounds):
         async with database.writing() as writer:
-            await writer.exec_driver_sql("UPDATE stock SET on_hand = $1", (turn % 2,))
+            await writer.exec_driver_sql("UPDATE stock_levels SET on_hand = $1", (turn % 2,))
 
 
 async def test_counts_equal_a_recount(database: Database) -> None:

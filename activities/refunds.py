@@ -1,0 +1,147 @@
+"""What becomes of a refund on our own rows: reserved, then booked or given back, each in one transaction."""
+
+import msgspec
+from temporalio import activity
+
+from models.database import Database, Writer
+from models.errors import Refusal
+from models.ids import OrderId
+from models.money import Money
+from models.refund import ProviderRefund, Refund, RefundWish
+from models.tables import order as orders
+from models.tables import outbox, refund_end
+from models.tables import refund as refunds
+
+ATTENTION = "refund {} of {} did not arrive: {}"
+"""Stays until the next refund of the order succeeds, or somebody settles it."""
+
+
+class ReserveRefund(msgspec.Struct, frozen=True):
+    """Make it sure that the money of a refund is there, and that nobody else gives it back."""
+
+    order_id: OrderId
+    n: int
+    wish: RefundWish | None = None
+    """None: it is there already."""
+
+
+class RefundRefused(msgspec.Struct, frozen=True):
+    """The business said no."""
+
+    code: str
+    detail: str
+    facts: dict[str, object]
+
+
+class Reserved(msgspec.Struct, frozen=True):
+    """Exactly one of the two is set."""
+
+    refund: Refund | None = None
+    refusal: RefundRefused | None = None
+
+
+class EndRefund(msgspec.Struct, frozen=True):
+    """What came of a refund, as the provider says; None: it was not asked, credit is given alone."""
+
+    refund: Refund
+    seen: ProviderRefund | None = None
+
+
+class RefundActivities:
+    """Needs Postgres alone."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @activity.defn
+    async def reserve_refund(self, request: ReserveRefund) -> Reserved:
+        """Reserve the money of a refund, or refuse: more than was paid never goes back.
+
+        Changes: refund with its lines, payment, credit, timeline, audit log.
+        Again: the refund is there already, under its key, and is answered wherever it stands.
+        Undo: `fail_refund`.
+        """
+        try:
+            async with self._database.writing() as writer:
+                if request.wish is None:
+                    known = await refunds.find(writer, request.order_id, request.n)
+                    if known is None:
+                        raise Refusal("refund_not_found", "There is no such refund.")
+                    return Reserved(known)
+                made = await refunds.open(writer, request.order_id, request.wish, request.n)
+                if made.n != request.n:
+                    raise Refusal("refund_superseded", "This refund has another number.")
+                return Reserved(made)
+        except Refusal as refusal:
+            return Reserved(refusal=RefundRefused(refusal.code, refusal.detail, dict(refusal.facts)))
+
+    @activity.defn
+    async def settle_refund(self, request: EndRefund) -> None:
+        """Write down that the money went back, and tell the buyer.
+
+        Changes: refund, payment, credit, both ledgers, timeline, notification, outbox; attention that an earlier refund
+        of this order needed is needed no more.
+        Again: the move is made once, and the rest with it.
+        Undo: `return_refund`, should it come back.
+        """
+        refund, seen = request.refund, request.seen
+        async with self._database.writing() as writer:
+            await orders.lock(writer, refund.order_id)
+            if not await refund_end.succeed(writer, refund, seen.reference if seen else None):
+                return
+            await orders.unflag(writer, refund.order_id, "refund %")
+            facts = {"n": refund.n, "amount": refund.amount, "store_credit": refund.store_credit}
+            await orders.tell(
+                writer, refund.order_id, f"refund/{refund.n}/succeeded", "refund_succeeded",
+                "provider" if seen else "order", **facts,
+            )  # fmt: skip
+            await outbox.write_letter(writer, "refund", refund.order_id, str(refund.n), _words(refund))
+
+    @activity.defn
+    async def fail_refund(self, request: EndRefund) -> None:
+        """Write down that a refund will not arrive, and ask for a person: its money can go back another way.
+
+        Changes: refund, payment, credit, timeline; the order needs attention.
+        Again: the move is made once, and the rest with it.
+        Undo: nothing, another refund can be made.
+        """
+        async with self._database.writing() as writer:
+            await self._failed(writer, request, "failed")
+
+    @activity.defn
+    async def return_refund(self, request: EndRefund) -> None:
+        """Write down that a refund came back after it had succeeded, and ask for a person.
+
+        Changes: refund, payment, ledger of money, timeline; the order needs attention.
+        Again: the move is made once, and the rest with it.
+        Undo: nothing, another refund can be made.
+        """
+        async with self._database.writing() as writer:
+            await self._failed(writer, request, "returned")
+
+    async def _failed(self, writer: Writer, request: EndRefund, how: str) -> None:
+        refund, seen = request.refund, request.seen
+        assert seen is not None
+        why = seen.detail or seen.code or "the provider does not say why"
+        await orders.lock(writer, refund.order_id)
+        if how == "returned":
+            ended = await refund_end.come_back(writer, refund, why)
+        else:
+            ended = await refund_end.fail(writer, refund, seen.reference, why)
+        if ended:
+            amount: Money = refund.to_provider
+            await orders.flag(writer, refund.order_id, ATTENTION.format(refund.n, amount, why))
+            await orders.tell(
+                writer, refund.order_id, f"refund/{refund.n}/{how}", f"refund_{how}", "provider",
+                n=refund.n, amount=amount, code=seen.code,
+            )  # fmt: skip
+
+
+def _words(refund: Refund) -> dict[str, object]:
+    """For the letter."""
+    to_credit = refund.amount - refund.to_provider
+    return {
+        "amount": str(refund.amount), "store_credit": refund.store_credit,
+        "to_provider": str(refund.to_provider) if refund.to_provider.amount else None,
+        "to_credit": str(to_credit) if to_credit.amount else None,
+    }  # fmt: skip

@@ -1,0 +1,177 @@
+"""Parcels leave and arrive: each one transaction, with the goods, the order and what is told of it."""
+
+from collections.abc import Sequence
+
+import msgspec
+from temporalio import activity
+
+from models.audit import Author
+from models.database import Database, Writer
+from models.errors import Refusal
+from models.ids import LocationId, OrderId, new_id
+from models.inventory import Held
+from models.order import Action, FulfilmentStatus, OrderStatus, staff_actions
+from models.shipment import ShipItem, ToShip, origin, pack
+from models.tables import inventory, outbox
+from models.tables import order as orders
+from models.tables import order_desk as desk
+from models.tables import shipment as shipments
+from models.tables.shipment import Standing
+
+
+class SendParcel(msgspec.Struct, frozen=True):
+    """The order's `n`-th parcel was handed over."""
+
+    order_id: OrderId
+    n: int
+    carrier: str
+    tracking: str
+    actor: str
+    items: tuple[ShipItem, ...] = ()
+    """None: all that is left."""
+    location: str | None = None
+    """Code of where it came from; None: from where all of it lies."""
+    author: Author | None = None
+
+
+class NoteArrival(msgspec.Struct, frozen=True):
+    """A parcel arrived."""
+
+    order_id: OrderId
+    actor: str
+    n: int | None = None
+    """Which; None: all that are under way."""
+    author: Author | None = None
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """Where the order stands afterwards."""
+
+    status: OrderStatus
+    fulfilment: FulfilmentStatus
+
+
+class ShipmentActivities:
+    """Needs Postgres alone."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @activity.defn
+    async def send_parcel(self, request: SendParcel) -> Progress:
+        """Write down that a parcel left: what is in it is sold, and no longer in the house.
+
+        Changes: shipment, positions, order, holds, stock, its ledger, timeline, notification, outbox, audit log.
+        Again: the order's `n`-th parcel leaves once.
+        Undo: none; goods that come back are a return.
+        """
+        order = request.order_id
+        async with self._database.writing() as writer:
+            stands = await shipments.lock(writer, order)
+            if await shipments.is_sent(writer, order, request.n):
+                return Progress(stands.status, stands.fulfilment)
+            _must_allow(stands, Action.SHIP, "be shipped")
+            lines, held = await shipments.left(writer, order), await inventory.holds_of(writer, order)
+            location = await _from_where(writer, request, lines, held)
+            wanted = {item.sku: item.quantity for item in request.items} or _all_at(location, lines, held)
+            packed = pack(lines, wanted)
+            units = {line.variant: 0 for line, _ in packed}
+            for line, quantity in packed:
+                units[line.variant] += quantity
+            left = sum(line.left for line in lines) - sum(units.values())
+            now = Progress(*_AFTER[left > 0])
+            if now.status is not stands.status:
+                await orders.move(writer, order, now.status, fulfilment_status=now.fulfilment)
+            shipment = new_id()
+            await shipments.send(
+                writer, shipment, order, request.n, location, request.carrier, request.tracking, request.actor, packed
+            )
+            items = [ShipItem(line.sku, quantity) for line, quantity in packed]
+            parcel = {
+                "shipment": request.n, "carrier": request.carrier, "tracking": request.tracking, "items": items,
+                "all": left == 0,
+            }  # fmt: skip
+            await orders.tell(writer, order, f"shipped/{request.n}", "order_shipped", request.actor, **parcel)
+            await outbox.write_letter(writer, "shipped", order, str(request.n), parcel)
+            was = {"status": stands.status}
+            after = {"status": now.status, **parcel}
+            await desk.write_down(writer, order, request.author, "order.ship", was, after, None)
+            # Last, because the rows of a hot product stay locked from here to the commit.
+            await inventory.ship(writer, order, shipment, location, units)
+        return now
+
+    @activity.defn
+    async def note_arrival(self, request: NoteArrival) -> Progress:
+        """Write down that a parcel arrived; with the last one of all, the order is delivered.
+
+        Changes: shipments, order, timeline, notification, audit log.
+        Again: a parcel arrives once.
+        Undo: nothing, it is history.
+        """
+        order = request.order_id
+        async with self._database.writing() as writer:
+            stands = await shipments.lock(writer, order)
+            arrived = await shipments.arrive(writer, order, request.n)
+            if not arrived:
+                return Progress(stands.status, stands.fulfilment)
+            status = stands.status
+            done = stands.fulfilment is FulfilmentStatus.FULFILLED and not await shipments.underway(writer, order)
+            if done and await orders.move(writer, order, OrderStatus.DELIVERED):
+                status = OrderStatus.DELIVERED
+            facts = [orders.Fact(f"arrived/{n}", "parcel_delivered", request.actor, {"shipment": n}) for n in arrived]
+            if status is OrderStatus.DELIVERED:
+                facts.append(orders.Fact("delivered", "order_delivered", request.actor))
+            await orders.tell_all(writer, order, *facts)
+            after = {"status": status, "shipments": arrived}
+            await desk.write_down(
+                writer, order, request.author, "order.deliver", {"status": stands.status}, after, None
+            )
+        return Progress(status, stands.fulfilment)
+
+
+_AFTER = {
+    True: (OrderStatus.PROCESSING, FulfilmentStatus.PARTIAL),
+    False: (OrderStatus.SHIPPED, FulfilmentStatus.FULFILLED),
+}
+"""Where an order stands after a parcel, by whether something is left."""
+
+
+def _must_allow(stands: Standing, action: Action, wish: str) -> None:
+    """Raises: Refusal `wrong_move` when the rows say that it cannot be done, whatever the order's owner believed."""
+    if action not in staff_actions(stands.status, stands.payment, stands.fulfilment, stands.attention):
+        raise Refusal("wrong_move", f"An order that is {stands.status} cannot {wish}.", status=stands.status)
+
+
+async def _from_where(writer: Writer, request: SendParcel, lines: Sequence[ToShip], held: Sequence[Held]) -> LocationId:
+    """Raises: Refusal `location_unknown`; `location_needed` with what lies where, when it lies at several."""
+    if request.location is not None:
+        named = await shipments.place(writer, request.location)
+        if named is None:
+            raise Refusal("location_unknown", f"There is no location {request.location}.")
+        return named
+    variants = {line.sku: line.variant for line in lines}
+    wanted = {variants[item.sku]: item.quantity for item in request.items if item.sku in variants}
+    found = origin(held, wanted or None)
+    if found is not None:
+        return found
+    pack(lines, {item.sku: item.quantity for item in request.items})  # the order may not have so much at all
+    raise await _several(writer, lines, held)
+
+
+async def _several(writer: Writer, lines: Sequence[ToShip], held: Sequence[Held]) -> Refusal:
+    codes = await shipments.codes(writer, [each.location for each in held if each.open])
+    skus = {line.variant: line.sku for line in lines}
+    places = [
+        {"location": codes[each.location], "sku": skus[each.variant], "quantity": each.open}
+        for each in held if each.open
+    ]  # fmt: skip
+    return Refusal("location_needed", "It does not lie at one location: send a parcel from each.", held=places)
+
+
+def _all_at(location: LocationId, lines: Sequence[ToShip], held: Sequence[Held]) -> dict[str, int]:
+    """All that the order holds there. Raises: Refusal `nothing_left` when that is nothing."""
+    skus = {line.variant: line.sku for line in lines}
+    there = {skus[each.variant]: each.open for each in held if each.location == location and each.open}
+    if not there:
+        raise Refusal("nothing_left", "Nothing of the order lies there.", items=[])
+    return there

@@ -1,0 +1,235 @@
+"""What staff do with an order: each a command to its owner, done once a key, in the audit log with who and why."""
+
+from collections.abc import Awaitable
+from enum import StrEnum
+from typing import Annotated, Any, NoReturn
+
+import msgspec
+from litestar import Response, post
+from litestar.params import FromPath, JSONBody
+
+from api.admin.changes import Reason
+from api.admin.orders import DeskOrder, actions_of, desk_order, find
+from api.admin.refusals import staff_refuses
+from api.commands import Command, command
+from api.context import Caller, House, IdempotencyKey, Identity, StrictRequest, digest, idempotency_key
+from api.orders import Number
+from api.repeats import once, scope_of
+from models import logs
+from models.address import Text
+from models.audit import Author
+from models.database import Writer
+from models.errors import Refusal
+from models.ids import OrderNumber, new_id
+from models.order import Action, Order
+from models.roles import Scope
+from models.shipment import ShipItem
+from models.tables import order as orders
+from models.tables import order_desk as desk
+from workflows.order import CancelCheckout, DeliverOrder, OrderState, RetryStep, ShipOrder
+from workflows.order import Order as Owner
+
+MAY_SAY = ("order_not_found", "wrong_move", "idempotency_key_reused", "invalid", "unsupported_media_type")
+"""What every one of them can be refused with."""
+
+
+class NotYet(StrEnum):
+    """Actions that no order can be asked for yet."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    CAPTURE = "capture"
+    EXTEND_HOLD = "extend_hold"
+
+
+class Why(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why it is done."""
+
+    reason: Reason
+
+
+Carrier = Annotated[Text, msgspec.Meta(examples=["UPS"])]
+Tracking = Annotated[Text, msgspec.Meta(examples=["1Z999AA10123456784"])]
+Units = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+
+
+class ParcelItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Units of one thing in the parcel."""
+
+    sku: Annotated[Text, msgspec.Meta(examples=["MUG-SAND"])]
+    quantity: Units
+
+
+class Parcel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A parcel that was handed to its carrier."""
+
+    carrier: Carrier
+    tracking: Tracking
+    items: Annotated[list[ParcelItem], msgspec.Meta(min_length=1, max_length=1000)] | None = None
+    """Left out: all that is left of the order, at `location` where that is given."""
+    location: Text | None = None
+    """Code of where it came from. Left out: from where all of it lies, if that is one location."""
+
+
+class Arrival(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What arrived."""
+
+    shipment: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None = None
+    """The parcel's number. Left out: all that are on their way."""
+
+
+class CancelWhy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why the order is cancelled; its buyer is told."""
+
+    reason: Reason
+
+
+class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Something that staff should know of the order. Its buyer is not told."""
+
+    text: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1, max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]+$",
+            description="Lines of text without control characters; never edited afterwards",
+            examples=["Called: wants it left with the neighbour."],
+        ),
+    ]  # fmt: skip
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """Which order it was; a repeat is answered with the order as it is by then."""
+
+    number: OrderNumber
+
+
+@post(
+    "/admin/orders/{number:str}/actions/cancel", operation_id="cancelAnyOrder", access=Scope.ORDERS_WRITE,
+    tags=["Staff"], summary="Cancel an order", status_code=200, responses=staff_refuses(*MAY_SAY),
+)  # fmt: skip
+async def cancel(
+    house: House, caller: Caller, number: Number, data: JSONBody[CancelWhy], idempotency: IdempotencyKey = None
+) -> Response[DeskOrder]:
+    """Until something of it is sent. Stock, coupons and what was paid go back, and the buyer is told.
+
+    The money goes back by a refund of its own. 202: asked for, and still under way.
+    """
+    order, author = await find(house, number), author_of(caller)
+    wish = CancelCheckout(digest(data), data.reason, author.actor, author)
+    return await ask(house, caller, order, Action.CANCEL, Owner.cancel, wish, idempotency)
+
+
+@post(
+    "/admin/orders/{number:str}/actions/ship", operation_id="shipOrder", access=Scope.ORDERS_WRITE, tags=["Staff"],
+    summary="A parcel leaves", status_code=200,
+    responses=staff_refuses(*MAY_SAY, "nothing_left", "location_needed", "not_held", "location_unknown", "unknown_sku"),
+)  # fmt: skip
+async def ship(
+    house: House, caller: Caller, number: Number, data: JSONBody[Parcel], idempotency: IdempotencyKey = None
+) -> Response[DeskOrder]:
+    """With some of the order, or with all that is left. No unit is sent twice; the buyer gets a letter."""
+    order, author = await find(house, number), author_of(caller)
+    units: dict[str, int] = {}
+    for item in data.items or ():
+        units[item.sku] = units.get(item.sku, 0) + item.quantity
+    items = tuple(ShipItem(sku, quantity) for sku, quantity in units.items())
+    wish = ShipOrder(author.actor, data.carrier, data.tracking, items, data.location, digest(data), author)
+    return await ask(house, caller, order, Action.SHIP, Owner.ship, wish, idempotency)
+
+
+@post(
+    "/admin/orders/{number:str}/actions/deliver", operation_id="deliverOrder", access=Scope.ORDERS_WRITE,
+    tags=["Staff"], summary="A parcel arrived", status_code=200, responses=staff_refuses(*MAY_SAY),
+)  # fmt: skip
+async def deliver(
+    house: House, caller: Caller, number: Number, data: JSONBody[Arrival], idempotency: IdempotencyKey = None
+) -> Response[DeskOrder]:
+    """One, or all that are on their way. The order is delivered when all of it was sent, and all of that arrived."""
+    order, author = await find(house, number), author_of(caller)
+    wish = DeliverOrder(author.actor, data.shipment, digest(data), author)
+    return await ask(house, caller, order, Action.DELIVER, Owner.deliver, wish, idempotency)
+
+
+@post(
+    "/admin/orders/{number:str}/actions/retry", operation_id="retryOrder", access=Scope.ORDERS_WRITE,
+    tags=["Staff"], summary="Try the step that needs attention again", status_code=200,
+    responses=staff_refuses(*MAY_SAY),
+)  # fmt: skip
+async def retry(
+    house: House, caller: Caller, number: Number, data: JSONBody[Why], idempotency: IdempotencyKey = None
+) -> Response[DeskOrder]:
+    """Now, instead of when its pause ends."""
+    order, author = await find(house, number), author_of(caller)
+    wish = RetryStep(author.actor, data.reason, digest(data), author)
+    return await ask(house, caller, order, Action.RETRY, Owner.retry, wish, idempotency)
+
+
+@post(
+    "/admin/orders/{number:str}/actions/note", operation_id="noteOnOrder", access=Scope.ORDERS_WRITE,
+    tags=["Staff"], summary="Write a note on an order", status_code=200,
+    responses=staff_refuses("order_not_found", "idempotency_key_reused", "invalid", "unsupported_media_type"),
+)  # fmt: skip
+async def note(
+    request: StrictRequest, house: House, caller: Caller, number: Number, data: JSONBody[Note],
+    idempotency: IdempotencyKey = None,
+) -> DeskOrder:  # fmt: skip
+    """It stands in the order's events, for staff alone; also of one that is long over."""
+    order = await find(house, number)
+
+    async def write(writer: Writer) -> Noted:
+        await desk.staff_did(writer, order.id, f"note/{new_id()}", "note", author_of(caller), None, text=data.text)
+        return Noted(order.number)
+
+    scope = scope_of(request, caller, f"POST /admin/orders/{number}/actions/note")
+    done = await once(house, scope, idempotency_key(idempotency), data, Noted, write)
+    return await desk_order(house, await find(house, done.number))
+
+
+@post(
+    "/admin/orders/{number:str}/actions/{action:str}", operation_id="actOnOrder", access=Scope.ORDERS_WRITE,
+    tags=["Staff"], summary="Anything else of an order", status_code=200,
+    responses=staff_refuses("order_not_found", "wrong_move", "invalid"),
+)  # fmt: skip
+async def not_yet(
+    house: House, number: Number, action: FromPath[NotYet], idempotency: IdempotencyKey = None
+) -> DeskOrder:
+    """Always refused, with what can be done instead: no order can be asked for it yet."""
+    idempotency_key(idempotency)
+    refuse(await find(house, number), Refusal("wrong_move", f"No order can be asked to {action} yet."))
+
+
+def author_of(caller: Identity) -> Author:
+    """Who asks, for the transaction that does it."""
+    return Author(caller.account, logs.bound("request_id"))
+
+
+async def ask(
+    house: House, caller: Identity, order: Order, action: Action, update: Any, wish: Command, idempotency: str | None
+) -> Response[DeskOrder]:
+    """Send a command to the order's owner, once a key of this person's; the order as it stands then.
+
+    202: the owner took it and is still at it. Raises: Refusal; `wrong_move` with the `actions` that are possible.
+    """
+    key = idempotency_key(idempotency) or new_id()
+    return await answered(house, order, command(house, order, update, wish, f"{action}:{caller.account}:{key}"))
+
+
+async def answered(house: House, order: Order, asked: Awaitable[OrderState | None]) -> Response[DeskOrder]:
+    """The order after what was asked; 202 when that is still under way."""
+    try:
+        done = await asked
+    except Refusal as refusal:
+        if refusal.code != "wrong_move":
+            raise
+        refuse(await find(house, order.number), refusal)
+    now = await orders.find(house.database, order.number)
+    return Response(await desk_order(house, now or order), status_code=200 if done else 202)
+
+
+def refuse(order: Order, refusal: Refusal) -> NoReturn:
+    """Raises: Refusal, the same with where the order stands and what can be done with it instead."""
+    facts = {"status": order.status, **refusal.facts, "actions": actions_of(order)}
+    raise Refusal(refusal.code, refusal.detail, **facts) from refusal
+
+
+handlers = [cancel, ship, deliver, retry, note, not_yet]

@@ -1,0 +1,147 @@
+"""How a paid order gets to its buyer, parcel by parcel, or is called off before one left."""
+
+import asyncio
+import contextlib
+
+from temporalio import workflow
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from activities.cancellations import CancellationActivities, CancelPaidOrder, PaidOrderCancelled
+from activities.checkout import OrderPlaced
+from activities.shipments import NoteArrival, Progress, SendParcel, ShipmentActivities
+from models.audit import Author
+from models.errors import Refusal
+from models.order import Action, FulfilmentStatus, OrderStatus, staff_actions
+from models.refund import workflow_id as refund_id
+from models.shipment import ShipItem
+from workflows import patience
+from workflows.collecting import Ending
+from workflows.refund import Refund, RefundOrder
+from workflows.steadfast import Attention
+from workflows.telling import Board
+
+
+class Fulfilling:
+    """The parcels of one order. Commands wait for one another, so that each sees what the one before has done."""
+
+    def __init__(self, board: Board, attention: Attention) -> None:
+        self.fulfilment = FulfilmentStatus.UNFULFILLED
+        self.turn = asyncio.Lock()
+        """Whoever moves the order has it."""
+        self._board = board
+        self._attention = attention
+        self._parcels: dict[int, bool] = {}
+        """By number, whether each has arrived."""
+
+    def must_allow(self, action: Action, wish: str) -> None:
+        """Raises: Refusal `wrong_move` when the order does not stand where this can be done."""
+        if action not in staff_actions(
+            self._board.status, self._board.payment_status, self.fulfilment, self._attention.needed_for is not None
+        ):
+            raise Refusal(
+                "wrong_move", f"An order that is {self._board.status} cannot {wish}.", status=self._board.status
+            )
+
+    def must_be_under_way(self, n: int | None) -> None:
+        """Raises: Refusal `wrong_move` when no such parcel is on its way."""
+        underway = [number for number, arrived in self._parcels.items() if not arrived]
+        if not underway or (n is not None and n not in underway):
+            raise Refusal("wrong_move", "No such parcel is on its way.", status=self._board.status, underway=underway)
+
+    async def ship(
+        self, placed: OrderPlaced, carrier: str, tracking: str, items: tuple[ShipItem, ...], location: str | None,
+        actor: str, author: Author | None,
+    ) -> None:  # fmt: skip
+        """A parcel leaves, with these items or with all that is left. Raises: Refusal."""
+        async with self.turn:
+            self.must_allow(Action.SHIP, "be shipped")
+            n = len(self._parcels) + 1
+            after: Progress = await workflow.execute_local_activity_method(
+                ShipmentActivities.send_parcel,
+                SendParcel(placed.order_id, n, carrier, tracking, actor, items, location, author),
+                summary=f"Parcel {n} leaves with {carrier}",
+                **patience.DATABASE,
+            )
+            self._parcels[n] = False
+            self._note(after)
+            all_sent = after.fulfilment is FulfilmentStatus.FULFILLED
+            waits = "the parcel to arrive" if all_sent else "the warehouse to ship the rest"
+            self._board.tell(f"{'Shipped' if all_sent else 'Partly shipped'} with {carrier}", waits)
+
+    async def deliver(self, placed: OrderPlaced, n: int | None, actor: str, author: Author | None) -> None:
+        """A parcel arrives, or all that are under way do. Raises: Refusal."""
+        async with self.turn:
+            self.must_allow(Action.DELIVER, "be delivered")
+            self.must_be_under_way(n)
+            after: Progress = await workflow.execute_local_activity_method(
+                ShipmentActivities.note_arrival,
+                NoteArrival(placed.order_id, actor, n, author),
+                summary=f"Parcel {n} arrives" if n else "What is under way arrives",
+                **patience.DATABASE,
+            )
+            for number in self._parcels if n is None else [n]:
+                self._parcels[number] = True
+            self._note(after)
+            if self.is_delivered:
+                self._board.tell("Delivered")
+
+    async def call_off(self, placed: OrderPlaced, why: Ending) -> None:
+        """Nothing of it is sent, and what was paid goes back, by a process of its own. Raises: Refusal."""
+        async with self.turn:
+            self.must_allow(Action.CANCEL, "be cancelled")
+            ended: PaidOrderCancelled = await workflow.execute_local_activity_method(
+                CancellationActivities.cancel_paid_order,
+                CancelPaidOrder(placed.order_id, why.reason, why.actor, why.author),
+                summary="Cancel: stock and coupons back, money reserved to go back, tell the buyer",
+                **patience.DATABASE,
+            )
+            if ended.refund is not None:
+                await self._give_money_back(placed, ended.refund)
+            self._board.move(OrderStatus.CANCELLED, None)
+            self._board.tell(f"Cancelled: {why.reason}")
+
+    async def _give_money_back(self, placed: OrderPlaced, n: int) -> None:
+        """It outlives the order. Whoever has begun it already does the same."""
+        with contextlib.suppress(WorkflowAlreadyStartedError):
+            await workflow.start_child_workflow(
+                Refund.run,
+                RefundOrder(placed.order_id, n),
+                id=refund_id(placed.order_id, n),
+                task_queue=patience.ORDERS,
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
+                static_summary=f"Refund {n} of a cancelled order",
+            )
+
+    async def follow(self, placed: OrderPlaced) -> None:
+        """Until the order is delivered or called off. One that is not shipped in time asks for a person."""
+        until = workflow.now() + placed.ship_within
+        self._board.tell("Paid and confirmed", "the warehouse to ship it", until)
+        while not self._has_left:
+            try:
+                await workflow.wait_condition(
+                    lambda: self._has_left, timeout=placed.ship_within, timeout_summary="Time to ship it is over"
+                )
+            except TimeoutError:
+                await self._attention.remind(placed.order_id, "not shipped in time", "the warehouse to ship it")
+                await workflow.wait_condition(lambda: self._has_left or self._attention.is_answered())
+                await self._attention.settle(placed.order_id)
+        await workflow.wait_condition(lambda: self.is_delivered or self._is_called_off)
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether all of it arrived."""
+        return self._board.status is OrderStatus.DELIVERED
+
+    @property
+    def _is_called_off(self) -> bool:
+        return self._board.status is OrderStatus.CANCELLED
+
+    @property
+    def _has_left(self) -> bool:
+        return self.fulfilment is FulfilmentStatus.FULFILLED or self._is_called_off
+
+    def _note(self, after: Progress) -> None:
+        self.fulfilment = after.fulfilment
+        if after.status is not self._board.status:
+            self._board.move(after.status, None)

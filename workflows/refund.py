@@ -1,0 +1,265 @@
+"""One refund of one order, from the wish until the money is back, or is known not to come.
+
+Id: `refund/<order>/<n>`. Started by whoever asks for the refund, by an order that is cancelled after it was paid, and
+by the provider's news of a refund that was over already.
+"""
+
+import contextlib
+from datetime import datetime, timedelta
+
+import msgspec
+from temporalio import workflow
+
+from activities.payments.money import PaymentActivities
+from activities.payments.providers import ReadRefund, RefundPayment
+from activities.refunds import EndRefund, RefundActivities, RefundRefused, ReserveRefund
+from models.ids import OrderId
+from models.refund import ProviderRefund, ProviderRefundStanding, RefundStatus, RefundWish
+from models.refund import Refund as RefundRow
+from workflows import patience, visibility
+from workflows.enduring import to_its_end
+from workflows.news import ProviderNews
+from workflows.steadfast import Attention
+
+
+class RefundOrder(msgspec.Struct, frozen=True):
+    """Give money of an order back. Without a wish: the refund is reserved already, or was made before."""
+
+    order_id: OrderId
+    n: int
+    wish: RefundWish | None = None
+
+
+class AwaitRefund(msgspec.Struct, frozen=True):
+    """Ask what came of it. `key` names the request that the asker means: whoever meets another one is told at once."""
+
+    key: str
+
+
+class RetryRefund(msgspec.Struct, frozen=True):
+    """Try the step that needs attention again, now."""
+
+    actor: str
+    reason: str
+
+
+class RefundState(msgspec.Struct, frozen=True):
+    """Where a refund stands."""
+
+    refund: RefundRow | None = None
+    """As it was reserved; `status` says how it is now."""
+    status: RefundStatus = RefundStatus.OPEN
+    refusal: RefundRefused | None = None
+    """Set when it was refused: then there is no refund."""
+    seen: ProviderRefund | None = None
+    attention: str | None = None
+
+
+class RefundBoard:
+    """What a refund shows of itself in the Temporal UI."""
+
+    def __init__(self, n: int) -> None:
+        self._title = f"Refund {n}"
+
+    def name(self, refund: RefundRow) -> None:
+        """It is known which it is."""
+        self._title = f"Refund {refund.n} of order {refund.order_number}: {refund.amount}"
+        workflow.upsert_search_attributes([visibility.ORDER_NUMBER.value_set(refund.order_number)])
+
+    def ask(self, attention: bool) -> None:
+        """Put it among what needs a person, or take it out."""
+        workflow.upsert_search_attributes([visibility.NEEDS_ATTENTION.value_set(attention)])
+
+    def tell(self, step: str, waiting_for: str | None = None, until: datetime | None = None) -> None:
+        """Say what it does now, what it waits for and until when."""
+        wait = "**Waits for:** nothing, it is done"
+        if waiting_for:
+            deadline = f"{until:%Y-%m-%d %H:%M} UTC" if until else "no deadline"
+            wait = f"**Waits for:** {waiting_for}  \n**Until:** {deadline}"
+        workflow.set_current_details(f"### {step}\n\n**{self._title}**  \n{wait}\n")
+
+
+@workflow.defn
+class Refund:
+    """Reserve the money; have the provider send its part back; book it and give credit back. Only forward.
+
+    Once reserved nothing is undone: a step that cannot be done is tried again, then a person is told, and it goes on.
+    When the provider says no for good the reservation is given back and a person is told.
+    Waits: for the bank of a refund that is pending, looking after 1, 2, 4 … minutes and then each day;
+    after a step that exhausted its patience, an hour or until somebody says retry.
+    Begun again for a refund that succeeded, it looks whether the money came back. Temporal's own cancel has no effect.
+    """
+
+    @workflow.init
+    def __init__(self, request: RefundOrder) -> None:
+        self._request = request
+        self._refund: RefundRow | None = None
+        self._refusal: RefundRefused | None = None
+        self._status = RefundStatus.OPEN
+        self._seen: ProviderRefund | None = None
+        self._waits_long = False
+        self._unread_news = False
+        self._board = RefundBoard(request.n)
+        self._attention = Attention(self._board, f"refund/{request.n}/attention")
+        self._board.tell("Reserving the money", "a moment")
+
+    @workflow.run
+    async def run(self, request: RefundOrder) -> RefundState:
+        await to_its_end(self._story(), called_off=lambda: None)
+        return self._state()
+
+    # The story, step by step.
+
+    async def _story(self) -> None:
+        refund = await self._reserve()
+        if refund is not None and refund.status is RefundStatus.OPEN:
+            seen = await self._send(refund) if refund.to_provider.amount else None
+            if seen is None or seen.standing is ProviderRefundStanding.SUCCEEDED:
+                await self._settle(refund, seen)
+            else:
+                await self._fail(refund, seen)
+            if self._unread_news:
+                await self._look_back(refund)
+        elif refund is not None:
+            await self._look_back(refund)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+
+    async def _reserve(self) -> RefundRow | None:
+        """The refund, with its money set aside; None: it was refused."""
+        outcome = await workflow.execute_local_activity_method(
+            RefundActivities.reserve_refund,
+            ReserveRefund(self._request.order_id, self._request.n, self._request.wish),
+            summary="Reserve the money",
+            **patience.DATABASE,
+        )
+        if outcome.refund is not None:
+            self._refund, self._status = outcome.refund, outcome.refund.status
+            self._board.name(outcome.refund)
+        elif outcome.refusal is not None:
+            self._refusal = outcome.refusal
+            self._board.tell(f"Refused: {outcome.refusal.detail}")
+        return outcome.refund
+
+    async def _send(self, refund: RefundRow) -> ProviderRefund:
+        """Have the provider send its part back, and wait until its bank has said yes or no."""
+        self._board.tell("Sending the money back", "the payment provider")
+        assert refund.payment_reference is not None
+        request = RefundPayment(
+            refund.id, refund.order_number, workflow.info().workflow_id, refund.payment_reference, refund.to_provider,
+            refund.provider,
+        )  # fmt: skip
+        seen = await self._attention.steadfast(
+            refund.order_id,
+            f"send refund {refund.n} of {refund.to_provider}",
+            lambda: workflow.execute_activity_method(
+                PaymentActivities.refund_payment,
+                request,
+                summary=f"Refund {request.amount}",
+                **patience.provider(),
+            ),
+        )
+        look = patience.FIRST_LOOK
+        while seen.standing is ProviderRefundStanding.PENDING:
+            self._seen, self._waits_long = seen, True
+            await self._wait_for_bank(look)
+            look = min(look * 2, patience.LOOK_AT_REFUND)
+            seen = await self._read(refund) or seen
+        self._seen = seen
+        return seen
+
+    async def _wait_for_bank(self, look: timedelta) -> None:
+        self._board.tell("On its way", "the buyer's bank", workflow.now() + look)
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self._unread_news, timeout=look, timeout_summary="Look whether the refund has arrived"
+            )
+        self._unread_news = False
+
+    async def _read(self, refund: RefundRow) -> ProviderRefund | None:
+        """How it stands at the provider; None: it knows of none."""
+        assert refund.payment_reference is not None
+        request = ReadRefund(refund.id, refund.payment_reference, refund.provider)
+        return await self._attention.steadfast(
+            refund.order_id,
+            f"ask how refund {refund.n} stands",
+            lambda: workflow.execute_activity_method(
+                PaymentActivities.read_refund,
+                request,
+                summary="Ask the provider how the refund stands",
+                **patience.provider(),
+            ),
+        )
+
+    async def _settle(self, refund: RefundRow, seen: ProviderRefund | None) -> None:
+        await workflow.execute_local_activity_method(
+            RefundActivities.settle_refund,
+            EndRefund(refund, seen),
+            summary="Book it, give credit back, tell the buyer",
+            **patience.DATABASE,
+        )
+        self._status = RefundStatus.SUCCEEDED
+        self._board.tell("The money is back")
+
+    async def _fail(self, refund: RefundRow, seen: ProviderRefund) -> None:
+        await workflow.execute_local_activity_method(
+            RefundActivities.fail_refund,
+            EndRefund(refund, seen),
+            summary="Give the reservation back, ask for a person",
+            **patience.DATABASE,
+        )
+        self._over("Failed", seen)
+
+    async def _look_back(self, refund: RefundRow) -> None:
+        """There is news of a refund that was over: if it had succeeded, it may have come back."""
+        if self._status is not RefundStatus.SUCCEEDED or not refund.to_provider.amount:
+            return
+        self._unread_news = False
+        self._board.tell("Looking whether it came back", "the payment provider")
+        seen = self._seen = await self._read(refund)
+        if seen is not None and seen.standing is ProviderRefundStanding.FAILED:
+            await workflow.execute_local_activity_method(
+                RefundActivities.return_refund,
+                EndRefund(refund, seen),
+                summary="Write down that it came back, ask for a person",
+                **patience.DATABASE,
+            )
+            self._over("Came back", seen)
+        else:
+            self._board.tell("The money is back")
+
+    def _over(self, how: str, seen: ProviderRefund) -> None:
+        self._status = RefundStatus.FAILED
+        self._board.ask(True)
+        self._board.tell(f"{how}: {seen.detail or seen.code}")
+
+    # Messages.
+
+    @workflow.update(description="Answers with what came of it, or that it will take longer.")
+    async def await_refund(self, request: AwaitRefund) -> RefundState:
+        await workflow.wait_condition(lambda: self._is_answered(request.key))
+        return self._state()
+
+    @workflow.signal(description="The payment provider's webhook: look at the refund again.")
+    async def provider_news(self, news: ProviderNews) -> None:
+        self._unread_news = True
+
+    @workflow.update(description="Staff: try the step that needs attention again, now.")
+    async def retry(self, request: RetryRefund) -> RefundState:
+        self._attention.retry()
+        workflow.logger.info("retry asked for by %s: %s", request.actor, request.reason)
+        return self._state()
+
+    @workflow.query(description="Where the refund stands.")
+    def state(self) -> RefundState:
+        return self._state()
+
+    # Small words.
+
+    def _is_answered(self, key: str) -> bool:
+        if self._refund is not None and self._refund.key != key:
+            return True
+        over = self._refusal is not None or self._status is not RefundStatus.OPEN
+        return over or self._waits_long or self._attention.needed_for is not None
+
+    def _state(self) -> RefundState:
+        return RefundState(self._refund, self._status, self._refusal, self._seen, self._attention.needed_for)
