@@ -212,10 +212,10 @@ async def _results(house: Premises, page: Page, currency: str) -> SearchResults:
 async def _facets(house: Premises, found: Found, currency: str) -> SearchFacets:
     assert found.facets is not None
     facets: Facets = found.facets
-    names = await house.names.by_id()
+    names = await house.names.by_tail()
 
-    def values(counts: dict[Any, int]) -> list[FacetValue]:
-        known = [(-count, name.name, name.slug) for id, count in counts.items() if (name := names.get(id.int))]
+    def values(counts: dict[int, int]) -> list[FacetValue]:
+        known = [(-count, name.name, name.slug) for id, count in counts.items() if (name := names.get(id))]
         known.sort()
         return [FacetValue(slug, name, -less) for less, name, slug in known[:MOST_VALUES]]
 

@@ -30,6 +30,15 @@ def new_id() -> UUID:
     return uuid_utils.compat.uuid7()
 
 
+TAIL = (1 << 62) - 1
+"""The largest `tail`."""
+
+
+def tail(id: UUID) -> int:
+    """Its last 62 bits, which are chance: they tell some thousand ids apart as well as the whole does, and faster."""
+    return id.int & TAIL
+
+
 def first_id(at: datetime) -> UUID:
     """The smallest id that can be born at this moment: what is born later sorts after it."""
     return UUID(int=int(at.timestamp() * 1000) << 80)

@@ -57,6 +57,7 @@ class Crowd:
             f"{products:,} products, {3 * products:,} variants: made in {seeded - began:.0f} s, followed by cached "
             f"answers and search {time.monotonic() - seeded:.0f} s later."
         )
+        books.sweep()
         some = "SELECT slug FROM products TABLESAMPLE SYSTEM (50) WHERE slug ~ '-[0-9]+$'"
         slugs = books.column(f"{some} LIMIT {DIFFERENT}")
         random.Random(1).shuffle(slugs)

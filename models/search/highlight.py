@@ -1,6 +1,6 @@
 """Where a text matches, told in pieces of it: never as HTML, so that nobody has to trust it as such."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -20,16 +20,7 @@ class Piece(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 def pieces(text: str, words: Collection[str], beginnings: Collection[str]) -> list[Piece]:
     """A short text in pieces, whether anything in it matches or not."""
-    found: list[Piece] = []
-    done = 0
-    for start, end in _places(text, words, beginnings):
-        if start > done:
-            found.append(Piece(text[done:start]))
-        found.append(Piece(text[start:end], True))
-        done = end
-    if done < len(text):
-        found.append(Piece(text[done:]))
-    return found
+    return _cut(text, _places(text, words, beginnings))
 
 
 def excerpt(text: str, words: Collection[str], beginnings: Collection[str]) -> list[Piece]:
@@ -41,15 +32,29 @@ def excerpt(text: str, words: Collection[str], beginnings: Collection[str]) -> l
     first = text.rfind(" ", 0, max(place - BEFORE, 0)) + 1 if place > BEFORE else 0
     last = text.find(" ", place + AFTER)
     last = len(text) if last < 0 else last
-    shown = ("… " if first else "") + text[first:last] + (" …" if last < len(text) else "")
-    return pieces(shown, words, beginnings)
+    before, after = "… " if first else "", " …" if last < len(text) else ""
+    by = len(before) - first
+    shown = [(start + by, end + by) for start, end in places if end <= last]
+    return _cut(before + text[first:last] + after, shown)
+
+
+def _cut(text: str, places: Iterable[tuple[int, int]]) -> list[Piece]:
+    found: list[Piece] = []
+    done = 0
+    for start, end in places:
+        if start > done:
+            found.append(Piece(text[done:start]))
+        found.append(Piece(text[start:end], True))
+        done = end
+    if done < len(text):
+        found.append(Piece(text[done:]))
+    return found
 
 
 def _places(text: str, words: Collection[str], beginnings: Collection[str]) -> list[tuple[int, int]]:
     """Where each word that matches begins and ends, in their order."""
-    plain = text.replace("…", " ")  # ours, around an excerpt
-    if plain.isascii() and "'" not in plain and max(map(len, words), default=0) < LONGEST_WORD:
-        return _plain_places(plain.lower(), words, beginnings)
+    if text.isascii() and "'" not in text and max(map(len, words), default=0) < LONGEST_WORD:
+        return _plain_places(text.lower(), words, beginnings)
     found, place = [], 0
     for part, word in cut(text):
         if word is not None and (word in words or any(word.startswith(start) for start in beginnings)):

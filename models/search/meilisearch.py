@@ -26,6 +26,7 @@ from meilisearch_python_sdk.models.settings import (
 
 from models.database import Database
 from models.errors import Unavailable
+from models.ids import tail
 from models.money import EXPONENTS
 from models.search.document import Document
 from models.search.question import Ask, Chosen, Facets, Found, Place, Sort, price_steps
@@ -251,8 +252,8 @@ def _matched(hit: dict[str, Any]) -> set[str]:
 def _facets(counts: dict[str, Any], kinds: Sequence[str]) -> Facets:
     categories, vendors, tags, steps, stars, stock = (counts.get(kind, {}) for kind in kinds)
 
-    def by_id(found: dict[str, int]) -> dict[UUID, int]:
-        return {UUID(name): count for name, count in found.items()}
+    def by_id(found: dict[str, int]) -> dict[int, int]:
+        return {tail(UUID(name)): count for name, count in found.items()}
 
     def by_number(found: dict[str, int]) -> dict[int, int]:
         return {int(float(name)): count for name, count in found.items()}

@@ -68,10 +68,10 @@ class Ask(msgspec.Struct, frozen=True):
 class Facets(msgspec.Struct, frozen=True):
     """How many of all matches there are of each kind."""
 
-    categories: dict[UUID, int]
-    """Of each category, with those below it."""
-    vendors: dict[UUID, int]
-    tags: dict[UUID, int]
+    categories: dict[int, int]
+    """Of each category, with those below it. By the `tail` of its id, as vendors and tags are."""
+    vendors: dict[int, int]
+    tags: dict[int, int]
     prices: dict[int, int]
     """By the number of steps (`price_steps`) that the price has reached."""
     ratings: dict[int, int]

@@ -4,7 +4,6 @@ from typing import NamedTuple
 from uuid import UUID
 
 from models.database import Database
-from models.tables.base import plain_uuid
 
 
 class Name(NamedTuple):
@@ -29,6 +28,4 @@ SELECT * FROM (
 
 async def names(database: Database) -> list[Name]:
     """All of them, kind by kind, in the order of their names."""
-    return [
-        Name(row["kind"], plain_uuid(row["id"]), row["slug"], row["name"]) for row in await database.fetch(_NAMES, MOST)
-    ]
+    return [Name(*row) for row in await database.fetch(_NAMES, MOST)]

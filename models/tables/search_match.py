@@ -130,11 +130,14 @@ def _best(argument: _Arguments, where: str, ask: Ask, query: Query, *, walk: boo
     after = f"AND {_after(argument, ask.after, True)}" if ask.after else ""
     most = argument(ask.limit)
     row = f"SELECT product_id, (%s + score)::float8 AS value, score FROM search_documents d WHERE {where} AND"  # noqa: S608
-    other = f"d.head @@ {argument.once(query.named)}" if walk else f"d.words @@ {argument.words(query.in_name)}"
-    by_words = "" if walk else "MATERIALIZED"
+    if not walk:
+        rank = f"CASE WHEN d.head @@ {name} THEN 3 ELSE 2 END"
+        named = f"n AS MATERIALIZED ({row % rank} d.words @@ {argument.words(query.in_name)})"
+        order = f"ORDER BY value DESC, product_id DESC LIMIT {most}"
+        return named, f"SELECT product_id, value FROM n WHERE true {after} {order}"  # noqa: S608
     named = f"""
          w AS MATERIALIZED ({row % 3} d.words @@ {argument.words(query.whole)}),
-         n AS {by_words} ({row % 2} {other} AND NOT d.head @@ {name})
+         n AS ({row % 2} d.head @@ {argument.once(query.named)} AND NOT d.head @@ {name})
     """
     found = f"""
     SELECT product_id, value FROM (
@@ -191,8 +194,9 @@ async def count(
     times, anywhere = sample or (1, query.anywhere)
     named, value, also, places = "0::bigint", "NULL::float8", "", ""
     if sample is not None:
-        named = f"count(*) FILTER (WHERE head @@ {argument.once(query.named)})"
-        if first:
+        if not first:
+            named = f"count(*) FILTER (WHERE head @@ {argument.once(query.named)})"
+        else:
             best, places = _best(argument, where, ask, query, walk=False)
             also = f", {best}"
     elif ask.after is None:
@@ -202,7 +206,7 @@ async def count(
     rows = await database.fetch(
         f"""
         WITH f AS MATERIALIZED (
-            SELECT d.product_id, d.kinds, {"d.head" if sample else "NULL"} AS head, {value} AS value
+            SELECT d.product_id, d.kinds, {"d.head" if sample and not first else "NULL"} AS head, {value} AS value
             FROM search_documents d WHERE {where} AND d.words @@ {argument.words(anywhere)}
         ) {also}
         SELECT NULL::uuid, count(*)::float8, {named}, string_agg(kinds, '') FROM f

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from models.catalog import ProductCard
 from models.database import Database
-from models.tables.base import plain_uuid
 from models.tables.listing import CARD, OFFER, Cards
 
 _SHOWN = f"""
@@ -39,7 +38,7 @@ async def shown(database: Database, currency: str, products: Sequence[UUID]) -> 
     if not products:
         return []
     cards = Cards(currency)
-    rows = {plain_uuid(row[0]): row for row in await database.fetch(_SHOWN, currency, products)}
+    rows = {row[0]: row for row in await database.fetch(_SHOWN, currency, products)}
     found = [rows[id] for id in products if id in rows]
     return [Shown(cards.card(*card), description) for _, description, *card in found]
 
@@ -48,5 +47,5 @@ async def titles(database: Database, currency: str, products: Sequence[UUID]) ->
     """The same in fewer words."""
     if not products:
         return []
-    rows = {plain_uuid(row[0]): row for row in await database.fetch(_TITLES, currency, products)}
+    rows = {row[0]: row for row in await database.fetch(_TITLES, currency, products)}
     return [Title(*rows[id][1:]) for id in products if id in rows]

@@ -9,7 +9,7 @@ from meilisearch_python_sdk.errors import MeilisearchApiError
 
 from models.database import Database
 from models.errors import Unavailable
-from models.ids import new_id
+from models.ids import new_id, tail
 from models.search.document import Offer
 from models.search.meilisearch import Meilisearch
 from models.search.question import Chosen, Sort
@@ -85,8 +85,8 @@ async def test_answers_are_understood(index: Index) -> None:
     assert found.facets is not None
     (all_,) = await index.category("All")
     assert (found.total, found.estimated, found.words) == (3, False, frozenset({"mug"}))
-    assert found.facets.categories == {cups[0]: 2, cups[1]: 2, all_: 1}
-    assert (found.facets.vendors, found.facets.tags) == ({vendor: 1}, {tag: 2})
+    assert found.facets.categories == {tail(cups[0]): 2, tail(cups[1]): 2, tail(all_): 1}
+    assert (found.facets.vendors, found.facets.tags) == ({tail(vendor): 1}, {tail(tag): 2})
     assert found.facets.prices == {0: 1, 1: 1, 7: 1}
     assert (found.facets.ratings, found.facets.in_stock, found.facets.sold_out) == ({4: 1, 0: 2}, 2, 1)
     first = await index.ask("mug", limit=2, counted=False)
