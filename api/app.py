@@ -52,6 +52,7 @@ from api import (
 from api.admin import (
     audit,
     bulk,
+    explain,
     images,
     inventory,
     locations,
@@ -151,6 +152,7 @@ ROOMS = (
     gift_cards_issued,
     store_credit_granted,
     orders_at_desk,
+    explain,
     order_actions,
     refunds,
     wishlist,

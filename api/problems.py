@@ -270,10 +270,15 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     return answer(code, detail, headers=allow)
 
 
+def cannot_connect(error: BaseException) -> bool:
+    """Whether this is how a Temporal client that connects when first used says that it cannot."""
+    return isinstance(error, RuntimeError) and str(error).startswith("Failed client connect")
+
+
 def on_defect(_: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Anything nobody foresaw: the log gets the trace, the client the request id to quote."""
-    if isinstance(error, RuntimeError) and str(error).startswith("Failed client connect"):
-        return on_unavailable(_, Unavailable("temporal", "cannot connect"))  # how a lazy Temporal client says it
+    if cannot_connect(error):
+        return on_unavailable(_, Unavailable("temporal", "cannot connect"))
     log.error("defect", exc_info=error)
     return answer("internal_error", "Something went wrong on our side. Quote the X-Request-Id when you ask about it.")
 

@@ -70,7 +70,8 @@ class ApiSettings(Shared, frozen=True, kw_only=True):
     stripe_webhook_secret: str
     chapa_webhook_secret: str | None
     """None: this shop is not paid with Chapa."""
-    temporal_ui_url: str
+    temporal_ui_url: str | None
+    """Where staff reach the Temporal UI; None: nowhere."""
     answer_budget: timedelta
     """How long a checkout waits for its outcome before it answers 202."""
     default_currency: str
@@ -138,7 +139,7 @@ def api_settings(environment: Mapping[str, str] | None = None) -> ApiSettings:
         **_shared(read),
         stripe_webhook_secret=read.text("STRIPE_WEBHOOK_SECRET"),
         chapa_webhook_secret=read.optional("CHAPA_WEBHOOK_SECRET"),
-        temporal_ui_url=read.text("TEMPORAL_UI_URL", "http://127.0.0.1:8233").rstrip("/"),
+        temporal_ui_url=read.page("TEMPORAL_UI_URL", "http://127.0.0.1:8233"),
         answer_budget=read.seconds("CHECKOUT_ANSWER_BUDGET", "5"),
         default_currency=read.one_of("DEFAULT_CURRENCY", EXPONENTS, "usd"),
         moderation=Moderation(read.one_of("REVIEWS_MODERATED", tuple(Moderation), "none")),
@@ -221,6 +222,10 @@ class _Reader:
         if value is None:
             raise Invalid(f"{name} is not set: see docs/configuration.md for what it means")
         return value
+
+    def page(self, name: str, default: str) -> str | None:
+        value = self.text(name, default).rstrip("/")
+        return None if value == "none" else value
 
     def one_of(self, name: str, words: Collection[str], default: str, *, fold: bool = False) -> str:
         value = self.text(name, default)

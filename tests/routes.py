@@ -162,6 +162,7 @@ TABLE: dict[str, str | set[Role]] = {
     "POST /admin/reviews/{review_id:uuid}/reject": {SUPPORT, CATALOG, ADMIN},
     "GET /admin/orders": {SUPPORT, FINANCE, ADMIN},
     "GET /admin/orders/{number:str}": {SUPPORT, FINANCE, ADMIN},
+    "GET /admin/orders/{number:str}/explain": {SUPPORT, FINANCE, ADMIN},
     "POST /admin/orders/{number:str}/actions/cancel": {SUPPORT, ADMIN},
     "POST /admin/orders/{number:str}/actions/ship": {SUPPORT, ADMIN},
     "POST /admin/orders/{number:str}/actions/deliver": {SUPPORT, ADMIN},

@@ -12,6 +12,7 @@ from activities.payments.money import PaymentActivities
 from activities.payments.providers import AuthorizePayment, ReadPayment, VoidPayment
 from models.audit import Author
 from models.checkout import PaymentChoice, Purchase
+from models.explanation import PROVIDER, VOID
 from models.order import workflow_id
 from models.payment import AMOUNT_MISMATCH, TERMS, PaymentStatus, ProviderPayment, Standing
 from workflows import patience, telling
@@ -130,12 +131,12 @@ class Collecting:
     async def void(self, placed: OrderPlaced) -> None:
         """Give the payment up so that it can never take money; an intent that we never heard of is searched for."""
         reference = self._reference()
-        self._board.tell("Giving the payment up", "the payment provider")
+        self._board.tell("Giving the payment up", PROVIDER)
         if reference is None and not self.terms.hosted:
             await workflow.sleep(patience.SEARCH_LAG, summary="Let the provider's search catch up")
         await self._attention.steadfast(
             placed.order_id,
-            "void the payment",
+            VOID,
             lambda: workflow.execute_activity_method(
                 PaymentActivities.void_payment,
                 VoidPayment(placed.payment_id, reference, self._provider),
@@ -175,7 +176,7 @@ class Collecting:
             asked_at, wish.choice.method, self._reference(), wish.choice.save, wish.choice.customer,
             self._purchase.customer_id, self._provider, wish.choice.return_url,
         )  # fmt: skip
-        self._board.tell("Authorizing the payment", "the payment provider", placed.pay_until)
+        self._board.tell("Authorizing the payment", PROVIDER, placed.pay_until)
         try:
             seen = await self._authorize_now(request) if self._attempts == 1 else None
             return seen or await self._authorize_patiently(placed, request)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from datetime import datetime
 
 from temporalio import workflow
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -11,6 +12,7 @@ from activities.checkout import OrderPlaced
 from activities.shipments import NoteArrival, Progress, SendParcel, ShipmentActivities
 from models.audit import Author
 from models.errors import Refusal
+from models.explanation import NOT_SHIPPED, TO_ARRIVE, TO_SHIP, TO_SHIP_REST
 from models.order import Action, FulfilmentStatus, OrderStatus, staff_actions
 from models.refund import workflow_id as refund_id
 from models.shipment import ShipItem
@@ -32,6 +34,8 @@ class Fulfilling:
         self._attention = attention
         self._parcels: dict[int, bool] = {}
         """By number, whether each has arrived."""
+        self._until: datetime | None = None
+        """When a person is told that not all of it is shipped."""
 
     def must_allow(self, action: Action, wish: str) -> None:
         """Raises: Refusal `wrong_move` when the order does not stand where this can be done."""
@@ -65,8 +69,10 @@ class Fulfilling:
             self._parcels[n] = False
             self._note(after)
             all_sent = after.fulfilment is FulfilmentStatus.FULFILLED
-            waits = "the parcel to arrive" if all_sent else "the warehouse to ship the rest"
-            self._board.tell(f"{'Shipped' if all_sent else 'Partly shipped'} with {carrier}", waits)
+            if all_sent:
+                self._board.tell(f"Shipped with {carrier}", TO_ARRIVE)
+            else:
+                self._tell()
 
     async def deliver(self, placed: OrderPlaced, n: int | None, actor: str, author: Author | None) -> None:
         """A parcel arrives, or all that are under way do. Raises: Refusal."""
@@ -115,15 +121,15 @@ class Fulfilling:
 
     async def follow(self, placed: OrderPlaced) -> None:
         """Until the order is delivered or called off. One that is not shipped in time asks for a person."""
-        until = workflow.now() + placed.ship_within
-        self._board.tell("Paid and confirmed", "the warehouse to ship it", until)
         while not self._has_left:
+            self._until = workflow.now() + placed.ship_within
+            self._tell()
             try:
                 await workflow.wait_condition(
                     lambda: self._has_left, timeout=placed.ship_within, timeout_summary="Time to ship it is over"
                 )
             except TimeoutError:
-                await self._attention.remind(placed.order_id, "not shipped in time", "the warehouse to ship it")
+                await self._attention.remind(placed.order_id, NOT_SHIPPED, self._waits)
                 await workflow.wait_condition(lambda: self._has_left or self._attention.is_answered())
                 await self._attention.settle(placed.order_id)
         await workflow.wait_condition(lambda: self.is_delivered or self._is_called_off)
@@ -140,6 +146,17 @@ class Fulfilling:
     @property
     def _has_left(self) -> bool:
         return self.fulfilment is FulfilmentStatus.FULFILLED or self._is_called_off
+
+    @property
+    def _waits(self) -> str:
+        return TO_SHIP_REST if self._parcels else TO_SHIP
+
+    def _tell(self) -> None:
+        """What is not sent yet, and until when it has to be."""
+        if self._attention.needed_for is not None:
+            self._board.tell(f"Needs attention: {self._attention.needed_for}", self._waits)
+        else:
+            self._board.tell("Partly shipped" if self._parcels else "Paid and confirmed", self._waits, self._until)
 
     def _note(self, after: Progress) -> None:
         self.fulfilment = after.fulfilment

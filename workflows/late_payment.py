@@ -12,6 +12,7 @@ from temporalio import workflow
 from activities.late_payments import LatePaymentActivities, RecordReturn
 from activities.payments.money import PaymentActivities
 from activities.payments.providers import ReturnPayment
+from models.explanation import Whereabouts
 from models.ids import OrderId, OrderNumber, PaymentId
 from models.order import OrderStatus
 from models.payment import PaymentStatus, Returned
@@ -101,6 +102,10 @@ class LatePayment:
             **patience.DATABASE,
         )
         self._board.tell(f"{found.amount} came after the order had ended, and went back")
+
+    @workflow.query(description="What it does now, what it waits for and until when.")
+    def told(self) -> Whereabouts:
+        return self._board.told
 
     @workflow.signal(description="The payment provider's webhook: look whether money has come.")
     async def provider_news(self, news: ProviderNews) -> None:

@@ -15,6 +15,7 @@ from activities.payments.providers import CapturePayment
 from models.audit import Author
 from models.checkout import PaymentChoice, Purchase
 from models.errors import Refusal
+from models.explanation import A_MOMENT, CAPTURE, PAID, PROVIDER, Whereabouts
 from models.ids import OrderNumber
 from models.money import Money
 from models.order import Action, OrderStatus
@@ -135,7 +136,7 @@ class Order:
         self._collecting = Collecting(purchase, self._board, self._attention)
         self._undo = UndoStack()
         self._fulfilling = Fulfilling(self._board, self._attention)
-        self._board.tell("Freezing prices and holding stock", "a moment")
+        self._board.tell("Freezing prices and holding stock", A_MOMENT)
 
     @workflow.run
     async def run(self, purchase: Purchase) -> OrderState:
@@ -195,11 +196,11 @@ class Order:
         )  # fmt: skip
         self._board.move(None, PaymentStatus.AUTHORIZED)
         if placed.due.amount and self._collecting.terms.captures_apart:
-            self._board.tell("Taking the authorized money", "the payment provider")
+            self._board.tell("Taking the authorized money", PROVIDER)
         elif placed.due.amount:
-            self._board.tell("Paid: confirming", "a moment")
+            self._board.tell(PAID, A_MOMENT)
         else:
-            self._board.tell("Nothing is left to pay: confirming", "a moment")
+            self._board.tell("Nothing is left to pay: confirming", A_MOMENT)
         self._collecting.answer()
 
     async def _capture(self, placed: OrderPlaced) -> None:
@@ -208,7 +209,7 @@ class Order:
         request = CapturePayment(placed.payment_id, authorized.reference, placed.due, self._purchase.payment.provider)
         self._collecting.payment = await self._attention.steadfast(
             placed.order_id,
-            "capture the payment",
+            CAPTURE,
             lambda: workflow.execute_activity_method(
                 PaymentActivities.capture_payment,
                 request,
@@ -340,6 +341,10 @@ class Order:
     def _may_retry(self, request: RetryStep) -> None:
         if self._attention.needed_for is None:
             raise Refusal("wrong_move", "Nothing here needs a retry.", status=self._board.status)
+
+    @workflow.query(description="What the order does now, what it waits for and until when.")
+    def told(self) -> Whereabouts:
+        return self._board.as_told()
 
     @workflow.query(description="Where the order stands.")
     def state(self) -> OrderState:

@@ -13,6 +13,7 @@ from temporalio import workflow
 from activities.payments.money import PaymentActivities
 from activities.payments.providers import ReadRefund, RefundPayment
 from activities.refunds import EndRefund, RefundActivities, RefundRefused, ReserveRefund
+from models.explanation import A_MOMENT, PROVIDER, Whereabouts
 from models.ids import OrderId
 from models.refund import ProviderRefund, ProviderRefundStanding, RefundStatus, RefundWish
 from models.refund import Refund as RefundRow
@@ -60,6 +61,7 @@ class RefundBoard:
 
     def __init__(self, n: int) -> None:
         self._title = f"Refund {n}"
+        self.told = Whereabouts("Beginning")
 
     def name(self, refund: RefundRow) -> None:
         """It is known which it is."""
@@ -72,6 +74,7 @@ class RefundBoard:
 
     def tell(self, step: str, waiting_for: str | None = None, until: datetime | None = None) -> None:
         """Say what it does now, what it waits for and until when."""
+        self.told = Whereabouts(step, waiting_for, until)
         wait = "**Waits for:** nothing, it is done"
         if waiting_for:
             deadline = f"{until:%Y-%m-%d %H:%M} UTC" if until else "no deadline"
@@ -101,7 +104,7 @@ class Refund:
         self._unread_news = False
         self._board = RefundBoard(request.n)
         self._attention = Attention(self._board, f"refund/{request.n}/attention")
-        self._board.tell("Reserving the money", "a moment")
+        self._board.tell("Reserving the money", A_MOMENT)
 
     @workflow.run
     async def run(self, request: RefundOrder) -> RefundState:
@@ -142,7 +145,7 @@ class Refund:
 
     async def _send(self, refund: RefundRow) -> ProviderRefund:
         """Have the provider send its part back, and wait until its bank has said yes or no."""
-        self._board.tell("Sending the money back", "the payment provider")
+        self._board.tell("Sending the money back", PROVIDER)
         assert refund.payment_reference is not None
         request = RefundPayment(
             refund.id, refund.order_number, workflow.info().workflow_id, refund.payment_reference, refund.to_provider,
@@ -214,7 +217,7 @@ class Refund:
         if self._status is not RefundStatus.SUCCEEDED or not refund.to_provider.amount:
             return
         self._unread_news = False
-        self._board.tell("Looking whether it came back", "the payment provider")
+        self._board.tell("Looking whether it came back", PROVIDER)
         seen = self._seen = await self._read(refund)
         if seen is not None and seen.standing is ProviderRefundStanding.FAILED:
             await workflow.execute_local_activity_method(
@@ -248,6 +251,10 @@ class Refund:
         self._attention.retry()
         workflow.logger.info("retry asked for by %s: %s", request.actor, request.reason)
         return self._state()
+
+    @workflow.query(description="What it does now, what it waits for and until when.")
+    def told(self) -> Whereabouts:
+        return self._board.told
 
     @workflow.query(description="Where the refund stands.")
     def state(self) -> RefundState:

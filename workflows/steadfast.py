@@ -9,6 +9,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from activities.orders import FlagOrder, OrderActivities
+from models.explanation import RETRY
 from models.ids import OrderId
 from workflows import patience, telling
 
@@ -55,7 +56,7 @@ class Attention:
         """Tell people that a step could not be done."""
         self._board.tell(
             f"Needs attention: could not {problem}",
-            "a retry by staff, or the next try by itself",
+            RETRY,
             workflow.now() + patience.PAUSE_BEFORE_NEXT_TRY,
         )
         await self._flag(order, problem)

@@ -2,9 +2,12 @@
 
 from datetime import datetime
 
+import msgspec
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
 
+from models import explanation
+from models.explanation import Whereabouts
 from models.ids import OrderNumber
 from models.order import OrderStatus
 from models.payment import PaymentStatus, ProviderPayment, Standing
@@ -17,6 +20,7 @@ class Board:
     def __init__(self, number: OrderNumber) -> None:
         self._number = number
         self.status, self.payment_status = visibility.BEGINNING
+        self.told = Whereabouts("Beginning")
 
     def move(self, status: OrderStatus | None, payment: PaymentStatus | None) -> None:
         """Change one status or both; None leaves it."""
@@ -35,7 +39,12 @@ class Board:
 
     def tell(self, step: str, waiting_for: str | None = None, until: datetime | None = None) -> None:
         """Say what the order does now, what it waits for and until when."""
+        self.told = Whereabouts(step, waiting_for, until)
         workflow.set_current_details(card(self._number, self.status, self.payment_status, step, waiting_for, until))
+
+    def as_told(self) -> Whereabouts:
+        """What was said last, and where the order stands by now."""
+        return msgspec.structs.replace(self.told, status=self.status, payment_status=self.payment_status)
 
 
 def card(
@@ -54,17 +63,21 @@ def card(
     return f"### {step}\n\n**Order:** {number}  \n**Status:** {status}  \n**Payment:** {payment}  \n{wait}\n"
 
 
+_TIMERS = {
+    Standing.ACTION_REQUIRED: "Look whether the bank has confirmed",
+    Standing.METHOD_REQUIRED: "Look whether the buyer has paid",
+    Standing.PROCESSING: "Look how the payment stands",
+    Standing.UNKNOWN: "Look how the payment stands",
+}
+
+
 def waiting_for(seen: ProviderPayment) -> tuple[str, str]:
     """What an unpaid order waits for, and the name of the timer that ends the wait."""
-    if seen.standing is Standing.ACTION_REQUIRED:
-        return "the buyer to confirm with their bank (3-D Secure)", "Look whether the bank has confirmed"
-    if seen.redirect_url and seen.standing in (Standing.METHOD_REQUIRED, Standing.DECLINED):
-        return "the buyer to pay on the provider's page", "Look whether the buyer has paid"
-    if seen.standing is Standing.METHOD_REQUIRED:
-        return "the buyer to enter a card", "Look whether the buyer has paid"
-    if seen.standing in (Standing.PROCESSING, Standing.UNKNOWN):
-        return "the payment provider", "Look how the payment stands"
-    return "the buyer to pay with another card", "Payment window closes"
+    on_a_page = seen.redirect_url is not None
+    timer = _TIMERS.get(seen.standing, "Payment window closes")
+    if on_a_page and seen.standing is Standing.DECLINED:
+        timer = _TIMERS[Standing.METHOD_REQUIRED]
+    return explanation.payer(seen.standing, on_a_page), timer
 
 
 def cause(error: BaseException) -> str:

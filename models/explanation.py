@@ -1,0 +1,225 @@
+"""Why an order is where it is, in words for people.
+
+What an order waits for follows from its rows alone, so that it can be told also when its workflow cannot be asked, or
+has been forgotten. Workflows say the same with the same words, and know more: when the next try is.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from models.money import Money
+from models.order import Order, OrderEvent, OrderStatus
+from models.payment import TERMS, PaymentStatus, Standing
+
+A_MOMENT = "a moment"
+PAID = "Paid: confirming"
+PROVIDER = "the payment provider"
+TO_SHIP, TO_SHIP_REST, TO_ARRIVE = (
+    "the warehouse to ship it", "the warehouse to ship the rest", "the parcel to arrive",
+)  # fmt: skip
+TO_CANCEL = "staff to cancel it, because all its money has gone back"
+RETRY = "a retry by staff, or the next try by itself"
+CAPTURE, VOID, NOT_SHIPPED = "capture the payment", "void the payment", "not shipped in time"
+"""What a person can be asked for, as an order's `attention` begins."""
+
+
+class Whereabouts(msgspec.Struct, frozen=True):
+    """What an order, or another process of one, does now."""
+
+    step: str
+    waiting_for: str | None = None
+    """None: it is done."""
+    until: datetime | None = None
+    """None: there is no deadline."""
+    status: str | None = None
+    """Of the order, as its workflow knows it."""
+    payment_status: str | None = None
+
+
+def payer(standing: Standing, on_a_page: bool) -> str:
+    """What an unpaid order waits for, after what was last seen of its payment."""
+    if standing is Standing.ACTION_REQUIRED:
+        return "the buyer to confirm with their bank (3-D Secure)"
+    if on_a_page and standing in (Standing.METHOD_REQUIRED, Standing.DECLINED):
+        return "the buyer to pay on the provider's page"
+    if standing is Standing.METHOD_REQUIRED:
+        return "the buyer to enter a card"
+    if standing in (Standing.PROCESSING, Standing.UNKNOWN):
+        return PROVIDER
+    return "the buyer to pay with another card"
+
+
+_TRIES = {f"payment_{standing}": standing for standing in Standing}
+
+
+def of_rows(order: Order, events: Sequence[OrderEvent], ship_within: timedelta | None, pause: timedelta) -> Whereabouts:
+    """What the order does and waits for, as far as its rows tell. `pause`: before a failed step is tried again."""
+    return msgspec.structs.replace(
+        _of_rows(order, events, ship_within, pause), status=order.status, payment_status=order.payment_status
+    )
+
+
+def _of_rows(
+    order: Order, events: Sequence[OrderEvent], ship_within: timedelta | None, pause: timedelta
+) -> Whereabouts:
+    if order.status is OrderStatus.CANCELLED:
+        return Whereabouts(f"Cancelled: {order.cancel_reason}")
+    if order.status in (OrderStatus.DELIVERED, OrderStatus.COMPLETED):
+        return Whereabouts("Delivered")
+    if order.status is OrderStatus.SHIPPED:
+        return Whereabouts(f"Shipped with {_carrier(events)}", TO_ARRIVE)
+    if order.status in (OrderStatus.CONFIRMED, OrderStatus.PROCESSING):
+        return _to_be_shipped(order, events, ship_within)
+    return _to_be_paid(order, events, pause)
+
+
+def _to_be_paid(order: Order, events: Sequence[OrderEvent], pause: timedelta) -> Whereabouts:
+    if order.attention and order.attention.startswith((f"{CAPTURE}: ", f"{VOID}: ")):
+        asked = _last(events, "attention_needed")
+        return Whereabouts(f"Needs attention: could not {order.attention}", RETRY, asked.at + pause if asked else None)
+    if order.payment_status == PaymentStatus.AUTHORIZED:
+        terms = TERMS.get(order.provider)
+        if terms is None:
+            return Whereabouts("Nothing is left to pay: confirming", A_MOMENT)
+        if not terms.captures_apart:
+            return Whereabouts(PAID, A_MOMENT)
+        return Whereabouts("Taking the authorized money", PROVIDER)
+    tried = next((event for event in reversed(events) if event.type in _TRIES), None)
+    if tried is None:
+        return Whereabouts("Authorizing the payment", PROVIDER, order.pay_until)
+    standing = _TRIES[tried.type]
+    waits = payer(standing, order.redirect_url is not None)
+    return Whereabouts(f"Not paid: {order.payment_error or standing}", waits, order.pay_until)
+
+
+def _to_be_shipped(order: Order, events: Sequence[OrderEvent], ship_within: timedelta | None) -> Whereabouts:
+    waits = TO_SHIP if order.status is OrderStatus.CONFIRMED else TO_SHIP_REST
+    if order.payment_status == PaymentStatus.REFUNDED:
+        return Whereabouts("All its money has gone back", TO_CANCEL)
+    if order.attention == NOT_SHIPPED:
+        return Whereabouts(f"Needs attention: {NOT_SHIPPED}", waits)
+    # The time begins anew when staff say that they have looked.
+    begun = [event.at for event in events if event.type in ("order_confirmed", "retry_asked")]
+    until = max(begun) + ship_within if begun and ship_within else None
+    if order.status is OrderStatus.CONFIRMED:
+        return Whereabouts("Paid and confirmed", waits, until)
+    return Whereabouts("Partly shipped", waits, until)
+
+
+def _last(events: Sequence[OrderEvent], type: str) -> OrderEvent | None:
+    return next((event for event in reversed(events) if event.type == type), None)
+
+
+def _carrier(events: Sequence[OrderEvent]) -> object:
+    sent = _last(events, "order_shipped")
+    return sent.facts.get("carrier") if sent else "its carrier"
+
+
+# What happened, and who did it.
+
+_WHO = {
+    "buyer": "the buyer", "provider": "the payment provider", "order": "the shop, by itself",
+    "operator": "an operator, in Temporal", "staff": "one of the staff",
+}  # fmt: skip
+
+_HAPPENED = {
+    "order_placed": "The order was placed for {total}; its stock is held",
+    "payment_authorized": "The payment of the order is guaranteed",
+    "payment_declined": "The payment was declined: {decline}",
+    "payment_action_required": "The buyer's bank wants a confirmation (3-D Secure)",
+    "payment_method_required": "The buyer was asked for a way to pay",
+    "payment_processing": "The provider is at work on the payment",
+    "payment_unknown": "The provider did not say what became of the payment",
+    "payment_canceled": "The payment was called off at the provider",
+    "payment_captured": "{amount} was taken",
+    "credit_spent": "{amount} was paid with gift cards and store credit",
+    "payment_returned": "{amount} came after the order had ended, and was sent back",
+    "order_confirmed": "The order is paid and promised to the buyer",
+    "order_cancelled": "The order was cancelled: {reason}",
+    "order_shipped": "Parcel {shipment} left with {carrier}, {tracking}",
+    "parcel_delivered": "Parcel {shipment} arrived",
+    "order_delivered": "All of the order has arrived",
+    "refund_started": "Refund {n} of {amount} began: the money is reserved to go back",
+    "refund_succeeded": "Refund {n}: {amount} went back",
+    "refund_failed": "Refund {n} of {amount} did not arrive; the money can be given back another way",
+    "refund_returned": "Refund {n} of {amount} came back from the buyer's bank",
+    "attention_needed": "A person was asked to look: {reason}",
+    "attention_settled": "Nobody has to look any more",
+    "retry_asked": "Another try was asked for",
+    "note": "Note: {text}",
+}
+
+_DECLINES = {
+    "card_declined": "the bank declines the card", "generic_decline": "the bank declines the card",
+    "insufficient_funds": "there is not enough money on the card", "expired_card": "the card has expired",
+    "incorrect_cvc": "the security code is wrong", "lost_card": "the card was reported lost",
+    "stolen_card": "the card was reported stolen", "processing_error": "the bank had an error, another try may do",
+    "authentication_required": "the bank wants the buyer to confirm",
+    "payment_intent_authentication_failure": "the buyer did not confirm with their bank",
+    "do_not_honor": "the bank declines the card and does not say why", "fraudulent": "the bank suspects fraud",
+}  # fmt: skip
+
+_NEIGHBOURS = {
+    "stripe": "Stripe", "chapa": "Chapa", "postgres": "the database", "temporal": "Temporal", "mail": "the mail server",
+}  # fmt: skip
+
+
+class _Facts(dict[str, object]):
+    def __missing__(self, name: str) -> str:
+        return "?"
+
+
+def happened(event: OrderEvent) -> str:
+    """A fact of the timeline as a sentence. One of a kind that is not known here is told by its name."""
+    facts = _Facts({name: _shown(value) for name, value in event.facts.items()})
+    facts["decline"] = decline(str(event.facts.get("code") or "no reason given"))
+    if event.type not in _HAPPENED:
+        return event.type.replace("_", " ").capitalize()
+    return _HAPPENED[event.type].format_map(facts)
+
+
+def who(actor: str) -> str:
+    """Who it was, in words."""
+    return _WHO.get(actor.partition("/")[0], actor)
+
+
+def decline(code: str) -> str:
+    """Why a payment was declined."""
+    return _DECLINES.get(code, code)
+
+
+def failure(kind: str | None, message: str) -> str:
+    """Why a step failed, for who has not written the program."""
+    neighbour, _, rest = message.partition(" is unavailable")
+    if neighbour in _NEIGHBOURS:
+        return f"{_NEIGHBOURS[neighbour].capitalize()} does not answer{f' ({rest[2:]})' if rest[2:] else ''}"
+    if kind == "provider_rejected":
+        return f"The payment provider refuses what we ask for: {message}"
+    if kind == "timeout":
+        return "There was no answer in time"
+    return message
+
+
+def problem(attention: str) -> str:
+    """Why a person has to look, as a sentence."""
+    step, colon, why = attention.partition(": ")
+    if not colon:
+        return attention.capitalize()
+    words = failure(None, why)
+    return f"{attention[0].upper()}{attention[1:]}" if step.startswith("refund ") else f"Could not {step}: {words}"
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, Mapping) and value.keys() == {"amount", "currency"}:
+        return str(msgspec.convert(value, Money))
+    return value
+
+
+def summary(told: Whereabouts) -> str:
+    """One sentence or two."""
+    if told.waiting_for is None:
+        return f"{told.step}. Nothing more is to come."
+    until = f", until {told.until:%Y-%m-%d %H:%M} UTC" if told.until else ""
+    return f"{told.step}. It waits for {told.waiting_for}{until}."

@@ -1,0 +1,478 @@
+"""Why is this order here? Asked over HTTP at every place where an order can stand, with Temporal and without it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from temporalio import workflow
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
+from temporalio.client import WorkflowHandle
+from temporalio.common import RetryPolicy
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Worker
+
+from dev.stack import LIMITS_FAR_AWAY
+from models.checkout import PaymentChoice
+from models.database import fetching
+from models.ids import OrderId, OrderNumber
+from models.order import ORDER_MOVES, OrderStatus, workflow_id
+from models.payment import CHAPA, PaymentStatus
+from models.refund import RefundWish
+from models.refund import workflow_id as refund_id
+from models.roles import Role
+from models.settings import WorkerSettings, api_settings
+from models.shipment import ShipItem
+from models.tables import cart as carts
+from tests import people
+from tests.api.conftest import NOBODY, Api, media, started
+from tests.flow import Handle
+from tests.workflows import stories
+from tests.workflows.stories import TWO_MUGS, Shelf
+from tests.workflows.trouble import Trouble
+from workflows import patience
+from workflows.order import CancelCheckout, Order, ShipOrder
+from workflows.patience import ORDERS
+from workflows.refund import Refund, RefundOrder
+
+__all__ = ["media"]
+
+CAPTURE, REFUNDS = "/v1/payment_intents/*/capture", "/v1/refunds"
+KEY = "0123456789abcdef0123456789abcdef"
+_LETTERS = str.maketrans("01", "GH")
+
+
+@pytest.fixture(autouse=True)
+def rare_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step at the provider is tried every four minutes: so the next try is always to come when somebody asks."""
+    monkeypatch.setattr(patience, "_RETRY_PROVIDER", RetryPolicy(timedelta(minutes=4), 1.0))
+
+
+class Support:
+    """Staff who ask: one at a desk where Temporal answers, and one at a desk where it is away."""
+
+    def __init__(self, desk: Api, blind: Api, headers: dict[str, str], shelf: Shelf) -> None:
+        self.desk, self.blind, self.headers = desk, blind, headers
+        self.shelf, self.flow = shelf, shelf.flow
+
+    async def ask(self, *, blind: bool = False, number: str | None = None) -> dict[str, Any]:
+        """The explanation; nothing of it: there is no such order yet."""
+        api = self.blind if blind else self.desk
+        path = f"/api/v1/admin/orders/{number or self.shelf.number}/explain"
+        answer = await api.get(path, headers=self.headers)
+        assert answer.status_code in (200, 404), answer.text
+        return cast(dict[str, Any], answer.json() if answer.status_code == 200 else {})
+
+    async def when(self, meets: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The explanation as soon as it says so: a step may just be under way."""
+        async with asyncio.timeout(60):
+            while not ((said := await self.ask()) and meets(said)):
+                await asyncio.sleep(0.05)
+        return said
+
+
+@pytest.fixture
+async def support(shelf: Shelf, settings: WorkerSettings, media: Path) -> AsyncIterator[Support]:
+    """Both desks, and an order to come with a number that the API takes for one."""
+    shelf.number = OrderNumber(shelf.number.translate(_LETTERS))
+    environment = {
+        "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "SECRET_KEY": KEY,
+        "TEMPORAL_ADDRESS": settings.temporal_address, "TEMPORAL_NAMESPACE": settings.temporal_namespace,
+        "STRIPE_WEBHOOK_SECRET": "whsec_test", "MEDIA_DIR": str(media), "TEMPORAL_UI_URL": "https://ui.test/",
+        **LIMITS_FAR_AWAY,
+    }  # fmt: skip
+    async with AsyncExitStack() as running:
+        desk = await running.enter_async_context(started(api_settings(environment)))
+        without = {**environment, "TEMPORAL_ADDRESS": NOBODY, "TEMPORAL_UI_URL": "none"}
+        blind = await running.enter_async_context(started(api_settings(without)))
+        async with shelf.flow.database.writing() as writer:
+            headers = await people.signed_in(writer, KEY.encode(), Role.SUPPORT)
+        yield Support(desk, blind, headers, shelf)
+
+
+# Places where an order can stand. Each brings one there, and says what is true of it.
+
+Place = Callable[[Support, Trouble], Awaitable[dict[str, Any]]]
+PAY_IN_TIME = timedelta(minutes=30)
+SHIP_IN_TIME = timedelta(days=3)
+
+
+async def being_authorized(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """The provider takes its time."""
+    arrived, _ = trouble.hold(workflow_id(support.shelf.cart, 1), "authorize_payment_now")
+    await support.shelf.begin()
+    await arrived.wait()
+    return {"stands": ("pending", "pending"), "step": "Authorizing the payment",
+            "waits_for": "the payment provider", "within": PAY_IN_TIME, "can": ["cancel", "pay"],
+            "told_by": "rows"}  # fmt: skip
+
+
+async def never_answered(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """The provider is down."""
+    await support.flow.stripe.fault("error_before", status=503, path="/v1/payment_intents", times=None)
+    await support.shelf.begin()
+    await support.when(lambda said: said["next_retry"] is not None)
+    return {"stands": ("pending", "pending"), "step": "Authorizing the payment",
+            "waits_for": "the payment provider", "within": PAY_IN_TIME, "can": ["cancel", "pay"],
+            "error": "Stripe does not answer (", "retries": True}  # fmt: skip
+
+
+async def at_the_bank(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """3-D Secure."""
+    await support.shelf.buy("pm_card_authenticationRequired")
+    return {"stands": ("pending", "pending"), "step": "Not paid: action_required",
+            "waits_for": "the buyer to confirm with their bank (3-D Secure)", "within": PAY_IN_TIME,
+            "can": ["cancel", "pay"]}  # fmt: skip
+
+
+async def without_a_card(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """The buyer's browser shows a form."""
+    await support.shelf.buy(None)
+    return {"stands": ("pending", "pending"), "step": "Not paid: method_required",
+            "waits_for": "the buyer to enter a card", "within": PAY_IN_TIME, "can": ["cancel", "pay"]}  # fmt: skip
+
+
+async def on_the_page(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """The buyer is at Chapa's."""
+    await support.shelf.buy(None, payment=PaymentChoice(CHAPA))
+    return {"stands": ("pending", "pending"), "step": "Not paid: method_required",
+            "waits_for": "the buyer to pay on the provider's page", "within": PAY_IN_TIME,
+            "can": ["cancel", "pay"]}  # fmt: skip
+
+
+async def declined(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """Another card may do."""
+    await support.shelf.buy("pm_card_chargeDeclinedInsufficientFunds")
+    return {"stands": ("pending", "failed"), "step": "Not paid: insufficient_funds",
+            "waits_for": "the buyer to pay with another card", "within": PAY_IN_TIME, "can": ["cancel", "pay"],
+            "error": "The payment was declined: there is not enough money on the card"}  # fmt: skip
+
+
+async def not_captured(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """The money is guaranteed, and the provider is down."""
+    await support.flow.stripe.fault("error_before", status=503, path=CAPTURE, times=None)
+    await support.shelf.buy()
+    await support.when(lambda said: said["next_retry"] is not None)
+    return {"stands": ("pending", "authorized"), "step": "Taking the authorized money",
+            "waits_for": "the payment provider", "error": "Stripe does not answer (", "retries": True}  # fmt: skip
+
+
+async def capture_refused(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """The provider will not have it: a person is asked."""
+    await support.flow.stripe.fault("error_before", status=400, path=CAPTURE, times=None)
+    handle, _ = await support.shelf.buy()
+    await support.shelf.attention(handle)
+    await support.when(lambda said: said["attention"] is not None)
+    return {"stands": ("pending", "authorized"), "step": "Needs attention: could not capture the payment: ",
+            "waits_for": "a retry by staff, or the next try by itself", "within": timedelta(hours=1),
+            "error": "Could not capture the payment: ", "retries": True}  # fmt: skip
+
+
+async def confirmed(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """Paid."""
+    handle, _ = await support.shelf.buy()
+    await support.flow.until(handle, OrderStatus.CONFIRMED)
+    return {"stands": ("confirmed", "paid"), "step": "Paid and confirmed", "waits_for": "the warehouse to ship it",
+            "within": SHIP_IN_TIME, "can": ["cancel"]}  # fmt: skip
+
+
+async def covered(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """Paid with a gift card."""
+    await stories.covered_by_credit(support.shelf)
+    return {"stands": ("confirmed", "paid"), "step": "Paid and confirmed", "waits_for": "the warehouse to ship it",
+            "within": SHIP_IN_TIME, "can": ["cancel"]}  # fmt: skip
+
+
+async def overdue(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """Nobody ships it."""
+    handle, _ = await support.shelf.buy()
+    await support.flow.until(handle, OrderStatus.CONFIRMED)
+    await support.flow.fast_forward(handle, SHIP_IN_TIME + timedelta(minutes=1))
+    await support.when(lambda said: said["attention"] is not None)
+    return {"stands": ("confirmed", "paid"), "step": "Needs attention: not shipped in time",
+            "waits_for": "the warehouse to ship it", "can": ["cancel"], "error": "Not shipped in time"}  # fmt: skip
+
+
+async def paid_back(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """All of its money was refunded, and it was not cancelled: it cannot be shipped."""
+    handle, _ = await support.shelf.buy()
+    await support.flow.until(handle, OrderStatus.CONFIRMED)
+    await _refund(support)
+    await support.when(lambda said: said["payment_status"] == "refunded")
+    return {"stands": ("confirmed", "refunded"), "step": "All its money has gone back", "told_by": "rows",
+            "waits_for": "staff to cancel it, because all its money has gone back", "can": ["cancel"]}  # fmt: skip
+
+
+async def partly_shipped(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """One of two is on its way."""
+    handle = await _two(support)
+    await support.shelf.ask(handle, Order.ship, ShipOrder("house", "UPS", "1Z", (ShipItem(support.shelf.sku, 1),)))
+    return {"stands": ("processing", "paid"), "step": "Partly shipped", "waits_for": "the warehouse to ship the rest",
+            "within": SHIP_IN_TIME}  # fmt: skip
+
+
+async def shipped(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """All of it is on its way."""
+    handle = await _two(support)
+    await support.shelf.ask(handle, Order.ship, ShipOrder("house", "UPS", "1Z"))
+    return {"stands": ("shipped", "paid"), "step": "Shipped with UPS", "waits_for": "the parcel to arrive"}
+
+
+async def delivered(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """Over."""
+    await stories.delivered(support.shelf)
+    return {"stands": ("delivered", "paid"), "step": "Delivered", "waits_for": None, "told_by": "rows"}
+
+
+async def being_refunded(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """Cancelled after it was paid, and the provider is down."""
+    await support.flow.stripe.fault("error_before", status=503, path=REFUNDS, times=None)
+    handle, _ = await support.shelf.buy()
+    await support.flow.until(handle, OrderStatus.CONFIRMED)
+    await support.shelf.ask(handle, Order.cancel, CancelCheckout("never mind", "changed my mind", "buyer"))
+    await support.when(lambda said: said["next_retry"] is not None)
+    return {"stands": ("cancelled", "paid"), "step": "Cancelled: changed my mind. Refund 1", "told_by": "rows",
+            "waits_for": "the payment provider", "error": "Stripe does not answer (", "retries": True}  # fmt: skip
+
+
+async def watched_for_late_money(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """Cancelled while its buyer was on the provider's page."""
+    handle, _ = await support.shelf.buy(None, payment=PaymentChoice(CHAPA))
+    await support.shelf.ask(handle, Order.cancel, CancelCheckout("never mind", "changed my mind", "buyer"))
+    await support.when(lambda said: said["waits_for"] is not None)
+    return {"stands": ("cancelled", "voided"), "step": "Cancelled: changed my mind", "told_by": "rows",
+            "waits_for": "money that comes even so", "within": patience.LATE_MONEY, "alone": None}  # fmt: skip
+
+
+PLACES: tuple[Place, ...] = (
+    being_authorized, never_answered, at_the_bank, without_a_card, on_the_page, declined, not_captured, capture_refused,
+    confirmed, covered, overdue, paid_back, partly_shipped, shipped, delivered, being_refunded, watched_for_late_money,
+)  # fmt: skip
+
+
+async def _two(support: Support) -> Handle:
+    shelf = support.shelf
+    async with support.flow.database.writing() as writer:
+        await carts.add(fetching(writer), shelf.cart, shelf.sku, 1, None, "usd")
+    handle, _ = await support.flow.buy(shelf.cart, TWO_MUGS, number=shelf.number)
+    await support.flow.until(handle, OrderStatus.CONFIRMED)
+    return handle
+
+
+async def _refund(support: Support) -> None:
+    order = OrderId((await support.shelf.row())["id"])
+    wish = RefundWish("all", "broken", "staff")
+    with support.flow.skipper.with_time_skipping_disabled():
+        await support.flow.client.execute_workflow(
+            Refund.run, RefundOrder(order, 1, wish), id=refund_id(order, 1), task_queue=ORDERS
+        )
+
+
+@pytest.fixture(autouse=True)
+async def nothing_left_open(shelf: Shelf) -> AsyncIterator[None]:
+    """What an order started beside itself does not outlive the test."""
+    yield
+    await shelf.flow.stripe.clear()
+    async for each in shelf.flow.client.list_workflows(
+        'ExecutionStatus="Running" AND (WorkflowType="Refund" OR WorkflowType="LatePayment")'
+    ):
+        with _gone_already():
+            await shelf.flow.client.get_workflow_handle(each.id).terminate("the test is over")
+
+
+class _gone_already:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: object, trace: object) -> bool:
+        return isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND
+
+
+async def rows_of(support: Support, table: str, columns: str) -> list[tuple[Any, ...]]:
+    """The order's rows in one of the ledgers."""
+    rows = await support.flow.database.fetch(
+        f"SELECT {columns} FROM {table} t JOIN orders o ON o.id = t.order_id WHERE o.number = $1", support.shelf.number
+    )
+    return sorted(tuple(row) for row in rows)
+
+
+async def tells_each_row_once(support: Support, said: dict[str, Any]) -> None:
+    """Timeline and ledgers: each row of the order's is there, once, and nothing else."""
+    events = await rows_of(support, "order_events", "t.type, t.actor")
+    assert sorted((each["type"], each["actor"]) for each in said["happened"]) == events
+    for name, table, columns in (
+        ("money", "money_entries", "t.operation, t.account, t.amount"),
+        ("credit", "credit_entries", "t.operation, t.amount, t.actor"),
+        ("stock", "stock_movements", "t.operation, t.kind, t.on_hand, t.held"),
+    ):
+        wanted = [column.removeprefix("t.") for column in columns.split(", ")]
+        told = [
+            tuple(each[column]["amount"] if column == "amount" else each[column] for column in wanted)
+            for each in said["books"][name]
+        ]
+        assert sorted(told) == await rows_of(support, table, columns), name
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
+async def test_why_an_order_is_there(support: Support, trouble: Trouble, place: Place) -> None:
+    """At each place: what it does, waits for and until when, what failed and when it is tried again; each row once.
+
+    Without Temporal the same is told from rows, and it says so.
+    """
+    true = await place(support, trouble)
+    said = await support.ask()
+    assert (said["status"], said["payment_status"]) == true["stands"], said
+    assert said["step"].startswith(true["step"]), said["step"]
+    assert said["waits_for"] == true["waits_for"]
+    assert said["told_by"] == true.get("told_by", "workflow"), said
+    assert said["summary"].startswith(said["step"]) and (said["waits_for"] or "Nothing more") in said["summary"]
+    in_time(said["until"], true.get("within"))
+    assert (said["last_error"] or "").startswith(true.get("error", "")) and bool(said["last_error"]) == (
+        "error" in true
+    )
+    assert (said["next_retry"] is not None) == true.get("retries", False), said
+    assert said["can"] == true.get("can", [])
+    assert said["actions"] == (await whole(support))["actions"] and "note" in said["actions"]
+    assert all(each["what"] and "?" not in each["what"] and each["who"] for each in said["happened"]), said["happened"]
+    await tells_each_row_once(support, said)
+    owner = said["processes"][0]
+    assert owner["kind"] == "order" and owner["url"].startswith("https://ui.test/namespaces/")
+    assert owner["state"] == ("ended" if said["status"] in ("delivered", "cancelled") else "running")
+
+    blind = await support.ask(blind=True)
+    assert blind["told_by"] == "rows"
+    assert {(each["state"], each["url"]) for each in blind["processes"]} == {("unreachable", None)}
+    assert all("Temporal does not answer" in each["note"] for each in blind["processes"])
+    assert blind["waits_for"] == true.get("alone", said["waits_for"])
+    if true["waits_for"] == true.get("alone", said["waits_for"]):
+        assert blind["step"].startswith(true["step"]), blind["step"]
+        in_time(blind["until"], true.get("within"))
+    for name in ("status", "payment_status", "fulfilment_status", "attention", "happened", "books", "actions", "can"):
+        assert blind[name] == said[name], name
+
+
+def in_time(until: str | None, within: timedelta | None) -> None:
+    """A deadline is there when there is one, and it is of about the right size."""
+    assert (until is None) == (within is None), until
+    if until is not None and within is not None:
+        left = datetime.fromisoformat(until) - datetime.now(UTC)
+        assert within - timedelta(minutes=10) < left <= within, (until, within)
+
+
+async def whole(support: Support) -> dict[str, Any]:
+    """The order as staff see it."""
+    answer = await support.desk.get(f"/api/v1/admin/orders/{support.shelf.number}", headers=support.headers)
+    return cast(dict[str, Any], answer.json())
+
+
+def test_every_place_is_among_them() -> None:
+    """Given the statuses of orders, then each that an order can be in today is one of the places above."""
+    later = {OrderStatus.ON_HOLD, OrderStatus.COMPLETED}
+    named = {"pending": "being_authorized", "confirmed": "confirmed", "processing": "partly_shipped",
+             "shipped": "shipped", "delivered": "delivered", "cancelled": "being_refunded"}  # fmt: skip
+    assert {OrderStatus(name) for name in named} | later == set(ORDER_MOVES)
+    assert {place.__name__ for place in PLACES} >= set(named.values())
+    assert {PaymentStatus.AUTHORIZED, PaymentStatus.FAILED, PaymentStatus.REFUNDED, PaymentStatus.VOIDED} <= {
+        *PaymentStatus
+    }
+
+
+async def test_it_is_told_after_the_history_is_gone(support: Support, trouble: Trouble) -> None:
+    """Given an order whose history Temporal has forgotten, then all that happened is still told, each row once."""
+    handle = await stories.delivered(support.shelf)
+    before = await support.ask()
+    await forget(support, handle)
+
+    said = await support.ask()
+
+    assert said["processes"][0] | {"workflow_id": ""} == {
+        "kind": "order", "n": None, "workflow_id": "", "state": "gone", "told": None, "tries": [],
+        "note": "Temporal keeps no history of it any more.", "url": None,
+    }  # fmt: skip
+    assert {**said, "processes": []} == {**before, "processes": []}
+    assert (said["step"], said["waits_for"], said["last_error"]) == ("Delivered", None, None)
+    await tells_each_row_once(support, said)
+
+
+async def test_an_order_that_nobody_owns_is_said_to_be_one(support: Support, trouble: Trouble) -> None:
+    """Given a paid order whose workflow somebody ended by hand, then it says so, and who has to know."""
+    handle, _ = await support.shelf.buy()
+    await support.flow.until(handle, OrderStatus.CONFIRMED)
+    await handle.terminate("by hand")
+
+    said = await support.ask()
+
+    assert said["last_error"] == "No workflow owns this order, though it is not over: tell the engineers."
+    assert said["processes"][0]["note"] == "It ended in a way it should not: terminated."
+    assert (said["told_by"], said["waits_for"]) == ("rows", "the warehouse to ship it")
+
+
+@workflow.defn(name="Order")
+class Broken:
+    """An owner with a mistake in it."""
+
+    @workflow.run
+    async def run(self) -> None:
+        raise RuntimeError("a mistake")
+
+
+@pytest.mark.parametrize("how", ["no worker", "a defect"])
+async def test_an_owner_that_cannot_answer(support: Support, how: str) -> None:
+    """Given a workflow that no worker takes, or one parked by a defect, then rows tell, and it says which it is."""
+    handle, _ = await support.shelf.buy()
+    await support.flow.until(handle, OrderStatus.CONFIRMED)
+    await handle.terminate("to put another one in its place")
+    client, queue = support.flow.client, f"queue-of-{support.shelf.sku}"
+    async with AsyncExitStack() as running:
+        if how == "a defect":
+            await running.enter_async_context(Worker(client, task_queue=queue, workflows=[Broken]))
+        with support.flow.skipper.with_time_skipping_disabled():
+            owner = await client.start_workflow("Order", id=handle.id, task_queue=queue)
+        if how == "a defect":
+            await until_it_fails(owner)
+        said = await support.ask()
+        await owner.terminate("the test is over")
+
+    assert (said["told_by"], said["step"], said["waits_for"]) == (
+        "rows", "Paid and confirmed", "the warehouse to ship it",
+    )  # fmt: skip
+    note = said["processes"][0]["note"]
+    assert note.startswith("No worker answers" if how == "no worker" else "It meets a defect of the program"), note
+
+
+async def until_it_fails(owner: WorkflowHandle[Any, Any]) -> None:
+    """Wait until its task was tried twice."""
+    async with asyncio.timeout(60):
+        while (await owner.describe()).raw_description.pending_workflow_task.attempt < 2:
+            await asyncio.sleep(0.05)
+
+
+async def forget(support: Support, handle: Handle) -> None:
+    """Have Temporal delete a history, as it does by itself after some time."""
+    client = support.flow.client
+    await client.workflow_service.delete_workflow_execution(
+        DeleteWorkflowExecutionRequest(
+            namespace=client.namespace, workflow_execution=WorkflowExecution(workflow_id=handle.id)
+        )
+    )
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await handle.describe()
+            except RPCError as error:
+                assert error.status is RPCStatusCode.NOT_FOUND
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_who_may_ask(support: Support) -> None:
+    """Given a number that nobody has, then 404; somebody who is no staff is not told anything."""
+    path = "/api/v1/admin/orders/HF-AAAAA-AAAAA/explain"
+    missing = await support.desk.get(path, headers=support.headers)
+    assert (missing.status_code, missing.json()["code"]) == (404, "order_not_found")
+    assert (await support.desk.get(path)).status_code == 401
+    buyer = await support.desk.sign_in(Role.CUSTOMER)
+    assert (await support.desk.get(path, headers=buyer)).status_code == 403
