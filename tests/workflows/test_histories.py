@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from temporalio import workflow
 from temporalio.client import WorkflowHistory
@@ -21,7 +22,8 @@ from models import wire
 from models.settings import WorkerSettings
 from tests import people, shop
 from tests.flow import Flow
-from tests.workflows import refunding, shelving, stories, wallets
+from tests.workflows import costs, refunding, shelving, stories, wallets
+from tests.workflows.costs import Cost
 from tests.workflows.leaving import Leaving
 from tests.workflows.trouble import Trouble
 from workflows.late_payment import late_payment_id
@@ -81,12 +83,15 @@ async def test_record_anew(flow: Flow, settings: WorkerSettings, trouble: Troubl
     HISTORIES.mkdir(exist_ok=True)
     async with flow.database.writing() as writer:
         await shop.stock_product(writer, "MUG", 1)
+    spent: dict[str, Cost] = {}
     for story in stories.ALL:
         handle = await story(await stories.Shelf.open(flow))
+        spent[story.__name__] = await costs.of(handle)
         keep(story.__name__, (await handle.fetch_history()).to_json())
         if story is stories.paid_while_cancelled:
             late = flow.client.get_workflow_handle(late_payment_id(handle.id))
             keep("sent_back", (await late.fetch_history()).to_json())
+    costs.STATED.write_bytes(msgspec.json.format(msgspec.json.encode(spent)) + b"\n")
     for about_a_card in wallets.ALL:
         saving = await about_a_card(await wallets.Buyer.open(flow))
         keep(about_a_card.__name__, (await saving.fetch_history()).to_json())
