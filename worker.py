@@ -32,6 +32,7 @@ from activities.cancellations import CancellationActivities
 from activities.carts import CartActivities
 from activities.catalogue_changes import CatalogueChangeActivities
 from activities.checkout import CheckoutActivities
+from activities.disputes import DisputeActivities
 from activities.erasure import ErasureActivities
 from activities.histories import HistoryActivities
 from activities.late_payments import LatePaymentActivities
@@ -58,6 +59,7 @@ from models.search.engines import engine_of
 from models.settings import Invalid, WorkerSettings, worker_settings
 from models.storage import Storage
 from workflows import visibility
+from workflows.dispute import FollowDispute
 from workflows.erase_account import EraseAccount
 from workflows.heal_search import HEAL_SEARCH_ID, HealSearch, healing
 from workflows.import_products import ImportProducts
@@ -82,6 +84,7 @@ WORKFLOWS: Sequence[type] = (
     Order,
     Refund,
     LatePayment,
+    FollowDispute,
     Notify,
     ResetPassword,
     TendCarts,
@@ -125,7 +128,7 @@ def activities(
     carts = CartActivities(database)
     methods = PaymentMethodActivities(database)
     setups = SetupActivities(payments.connection)
-    refunds = RefundActivities(database)
+    refunds, disputes = RefundActivities(database), DisputeActivities(database)
     study, stock = StudyActivities(database), StockActivities(database)
     changes, answers = CatalogueChangeActivities(database), AnswerActivities(settings.redis_url)
     search = SearchActivities(database, engine_of(settings, database))
@@ -139,6 +142,7 @@ def activities(
             passwords.open_reset, passwords.close_reset, carts.remind_of_carts, carts.find_forgotten_carts,
             carts.spare_carts_being_bought, carts.remove_carts,
             refunds.reserve_refund, refunds.settle_refund, refunds.fail_refund, refunds.return_refund,
+            disputes.record_dispute,
             erasure.close_account, erasure.look_for_business, erasure.forget_account, erasure.blank_events,
             histories.delete_histories,
             payments.authorize_payment_now,
@@ -150,6 +154,7 @@ def activities(
         PAYMENTS: [
             payments.authorize_payment, payments.read_payment, payments.capture_payment, payments.void_payment,
             payments.refund_payment, payments.read_refund, payments.return_payment,
+            payments.read_dispute,
             setups.ensure_customer, setups.start_setup, setups.read_setup, setups.cancel_setup, setups.detach_method,
             setups.forget_customer,
         ],

@@ -84,11 +84,12 @@ async def _known(writer: Writer, order: OrderId) -> int | None:
 
 
 async def _reserve(writer: Writer, request: CancelPaidOrder, why: str) -> Refund | None:
-    """All that is left of what was paid; None: it has gone back already, or nothing was to be paid."""
+    """All that is left of what was paid; None: it has gone back already, nothing was to be paid, or the buyer's bank
+    took it back, and whoever is told how that ended decides."""
     wish = RefundWish(_key(request.order_id), why, request.actor)
     try:
         return await refunds.open(writer, request.order_id, wish)
     except Refusal as refusal:
-        if refusal.code != "refund_exceeds":
+        if refusal.code not in ("refund_exceeds", "charge_disputed"):
             raise
         return None

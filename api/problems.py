@@ -97,6 +97,7 @@ STATUSES: Mapping[str, int] = {
     "order_open": 409,
     "out_of_stock": 409,
     "price_changed": 409,
+    "charge_disputed": 409,
     "refund_exceeds": 409,
     "refund_failed": 409,
     "refund_superseded": 409,

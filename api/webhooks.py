@@ -15,14 +15,17 @@ from api.limits import Limit
 from api.problems import refuses
 from models import logs
 from models.database import Reader
+from models.dispute import is_reference
+from models.dispute import workflow_id as dispute_workflow_id
 from models.errors import Refusal, Unavailable
 from models.order import is_workflow_id
-from models.payment import SETTLED
+from models.payment import SETTLED, STRIPE
 from models.payment_method import is_saving_workflow_id
 from models.refund import RefundStatus, named_by
 from models.tables import inbox
 from models.tables import payment as payments
 from models.tables import refund as refunds
+from workflows.dispute import FollowDispute, WatchDispute
 from workflows.news import ProviderNews
 from workflows.order import Order
 from workflows.patience import ORDERS
@@ -46,6 +49,17 @@ NEWS = frozenset(
     }
 )
 """Events that an order, a refund, or who saves a card, may be waiting for; all others are kept as evidence."""
+
+DISPUTES = frozenset(
+    {
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+        "charge.dispute.closed",
+    }
+)
+"""Events about a dispute: whoever follows it is begun by them, because nobody waits for one."""
 
 REFUSED = ("failed", "canceled")
 """What Stripe calls a refund that did not arrive, or came back."""
@@ -115,13 +129,13 @@ async def stripe_webhook(request: Request[Any, Any, Any], house: House) -> Respo
 
 async def _take_in(house: House, event: StripeEvent, body: str) -> str:
     subject = event.data.object
-    owner = _owner(subject)
+    owner = _owner(event)
     logs.bind(event_id=event.id, event_type=event.type, workflow_id=owner)
     async with house.database.writing() as writer:
         if not await inbox.receive(writer, "stripe", event.id, event.type, body, owner, _customer(subject)):
             return "known"
         known = None
-        if owner is None or event.type not in NEWS:
+        if owner is None or event.type not in NEWS | DISPUTES:
             known = "kept: nobody waits for such an event"
         else:
             known = await _known(writer, owner, subject)
@@ -137,6 +151,8 @@ async def _take_in(house: House, event: StripeEvent, body: str) -> str:
 
 async def _known(reader: Reader, owner: str, subject: StripeObject) -> str | None:
     """Why the owner need not be told; None: it has to be."""
+    if owner.startswith("dispute/"):
+        return None
     refund = named_by(owner)
     if refund is None:
         return (
@@ -151,8 +167,11 @@ async def _known(reader: Reader, owner: str, subject: StripeObject) -> str | Non
     return None if made.status is RefundStatus.OPEN or came_back else "kept: tells nothing new"
 
 
-def _owner(subject: StripeObject) -> str | None:
+def _owner(event: StripeEvent) -> str | None:
     """The workflow that we named when we asked for what it is about; None: it is somebody else's."""
+    subject = event.data.object
+    if event.type in DISPUTES:  # opened by a bank, which names none
+        return dispute_workflow_id(STRIPE, subject.id) if is_reference(subject.id) else None
     if subject.metadata is None:
         return None
     named = msgspec.json.decode(subject.metadata.workflow)
@@ -169,6 +188,8 @@ def _customer(subject: StripeObject) -> str | None:
 
 async def _tell(house: House, owner: str, event: StripeEvent) -> str:
     """Signal the owner. It reads the truth from the provider itself, so that order and duplicates do not matter."""
+    if event.type in DISPUTES:
+        return await _tell_dispute(house, owner, event)
     refund = named_by(owner)
     if refund is not None:
         return await _tell_refund(house, owner, RefundOrder(*refund), ProviderNews(event.id, event.type))
@@ -195,6 +216,22 @@ async def _tell_refund(house: House, owner: str, refund: RefundOrder, news: Prov
     except RPCError as error:
         raise Unavailable("temporal", error.message) from error
     return "told the refund"
+
+
+async def _tell_dispute(house: House, owner: str, event: StripeEvent) -> str:
+    """Each news begins whoever looks at it, or meets them while they look."""
+    watch, news = WatchDispute(STRIPE, event.data.object.id), ProviderNews(event.id, event.type)
+    try:
+        await house.temporal.start_workflow(
+            FollowDispute.run, watch, id=owner, task_queue=ORDERS, start_signal="provider_news",
+            start_signal_args=[news],
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            static_summary=f"Dispute {watch.reference}",
+        )  # fmt: skip
+    except RPCError as error:
+        raise Unavailable("temporal", error.message) from error
+    return "told who follows the dispute"
 
 
 handlers = [stripe_webhook]

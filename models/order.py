@@ -256,7 +256,7 @@ STAFF_ACTIONS: Mapping[Action, tuple[When, ...]] = {
 }
 """What staff can do, and when. Whoever is not in it cannot be asked of any order yet."""
 
-INTERNAL = frozenset({"note", "retry_asked"})
+INTERNAL = frozenset({"note", "retry_asked", "dispute_opened", "dispute_won", "dispute_lost"})
 """Types of a timeline's facts that are staff's own: its buyer is not told."""
 
 

@@ -88,6 +88,8 @@ then each time after twice as long."""
 
 LOOK_AT_REFUND = timedelta(days=1)
 """How often at least we ask how a refund stands that its bank has not taken yet."""
+DISPUTE_NEWS = timedelta(days=3)
+"""How long the provider is asked about a dispute of which it had news; after that a reconciliation asks."""
 LATE_MONEY = timedelta(days=4)
 """How long money is watched for that comes although its order has ended: webhooks are sent again for three days."""
 

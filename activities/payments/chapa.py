@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError
 from activities.payments.providers import (
     AuthorizePayment,
     CapturePayment,
+    ReadDispute,
     ReadPayment,
     ReadRefund,
     RefundPayment,
@@ -23,6 +24,7 @@ from activities.payments.providers import (
     VoidPayment,
 )
 from models import chapa
+from models.dispute import ProviderDispute
 from models.errors import Unavailable
 from models.ids import PaymentId, RefundId
 from models.money import Money
@@ -175,6 +177,10 @@ class ChapaProvider:
     async def read_refund(self, request: ReadRefund) -> ProviderRefund | None:
         """As it is now; None: there is none."""
         return await self._refund_known(request.refund_id)
+
+    async def read_dispute(self, request: ReadDispute) -> ProviderDispute | None:
+        """Chapa tells of none."""
+        return None
 
     async def _refund_known(self, refund: RefundId) -> ProviderRefund | None:
         status, answer = await self._ask("GET", f"refund/{refund}/verify")

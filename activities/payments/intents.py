@@ -14,9 +14,11 @@ from temporalio.exceptions import ApplicationError
 
 from activities.payments import customers
 from activities.payments.connection import Connection, is_about_the_method, rejected
+from activities.payments.disputes import StripeDisputes
 from activities.payments.providers import (
     AuthorizePayment,
     CapturePayment,
+    ReadDispute,
     ReadPayment,
     ReadRefund,
     RefundPayment,
@@ -26,6 +28,7 @@ from activities.payments.providers import (
 from activities.payments.refunds import StripeRefunds
 from activities.payments.standings import EXPANDED, decline_of, seen_of
 from models import clock
+from models.dispute import ProviderDispute
 from models.ids import PaymentId
 from models.payment import ProviderPayment, Returned, Standing
 from models.refund import ProviderRefund
@@ -42,6 +45,7 @@ class StripeProvider:
         self.connection = Connection(secret_key, base)
         self._stripe = self.connection.v1
         self._refunds = StripeRefunds(self.connection)
+        self._disputes = StripeDisputes(self.connection)
 
     async def close(self) -> None:
         """Hand the connections back."""
@@ -141,6 +145,10 @@ class StripeProvider:
     async def read_refund(self, request: ReadRefund) -> ProviderRefund | None:
         """The refund as it is now."""
         return await self._refunds.read(request)
+
+    async def read_dispute(self, request: ReadDispute) -> ProviderDispute | None:
+        """The dispute as it is now."""
+        return await self._disputes.read(request.reference)
 
     async def _confirm(self, request: AuthorizePayment, reference: str) -> ProviderPayment:
         """Try a card on the intent that there is, unless that is settled."""

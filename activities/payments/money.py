@@ -11,12 +11,14 @@ from activities.payments.providers import (
     AuthorizePayment,
     CapturePayment,
     Provider,
+    ReadDispute,
     ReadPayment,
     ReadRefund,
     RefundPayment,
     ReturnPayment,
     VoidPayment,
 )
+from models.dispute import ProviderDispute
 from models.errors import Unavailable
 from models.payment import STRIPE, ProviderPayment, Returned, Standing
 from models.refund import ProviderRefund
@@ -123,6 +125,16 @@ class PaymentActivities:
         Undo: nothing.
         """
         return await self._of(request.provider).read_refund(request)
+
+    @activity.defn
+    async def read_dispute(self, request: ReadDispute) -> ProviderDispute | None:
+        """Ask the provider how a dispute stands; None: it knows of none.
+
+        Changes: nothing.
+        Again: harmless.
+        Undo: nothing.
+        """
+        return await self._of(request.provider).read_dispute(request)
 
     @activity.defn
     async def return_payment(self, request: ReturnPayment) -> Returned | None:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from models.dispute import ProviderDispute
 from models.ids import OrderNumber, PaymentId, RefundId, UserId
 from models.money import Money
 from models.payment import STRIPE, ProviderPayment, Returned
@@ -95,6 +96,14 @@ class ReadRefund(msgspec.Struct, frozen=True):
     provider: str = STRIPE
 
 
+class ReadDispute(msgspec.Struct, frozen=True):
+    """Ask how a dispute stands."""
+
+    reference: str
+    """The provider's id of it."""
+    provider: str = STRIPE
+
+
 class Provider(Protocol):
     """Moves the money of one order; its answers are in our words, and each of its acts may be asked for twice.
 
@@ -131,6 +140,9 @@ class Provider(Protocol):
 
     async def read_refund(self, request: ReadRefund) -> ProviderRefund | None:
         """How a refund stands; None: the provider has none under our id."""
+
+    async def read_dispute(self, request: ReadDispute) -> ProviderDispute | None:
+        """How a dispute stands; None: there is none of this id, or this provider has no disputes at all."""
 
     async def close(self) -> None:
         """Hand the connections back."""

@@ -17,6 +17,7 @@ from api.replies import Addresses, sent
 from models import logs
 from models.credit import Bill
 from models.cursor import Cursor
+from models.dispute import DisputeOutline
 from models.errors import Refusal
 from models.ids import OrderNumber, UserId
 from models.money import Money
@@ -36,6 +37,7 @@ from models.payment import PaymentStatus
 from models.refund import RefundOutline
 from models.roles import Scope
 from models.shipment import Shipment
+from models.tables import dispute as disputes
 from models.tables import order as orders
 from models.tables import order_desk as desk
 
@@ -136,6 +138,8 @@ class DeskOrder(msgspec.Struct, frozen=True):
     coupons: list[UsedCoupon]
     payment: DeskPayment
     refunds: list[RefundOutline]
+    disputes: list[DisputeOutline]
+    """What its buyer wants back by way of their bank."""
     placed_at: datetime
     pay_until: datetime
     """Until when it is kept unpaid."""
@@ -206,7 +210,7 @@ async def desk_order(house: House, order: Order) -> DeskOrder:
         addresses=Addresses(order.shipping_address, order.billing_address),
         totals=Bill.of(order.totals, order.credit), coupons=list(order.coupons),
         payment=DeskPayment(order.payment_status, order.payment_reference, order.payment_error),
-        refunds=list(order.refunds),
+        refunds=list(order.refunds), disputes=await disputes.of_order(house.database, order.id),
         placed_at=order.placed_at, pay_until=order.pay_until, cancel_reason=order.cancel_reason,
         events=await orders.timeline(house.database, order.id), workflow_id=order.workflow_id,
         actions=actions_of(order),

@@ -74,8 +74,8 @@ class RefundMade(msgspec.Struct, frozen=True):
     tags=["Staff"], summary="Give money of an order back", status_code=201,
     responses={
         202: ResponseSpec(RefundMade, description="Begun: the provider or its bank needs longer"),
-        **staff_refuses(*MAY_SAY, "refund_exceeds", "refund_failed", "currency_mismatch", "unknown_sku",
-                        "no_store_credit", "account_erased", "credit_too_much"),
+        **staff_refuses(*MAY_SAY, "refund_exceeds", "refund_failed", "charge_disputed", "currency_mismatch",
+                        "unknown_sku", "no_store_credit", "account_erased", "credit_too_much"),
     },
 )  # fmt: skip
 async def refund(

@@ -89,7 +89,7 @@ class Call:
             listener(self, type, obj)
 
     def enter(self, what: str, charge: Obj, amount: int) -> None:
-        """Journal a movement of money: authorized, captured, released, refunded, refund_failed, failed."""
+        """Journal a movement of money: authorized, captured, released, refunded, refund_failed, disputed, failed …"""
         self.store.write(
             "INSERT INTO journal (at, payment_intent, charge, what, amount, currency) VALUES (?, ?, ?, ?, ?, ?)",
             *(self.now, charge["payment_intent"], charge["id"], what, amount, charge["currency"]),

@@ -8,6 +8,8 @@ from dev.stripe.form import PAGE, Schema, list_of, merged_metadata, metadata, st
 from dev.stripe.search import SEARCH, search
 
 EXPAND = list_of(string())
+DISPUTE_FEE = 1500
+"""What the provider takes for a dispute, whoever wins it."""
 REASONS = (
     "fraudulent", "product_not_received", "general", "duplicate", "product_unacceptable", "unrecognized",
     "subscription_canceled", "credit_not_processed",
@@ -60,18 +62,40 @@ def open_dispute(call: Call, charge: Obj, reason: str = "fraudulent", amount: in
         "reason": reason,
         "status": "needs_response",
     }  # fmt: skip
+    dispute["balance_transactions"].append(transaction(call, dispute, "dispute", -dispute["amount"], DISPUTE_FEE))
     charge["disputed"] = True
     call.put(charge)
+    call.enter("disputed", charge, dispute["amount"])
+    call.enter("dispute_fee", charge, DISPUTE_FEE)
     call.emit("charge.dispute.created", call.put(dispute))
+    call.emit("charge.dispute.funds_withdrawn", dispute)
     return dispute
 
 
+def transaction(call: Call, dispute: Obj, category: str, amount: int, fee: int) -> Obj:
+    """A movement of the shop's balance at the provider, as a dispute shows it."""
+    details = [{"amount": fee, "application": None, "currency": dispute["currency"], "description": "Dispute fee",
+                "type": "stripe_fee"}]  # fmt: skip
+    return {
+        "id": new_id("txn"), "object": "balance_transaction", "amount": amount, "available_on": call.now,
+        "balance_type": "payments", "created": call.now, "currency": dispute["currency"], "description": None,
+        "exchange_rate": None, "fee": fee, "fee_details": details if fee else [], "net": amount - fee,
+        "reporting_category": category, "source": dispute["id"], "status": "available", "type": "adjustment",
+    }  # fmt: skip
+
+
 def close_dispute(call: Call, dispute: Obj, *, won: bool) -> Obj:
-    """The bank has decided; a won dispute leaves the charge as it was before."""
+    """The bank has decided; a won dispute gives the money back, not its fee."""
     if dispute["status"] in ("won", "lost"):
         raise StripeError(400, f"Dispute {dispute['id']} is closed already.")
     dispute["status"] = "won" if won else "lost"
+    if won:
+        back = transaction(call, dispute, "dispute_reversal", dispute["amount"], 0)
+        dispute["balance_transactions"].append(back)
+        call.enter("dispute_won", call.get("charge", dispute["charge"]), dispute["amount"])
     call.emit("charge.dispute.closed", call.put(dispute))
+    if won:
+        call.emit("charge.dispute.funds_reinstated", dispute)
     return dispute
 
 

@@ -12,7 +12,7 @@ from dev.stripe.store import Store
 from dev.stripe.webhooks import Policy, Webhooks
 
 LISTENERS = (sessions.follow, charges.follow)
-WHATS = ("authorized", "captured", "released", "refunded", "refund_failed")
+WHATS = ("authorized", "captured", "released", "refunded", "refund_failed", "disputed", "dispute_fee", "dispute_won")
 
 
 class Simulator:
@@ -101,6 +101,7 @@ def ledger_line(intent: Obj, moved: Mapping[str, int], counts: Mapping[str, int]
         "authorized": amounts["authorized"],
         "captured": amounts["captured"],
         "refunded": amounts["refunded"] - amounts["refund_failed"],
+        "disputed": amounts["disputed"] + amounts["dispute_fee"] - amounts["dispute_won"],
         "canceled": amounts["released"],
         "held": amounts["authorized"] - amounts["captured"] - amounts["released"],
         "charges": counts.get(intent["id"], 0),

@@ -143,7 +143,9 @@ def balance(call: Call, params: Obj) -> Obj:
     return {"object": "balance", "available": available, "livemode": False, "pending": pending}
 
 
-SIGNS = {"captured": 1, "refunded": -1, "refund_failed": 1}
+SIGNS = {
+    "captured": 1, "refunded": -1, "refund_failed": 1, "disputed": -1, "dispute_fee": -1, "dispute_won": 1,
+}  # fmt: skip
 EXPAND = Schema({"expand": list_of(string())})
 FILTERS = {"destination": string(), "transfer_group": string()}
 ROUTES = (

@@ -71,7 +71,9 @@ _BY_KEY, _BY_N, _ALL = _FIND.format("r.key = $2"), _FIND.format("r.n = $2"), _FI
 _NEXT = "SELECT coalesce(max(n), 0) + 1 AS n FROM refunds WHERE order_id = $1"
 _LOCK = "SELECT FROM payments WHERE order_id = $1 FOR NO KEY UPDATE"
 _FACTS = f"""
-SELECT o.number, o.currency, o.total, o.customer_id, p.status, p.captured - p.refunded AS captured, ({_NEXT}) AS n
+SELECT o.number, o.currency, o.total, o.customer_id, p.status, p.captured - p.refunded AS captured, ({_NEXT}) AS n,
+       (SELECT min(d.reference) FROM disputes d WHERE d.payment_id = p.id AND d.status <> 'won' AND d.withdrawn > 0)
+       AS dispute
 FROM orders o JOIN payments p ON p.order_id = o.id WHERE o.id = $1
 """  # noqa: S608
 _CREDIT = """
@@ -116,7 +118,8 @@ async def open(writer: Writer, order: OrderId, wish: RefundWish, n: int | None =
 
     `n`: the number that it is to have; None: the next one. Locks the payment, then the order's credit.
     Raises: Refusal `order_not_found`, `wrong_move` (nothing was paid), `refund_exceeds`, `currency_mismatch`,
-    `unknown_sku`, `no_store_credit`, `account_erased`, `credit_too_much`; `refund_superseded`: `n` is another refund's.
+    `unknown_sku`, `charge_disputed`, `no_store_credit`, `account_erased`, `credit_too_much`; `refund_superseded`: `n`
+    is another refund's.
     """
     await writer.exec_driver_sql(_LOCK, (order,))
     known = await _one(writer, _BY_KEY, order, wish.key)
@@ -142,6 +145,9 @@ async def open(writer: Writer, order: OrderId, wish: RefundWish, n: int | None =
     if wish.store_credit:
         await _must_take_credit(writer, facts.customer_id, Money(amount, kind))
     parts = split(Money(amount, kind), captured, credit)
+    if facts.dispute is not None and parts.provider.amount and not wish.store_credit:
+        raise Refusal("charge_disputed", "The buyer's bank took this money back: until the dispute is won, it can go "
+                      "back another way only, such as store credit.", dispute=facts.dispute)  # fmt: skip
     await writer.exec_driver_sql(
         _OPEN,
         (

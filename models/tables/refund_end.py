@@ -124,7 +124,11 @@ async def _restate(writer: Writer, order: OrderId) -> PaymentStatus:
     return to
 
 
-_DRIFT = """
+_DISPUTED = """(
+    SELECT coalesce(sum(d.withdrawn + d.fee - d.returned - d.fee_returned), 0)::bigint
+    FROM disputes d WHERE d.payment_id = p.id
+)"""
+_DRIFT = f"""
 SELECT 'reserved' AS what, p.id, p.refunded AS seen, coalesce(sum(r.from_provider), 0)::bigint AS wanted
 FROM payments p LEFT JOIN refunds r ON r.order_id = p.order_id AND r.status <> 'failed'
 GROUP BY p.id HAVING p.refunded <> coalesce(sum(r.from_provider), 0)
@@ -139,15 +143,15 @@ UNION ALL
 SELECT 'at the provider', p.id, coalesce((
            SELECT sum(m.amount) FROM money_entries m
            WHERE m.order_id = p.order_id AND m.account = 'provider:' || p.provider
-       ), 0)::bigint, p.captured - coalesce(sum(r.from_provider), 0)::bigint
+       ), 0)::bigint, p.captured - coalesce(sum(r.from_provider), 0)::bigint - {_DISPUTED}
 FROM payments p LEFT JOIN refunds r ON r.order_id = p.order_id AND r.status = 'succeeded' AND NOT r.store_credit
 GROUP BY p.id HAVING coalesce((
     SELECT sum(m.amount) FROM money_entries m WHERE m.order_id = p.order_id AND m.account = 'provider:' || p.provider
-), 0) <> p.captured - coalesce(sum(r.from_provider), 0)
+), 0) <> p.captured - coalesce(sum(r.from_provider), 0) - {_DISPUTED}
 UNION ALL
 SELECT 'operation', (array_agg(m.order_id))[1], sum(m.amount)::bigint, 0
 FROM money_entries m GROUP BY m.operation, m.currency HAVING sum(m.amount) <> 0
-"""
+"""  # noqa: S608
 
 
 async def drift(reader: Reader) -> list[Any]:

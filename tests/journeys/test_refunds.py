@@ -175,16 +175,35 @@ async def test_the_provider_says_no_and_store_credit_is_another_way(
             "SELECT p.reference FROM payments p JOIN orders o ON o.id = p.order_id WHERE o.number = $1",
             placed["number"],
         )
-        await provider.dispute(paid_by["reference"])
         clerk = await Clerk.hire(house, shopper.http)
+        await provider.webhooks(hold=True)
+        try:
+            dispute = await provider.dispute(paid_by["reference"])
 
+            no = await clerk.do(placed["number"], "refund", amount=usd(MUG), reason="why")
+
+            assert (no.status_code, no.json()["code"]) == (409, "refund_failed"), no.text
+            assert "charged back" in (await clerk.see(placed["number"]))["attention"]
+        finally:
+            await provider.release()
+        with anyio.fail_after(60):
+            while not (seen := await clerk.see(placed["number"]))["disputes"]:
+                await anyio.sleep(0.05)
+        [shown] = seen["disputes"]
+        assert (shown["reference"], shown["status"], shown["withdrawn"]) == (dispute["id"], "open", usd(MUG))
+        assert "answer it at the provider" in seen["attention"]
         no = await clerk.do(placed["number"], "refund", amount=usd(MUG), reason="why")
-
-        assert (no.status_code, no.json()["code"]) == (409, "refund_failed"), no.text
-        assert "charged back" in (await clerk.see(placed["number"]))["attention"]
+        assert (no.status_code, no.json()["code"]) == (409, "charge_disputed"), no.text
+        assert no.json()["facts"] == {"dispute": dispute["id"]}
         yes = await clerk.do(placed["number"], "refund", amount=usd(MUG), reason="why", to="store_credit")
         assert (yes.status_code, yes.json()["to_credit"]) == (201, usd(MUG)), yes.text
-        assert (await clerk.see(placed["number"]))["attention"] is None
+        await provider.close_dispute(dispute["id"], "lost")
+        with anyio.fail_after(60):
+            while (seen := await clerk.see(placed["number"]))["attention"] is not None:
+                await anyio.sleep(0.05)
+        assert [each["status"] for each in seen["disputes"]] == ["lost"]
+        assert [each["type"] for each in seen["events"]][-1] == "dispute_lost"
+        assert "dispute_lost" not in await shopper.events(placed)
         mine = (await client.get("/store-credit")).json()
         assert mine["balances"] == [usd(MUG)]
         paid = (await client.get("/payments")).json()
