@@ -29,10 +29,22 @@ async def command(house: House, order: Order, update: Any, wish: Command, id: st
     Raises: Refusal as the owner says, `wrong_move` when it has ended, `idempotency_key_reused`; Unavailable when
     it is not known whether the owner took it: then the same request can be sent again.
     """
-    owner = house.temporal.get_workflow_handle(order.workflow_id)
+    over = Refusal("wrong_move", f"This order is {order.status}.", status=order.status)
+    answer: OrderState | None = await send(house, order.workflow_id, update, wish, id, over)
+    if answer is not None and answer.digest != wish.digest:
+        raise Refusal("idempotency_key_reused", "This Idempotency-Key was used with another request.")
+    return answer
+
+
+async def send(house: House, owner: str, update: Any, wish: Command, id: str, over: Refusal) -> Any | None:
+    """The same for any workflow, by its id: what it answers; None: it took it, and needs longer than the budget.
+
+    Raises: Refusal as the owner says; `over` when it has ended or never was; Unavailable.
+    """
+    handle = house.temporal.get_workflow_handle(owner)
     budget = house.settings.answer_budget
     try:
-        taken = await owner.start_update(
+        taken = await handle.start_update(
             update, wish, id=id, wait_for_stage=WorkflowUpdateStage.ACCEPTED, rpc_timeout=budget
         )
     except WorkflowUpdateFailedError as failed:
@@ -41,14 +53,11 @@ async def command(house: House, order: Order, update: Any, wish: Command, id: st
         raise Unavailable("temporal", "send the same request again, it is done once") from away
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            raise Refusal("wrong_move", f"This order is {order.status}.", status=order.status) from error
+            raise over from error
         raise Unavailable("temporal", error.message) from error
     try:
-        answer: OrderState = await taken.result(rpc_timeout=budget)
+        return await taken.result(rpc_timeout=budget)
     except WorkflowUpdateFailedError as failed:
         raise refusal_of(failed.cause) or failed from failed
     except WorkflowUpdateRPCTimeoutOrCancelledError:
         return None
-    if answer.digest != wish.digest:
-        raise Refusal("idempotency_key_reused", "This Idempotency-Key was used with another request.")
-    return answer

@@ -19,7 +19,7 @@ from models.payment import PaymentStatus, Returned
 from workflows import patience
 from workflows.enduring import to_its_end
 from workflows.news import ProviderNews
-from workflows.steadfast import Attention
+from workflows.steadfast import Attention, RetryStep
 from workflows.telling import Board
 
 
@@ -54,12 +54,13 @@ class LatePayment:
         self._unread = False
         self._board = Board(watch.number)
         self._board.status, self._board.payment_status = OrderStatus.CANCELLED, PaymentStatus.VOIDED
-        self._attention = Attention(self._board)
+        self._attention = Attention(self._board, "late_payment/attention")
 
     @workflow.run
     async def run(self, watch: WatchPayment) -> Returned | None:
         returned: list[Returned] = []
         await to_its_end(self._story(returned), called_off=lambda: None)
+        await workflow.wait_condition(workflow.all_handlers_finished)
         return returned[0] if returned else None
 
     async def _story(self, returned: list[Returned]) -> None:
@@ -112,3 +113,12 @@ class LatePayment:
         if news.event_id not in self._news:
             self._news.add(news.event_id)
             self._unread = True
+
+    @workflow.update(description="Staff: try the step that needs attention again, now.")
+    async def retry(self, request: RetryStep) -> bool:
+        await self._attention.retry(self._watch.order_id, request)
+        return True
+
+    @retry.validator
+    def _may_retry(self, request: RetryStep) -> None:
+        self._attention.may_retry()

@@ -9,7 +9,7 @@ import msgspec
 from temporalio import workflow
 
 from activities.checkout import CheckoutActivities, OrderPlaced, PlaceOrder, Refused
-from activities.orders import CancelOrder, ConfirmOrder, OrderActivities, RecordCommand, SecureOrder
+from activities.orders import CancelOrder, ConfirmOrder, OrderActivities, SecureOrder
 from activities.payments.money import PaymentActivities
 from activities.payments.providers import CapturePayment
 from models.audit import Author
@@ -26,7 +26,7 @@ from workflows.collecting import Collecting, Ending
 from workflows.enduring import to_its_end
 from workflows.fulfilling import Fulfilling
 from workflows.news import ProviderNews
-from workflows.steadfast import Attention
+from workflows.steadfast import Attention, RetryStep
 from workflows.telling import Board
 from workflows.undo import UndoStack
 
@@ -85,16 +85,6 @@ class DeliverOrder(msgspec.Struct, frozen=True):
     digest: str = ""
     author: Author | None = None
     """Who of the staff says so."""
-
-
-class RetryStep(msgspec.Struct, frozen=True):
-    """Try the step that needs attention again, now."""
-
-    actor: str
-    reason: str
-    digest: str = ""
-    author: Author | None = None
-    """Who of the staff asks."""
 
 
 class OrderState(msgspec.Struct, frozen=True):
@@ -324,23 +314,12 @@ class Order:
 
     @workflow.update(description="Staff: try the step that needs attention again, now.")
     async def retry(self, request: RetryStep) -> OrderState:
-        self._attention.retry()
-        workflow.logger.info("retry asked for by %s: %s", request.actor, request.reason)
-        if self._placed is not None and request.author is not None:
-            info = workflow.current_update_info()
-            assert info is not None
-            await workflow.execute_local_activity_method(
-                OrderActivities.record_command,
-                RecordCommand(self._placed.order_id, f"retry/{info.id}", "retry_asked", request.author, request.reason),
-                summary="Write down who asked for another try",
-                **patience.DATABASE,
-            )
+        await self._attention.retry(self._placed.order_id if self._placed else None, request)
         return self._state(request.digest)
 
     @retry.validator
     def _may_retry(self, request: RetryStep) -> None:
-        if self._attention.needed_for is None:
-            raise Refusal("wrong_move", "Nothing here needs a retry.", status=self._board.status)
+        self._attention.may_retry(status=self._board.status)
 
     @workflow.query(description="What the order does now, what it waits for and until when.")
     def told(self) -> Whereabouts:

@@ -20,7 +20,7 @@ from models.refund import Refund as RefundRow
 from workflows import patience, visibility
 from workflows.enduring import to_its_end
 from workflows.news import ProviderNews
-from workflows.steadfast import Attention
+from workflows.steadfast import Attention, RetryStep
 
 
 class RefundOrder(msgspec.Struct, frozen=True):
@@ -35,13 +35,6 @@ class AwaitRefund(msgspec.Struct, frozen=True):
     """Ask what came of it. `key` names the request that the asker means: whoever meets another one is told at once."""
 
     key: str
-
-
-class RetryRefund(msgspec.Struct, frozen=True):
-    """Try the step that needs attention again, now."""
-
-    actor: str
-    reason: str
 
 
 class RefundState(msgspec.Struct, frozen=True):
@@ -247,10 +240,13 @@ class Refund:
         self._unread_news = True
 
     @workflow.update(description="Staff: try the step that needs attention again, now.")
-    async def retry(self, request: RetryRefund) -> RefundState:
-        self._attention.retry()
-        workflow.logger.info("retry asked for by %s: %s", request.actor, request.reason)
+    async def retry(self, request: RetryStep) -> RefundState:
+        await self._attention.retry(self._request.order_id, request)
         return self._state()
+
+    @retry.validator
+    def _may_retry(self, request: RetryStep) -> None:
+        self._attention.may_retry()
 
     @workflow.query(description="What it does now, what it waits for and until when.")
     def told(self) -> Whereabouts:

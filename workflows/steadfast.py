@@ -5,15 +5,28 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+import msgspec
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-from activities.orders import FlagOrder, OrderActivities
+from activities.orders import FlagOrder, OrderActivities, RecordCommand
+from models.audit import Author
+from models.errors import Refusal
 from models.explanation import RETRY
 from models.ids import OrderId
 from workflows import patience, telling
 
 T = TypeVar("T")
+
+
+class RetryStep(msgspec.Struct, frozen=True):
+    """Try the step that needs attention again, now: the update `retry` of whatever has one."""
+
+    actor: str
+    reason: str
+    digest: str = ""
+    author: Author | None = None
+    """Who of the staff asks."""
 
 
 class Shown(Protocol):
@@ -35,9 +48,24 @@ class Attention:
         self._flags = 0
         self._retry = False
 
-    def retry(self) -> None:
-        """A person says: try again, now."""
+    def may_retry(self, **facts: object) -> None:
+        """Raises: Refusal, with these `facts`, when nobody was asked for."""
+        if self.needed_for is None:
+            raise Refusal("wrong_move", "Nothing here needs a retry.", **facts)
+
+    async def retry(self, order: OrderId | None, request: RetryStep) -> None:
+        """A person says: try again, now. Written down where one of the staff asks."""
         self._retry = True
+        workflow.logger.info("retry asked for by %s: %s", request.actor, request.reason)
+        if order is not None and request.author is not None:
+            info = workflow.current_update_info()
+            assert info is not None
+            await workflow.execute_local_activity_method(
+                OrderActivities.record_command,
+                RecordCommand(order, f"retry/{info.id}", "retry_asked", request.author, request.reason),
+                summary="Write down who asked for another try",
+                **patience.DATABASE,
+            )
 
     async def steadfast(self, order: OrderId, step: str, do: Callable[[], Awaitable[T]]) -> T:
         """Do a step that must succeed. Past its patience a person is told, and it is tried again every hour."""

@@ -8,6 +8,7 @@ import msgspec
 from litestar import Response, post
 from litestar.params import FromPath, JSONBody
 
+from api.admin import retries
 from api.admin.changes import Reason
 from api.admin.orders import DeskOrder, actions_of, desk_order, find
 from api.admin.refusals import staff_refuses
@@ -26,8 +27,9 @@ from models.roles import Scope
 from models.shipment import ShipItem
 from models.tables import order as orders
 from models.tables import order_desk as desk
-from workflows.order import CancelCheckout, DeliverOrder, OrderState, RetryStep, ShipOrder
+from workflows.order import CancelCheckout, DeliverOrder, ShipOrder
 from workflows.order import Order as Owner
+from workflows.steadfast import RetryStep
 
 MAY_SAY = ("order_not_found", "wrong_move", "idempotency_key_reused", "invalid", "unsupported_media_type")
 """What every one of them can be refused with."""
@@ -156,12 +158,33 @@ async def deliver(
     responses=staff_refuses(*MAY_SAY),
 )  # fmt: skip
 async def retry(
-    house: House, caller: Caller, number: Number, data: JSONBody[Why], idempotency: IdempotencyKey = None
-) -> Response[DeskOrder]:
-    """Now, instead of when its pause ends."""
-    order, author = await find(house, number), author_of(caller)
+    request: StrictRequest, house: House, caller: Caller, number: Number, data: JSONBody[Why],
+    idempotency: IdempotencyKey = None,
+) -> Response[DeskOrder]:  # fmt: skip
+    """Now, instead of when its pause ends; of the order, its refunds, and the watch for late money.
+
+    Where nothing waits to be tried again, as after a refund that failed for good, it says that somebody has looked.
+    """
+    order, author, key = await find(house, number), author_of(caller), idempotency_key(idempotency)
     wish = RetryStep(author.actor, data.reason, digest(data), author)
-    return await ask(house, caller, order, Action.RETRY, Owner.retry, wish, idempotency)
+    id = f"{Action.RETRY}:{caller.account}:{key or new_id()}"
+
+    async def look(writer: Writer) -> Noted:
+        await retries.looked(writer, order, wish, id)
+        return Noted(order.number)
+
+    async def asked() -> bool:
+        try:
+            return await retries.again(house, order, wish, id)
+        except Refusal as refusal:
+            if refusal.code != "wrong_move":
+                raise
+        await once(
+            house, scope_of(request, caller, f"POST /admin/orders/{number}/actions/retry"), key, data, Noted, look
+        )
+        return True
+
+    return await answered(house, order, asked())
 
 
 @post(
@@ -214,7 +237,7 @@ async def ask(
     return await answered(house, order, command(house, order, update, wish, f"{action}:{caller.account}:{key}"))
 
 
-async def answered(house: House, order: Order, asked: Awaitable[OrderState | None]) -> Response[DeskOrder]:
+async def answered(house: House, order: Order, asked: Awaitable[object]) -> Response[DeskOrder]:
     """The order after what was asked; 202 when that is still under way."""
     try:
         done = await asked

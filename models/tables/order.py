@@ -182,18 +182,17 @@ def _moving(to: OrderStatus, only: frozenset[OrderStatus] | None, columns: tuple
     )
 
 
-async def flag(writer: Writer, order: OrderId, attention: str | None, instead_of: str | None = None) -> None:
+async def flag(writer: Writer, order: OrderId, attention: str | None, instead_of: str | None = None) -> bool:
     """Say why a person has to look at an order, or that nobody has to any more: for `instead_of`, where given.
 
     Two workflows may ask for one order's attention: who has what they asked for does not take back what another asked.
+    False: it stands there for something else.
     """
     flagged = sa.update(orders).where(orders.c.id == order)
     if instead_of is not None:
         flagged = flagged.where(orders.c.attention == instead_of)
-    await writer.execute(flagged.values(attention=attention))
-
-
-_UNFLAG = "UPDATE orders SET attention = NULL WHERE id = $1 AND attention LIKE $2"
+    done = await writer.execute(flagged.values(attention=attention))
+    return done.rowcount == 1
 
 
 async def unflag(writer: Writer, order: OrderId, like: str) -> None:

@@ -110,6 +110,14 @@ async def staff_did(
         )
 
 
+_DID = "SELECT EXISTS (SELECT FROM order_events WHERE order_id = $1 AND key = $2)"
+
+
+async def did(writer: Writer, order: OrderId, fact: str) -> bool:
+    """Whether this stands in the timeline."""
+    return bool((await writer.exec_driver_sql(_DID, (order, fact))).scalar_one())
+
+
 _NUMBER = "SELECT number FROM orders WHERE id = $1"
 
 

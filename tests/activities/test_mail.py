@@ -193,6 +193,17 @@ async def test_a_paid_order_that_is_cancelled_says_what_goes_back(postman: Postm
     assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
 
 
+async def test_money_that_came_too_late_goes_back(postman: Postman) -> None:
+    """Given a payment for an order that had ended, then the mail says how much goes back, and that nothing is lost."""
+    one = letter(template="payment_returned", amount="27.00 ETB")
+    assert await postman.send(one) == [Sent(one.id)]
+    [mail] = await postman.caught(one.to)
+    assert mail["subject"] == "Your payment for order HF-ABCDE-FGHJK goes back to you"
+    assert "payment of 27.00 ETB for order HF-ABCDE-FGHJK reached us after" in mail["text"]
+    assert "still in your cart" in mail["text"]
+    assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
+
+
 ACCOUNT_LETTERS: dict[str, tuple[str, dict[str, object], list[str]]] = {
     "welcome": ("Your account is open", {}, ["nobody of ours will ask you for it"]),
     "password_reset": ("Your code for a new password", {"reset": str(UUID(int=1))}, [code(KEY, ResetId(UUID(int=1)))]),
@@ -228,7 +239,10 @@ async def test_a_letter_to_an_account_says_what_happened(postman: Postman, templ
 def test_every_template_has_a_letter_and_every_letter_a_template() -> None:
     """Given the templates, then they are those that these tests render."""
     names = {path.stem for path in (Path(module.__file__).parent / "templates").glob("[!_]*.txt")}
-    of_orders = {"order_confirmed", "payment_failed", "order_cancelled", "order_cancelled_paid", "shipped", "refund"}
+    of_orders = {
+        "order_confirmed", "payment_failed", "payment_returned", "order_cancelled", "order_cancelled_paid", "shipped",
+        "refund",
+    }  # fmt: skip
     assert names == {*of_orders, *ACCOUNT_LETTERS}
 
 

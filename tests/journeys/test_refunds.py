@@ -216,6 +216,64 @@ async def test_the_provider_says_no_and_store_credit_is_another_way(
     await agree(books.database)
 
 
+async def test_staff_have_a_refund_that_waits_tried_again(
+    house: House, shopper: Shopper, books: Books, provider: SimulatorControl
+) -> None:
+    """Given a refund that the provider rejects, when staff say retry, twice clicked, then it is sent, once."""
+    placed = await sold(house, shopper)
+    clerk = await Clerk.hire(house, shopper.http)
+    about = {"order": placed["number"]}
+    await provider.fault("error_before", status=400, method="POST", path="/v1/refunds", metadata=about)
+    begun = await clerk.do(placed["number"], "refund", amount=usd(700), reason="late")
+    assert (begun.status_code, begun.json()["status"]) == (202, "open"), begun.text
+    with anyio.fail_after(30):
+        while (seen := await clerk.see(placed["number"]))["attention"] is None:
+            await anyio.sleep(0.05)
+    assert seen["attention"].startswith("send refund 1 of 7.00 USD: ")
+    assert "retry" in seen["actions"]
+
+    again = [await clerk.do(placed["number"], "retry", "t-1", reason="they mended it") for _ in range(2)]
+    order = await until(shopper, placed, "succeeded")
+    again.append(await clerk.do(placed["number"], "retry", "t-1", reason="they mended it"))
+
+    assert [each.status_code for each in again] == [200] * 3, [each.text for each in again]
+    assert order["payment_status"] == "partially_refunded"
+    assert await given_back(books, placed["number"]) == 700
+    seen = await clerk.see(placed["number"])
+    assert (seen["attention"], "retry" in seen["actions"]) == (None, False)
+    late = await clerk.do(placed["number"], "retry", "t-2", reason="once more")
+    assert (late.status_code, late.json()["code"]) == (409, "wrong_move")
+    log = await books.database.fetch(
+        "SELECT reason FROM audit_log WHERE subject = $1 AND action = 'order.retry_asked'", placed["number"]
+    )
+    assert [row["reason"] for row in log] == ["they mended it"]
+    await agree(books.database)
+
+
+async def test_staff_have_looked_at_a_refund_that_failed(
+    house: House, shopper: Shopper, books: Books, provider: SimulatorControl
+) -> None:
+    """Given a refund that failed for good, when staff say retry, then nothing is sent: nobody else has to look."""
+    placed = await sold(house, shopper, method="pm_card_pendingRefund")
+    clerk = await Clerk.hire(house, shopper.http)
+    begun = await clerk.do(placed["number"], "refund", amount=usd(700), reason="late")
+    assert begun.status_code == 202, begun.text
+    await became(books, provider, placed["number"], "failed")
+    await until(shopper, placed, "failed")
+    assert "retry" in (await clerk.see(placed["number"]))["actions"]
+
+    again = [await clerk.do(placed["number"], "retry", "t-1", reason="called the buyer") for _ in range(2)]
+
+    assert [each.status_code for each in again] == [200] * 2, [each.text for each in again]
+    seen = await clerk.see(placed["number"])
+    assert (seen["attention"], "retry" in seen["actions"]) == (None, False)
+    assert [each["status"] for each in seen["refunds"]] == ["failed"]
+    late = await clerk.do(placed["number"], "retry", "t-2", reason="called again")
+    assert (late.status_code, late.json()["code"]) == (409, "wrong_move")
+    assert [each for each in await shopper.events(placed) if "attention" in each] == ["attention_settled"]
+    assert await given_back(books, placed["number"]) == 0
+
+
 async def became(books: Books, provider: SimulatorControl, number: str, status: str) -> None:
     """The buyer's bank says what became of the one refund of an order."""
     [row] = await books.database.fetch(

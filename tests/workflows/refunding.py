@@ -19,7 +19,8 @@ from tests.flow import Flow
 from tests.workflows.stories import Shelf
 from workflows.news import ProviderNews
 from workflows.patience import ORDERS
-from workflows.refund import AwaitRefund, Refund, RefundOrder, RefundState, RetryRefund
+from workflows.refund import AwaitRefund, Refund, RefundOrder, RefundState
+from workflows.steadfast import RetryStep
 
 Refunding = WorkflowHandle[Refund, RefundState]
 
@@ -93,7 +94,7 @@ class Sold:
 
     async def retry(self, n: int = 1) -> None:
         """Somebody of staff says: try again. (The SDK's types say coroutine for an update with a description.)"""
-        asked: Any = await self.handle(n).execute_update(Refund.retry, RetryRefund("bob", "mended"))
+        asked: Any = await self.handle(n).execute_update(Refund.retry, RetryStep("bob", "mended"))
         assert asked is not None
 
     async def end(self, n: int = 1) -> RefundState:

@@ -30,9 +30,9 @@ from workflows.order import (
     Order,
     OrderState,
     PayOrder,
-    RetryStep,
     ShipOrder,
 )
+from workflows.steadfast import RetryStep
 
 MUG = 1000 + 500 + 100
 """One mug, its shipping and its tax."""

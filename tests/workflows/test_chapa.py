@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from temporalio.client import WorkflowHandle
@@ -19,6 +20,7 @@ from tests.workflows.trouble import Trouble
 from workflows.late_payment import LatePayment, late_payment_id
 from workflows.news import ProviderNews
 from workflows.order import CancelCheckout, Order, OrderState, PayOrder
+from workflows.steadfast import RetryStep
 
 PAYING = PaymentChoice(CHAPA, return_url="https://shop.test/thanks")
 PRICE = f"{MUG / 100:.2f}"
@@ -170,6 +172,28 @@ async def test_news_of_late_money_is_acted_on_at_once(shelf: Shelf, chapa: Chapa
 
     assert await page.late().result() is not None
     assert await page.moved() == [(PRICE, PRICE, 1)]
+
+
+async def test_late_money_that_cannot_be_sent_back_asks_for_a_person(shelf: Shelf, chapa: ChapaControl) -> None:
+    """The provider rejects the refund: a person is told, their retry sends the money back, and it is written down."""
+    page = await Page.open(shelf, chapa)
+    await shelf.ask(page.handle, Order.cancel, CancelCheckout("digest", "found it cheaper", "buyer"))
+    await page.handle.result()
+    await chapa.fault("error_before", status=400, method="POST", path="/v1/refund/*", tx_ref=page.reference)
+    await chapa.buy(page.reference, late=True)
+    await page.late().signal(LatePayment.provider_news, ProviderNews("late", "charge.success"))
+    async with asyncio.timeout(30):
+        while not ((await shelf.row())["attention"] or "").startswith("send a late payment back: "):
+            await asyncio.sleep(0.02)
+
+    with shelf.flow.skipper.with_time_skipping_disabled():
+        asked: Any = await page.late().execute_update(LatePayment.retry, RetryStep("bob", "mended"))
+
+    assert asked is True
+    assert await page.late().result() is not None
+    assert await page.moved() == [(PRICE, PRICE, 1)]
+    assert (await shelf.row())["attention"] is None
+    assert [fact for fact in await shelf.facts() if "attention" in fact] == ["attention_needed", "attention_settled"]
 
 
 async def test_nobody_pays_late_and_the_watch_ends(shelf: Shelf, chapa: ChapaControl) -> None:

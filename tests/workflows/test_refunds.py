@@ -27,7 +27,9 @@ STEPS: dict[stories.Story, tuple[str, ...]] = {
     stories.refund_refused_by_provider: ("refund_payment", "fail_refund"),
     stories.refund_came_back: ("read_refund", "return_refund"),
 }
-"""What can fail in each story; `flag_order` is the order's, and fails in its matrix."""
+"""What can fail in each story."""
+ORDERS_TOO = {"flag_order", "record_command"}
+"""They are the order's as well, and fail in its matrix."""
 MATRIX = sum(len(steps) for steps in STEPS.values()) * len(KINDS)
 
 
@@ -39,7 +41,7 @@ async def sold(flow: Flow) -> Sold:
 
 def test_the_matrix_knows_every_step_of_a_refund(record_property: Callable[[str, object], None]) -> None:
     """An activity that comes into a refund's path needs its place here."""
-    assert {step for steps in STEPS.values() for step in steps} | {"flag_order"} == asked_by("refund")
+    assert {step for steps in STEPS.values() for step in steps} | ORDERS_TOO == asked_by("refund")
     record_property("measured", f"refunds' fault matrix: {MATRIX} cases in {len(STEPS)} stories")
 
 
