@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import anyio
 import psutil
 import pytest
 
 from tests.books import Books
-from tests.faults.rush import insist
+from tests.faults.rush import AGAIN, insist
 from tests.faults.test_away import LONGEST, unavailable
 from tests.premises import House, Shopper
 
@@ -52,9 +53,14 @@ async def test_postgres_hangs(house: House, shopper: Shopper, books: Books) -> N
     assert await books.agree(await books.orders_of(sku)) == {done.json()["order"]["number"]: "confirmed"}
 
 
-@pytest.mark.parametrize("name", ["temporal", "worker", "stripe", "redis", "mail"])
+EXPECTED = {"temporal": (503,), "worker": (202,), "stripe": (202,), "redis": (201, 202), "mail": (201, 202)}
+"""Answers to the checkout; 202 of the last two: beside other tests it takes longer than the budget."""
+SELLS_ON = ("redis", "mail")
+
+
+@pytest.mark.parametrize("name", EXPECTED)
 async def test_another_hangs(house: House, shopper: Shopper, books: Books, name: str) -> None:
-    """Done now, 202, or 503 in time; and bought once in the end."""
+    """Done while it hangs, 202, or 503 in time; and bought once in the end."""
     sku = await house.stock(5)
     await shopper.put(sku)
     form = shopper.order_form(await shopper.quote())
@@ -62,12 +68,17 @@ async def test_another_hangs(house: House, shopper: Shopper, books: Books, name:
     with frozen(house, name):
         answer = await shopper.check_out(form, "the same")
         looked = await shopper.http.get(f"/products/{sku.lower()}")
+        if name in SELLS_ON:
+            with anyio.fail_after(60):
+                while (done := await shopper.check_out(form, "the same")).status_code != 201:
+                    assert done.status_code == 202, done.text
+                    await anyio.sleep(AGAIN)
+            await shopper.order_when(done.json()["order"], "confirmed", within=60)
 
     assert answer.elapsed.total_seconds() < LONGEST
     assert looked.status_code == 200
     assert looked.elapsed.total_seconds() < LONGEST
-    expected = {"temporal": 503, "worker": 202, "stripe": 202, "redis": 201, "mail": 201}
-    assert answer.status_code == expected[name], answer.text
+    assert answer.status_code in EXPECTED[name], answer.text
     again = await insist(lambda: shopper.check_out(form, "the same"))
     assert again.status_code in (201, 202), again.text
     placed = again.json()["order"]
