@@ -156,7 +156,9 @@ _BY_STATUS = {
     413: "body_too_large", 415: "unsupported_media_type", 429: "too_many_requests",
 }  # fmt: skip
 _AWAY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED,
-         RPCStatusCode.CANCELLED)  # fmt: skip
+         RPCStatusCode.CANCELLED, RPCStatusCode.ABORTED,
+         # how the client says that the server went away in the middle of a call: "transport error", "h2 protocol error"
+         RPCStatusCode.UNKNOWN, RPCStatusCode.INTERNAL)  # fmt: skip
 _PLACE_NAMED = re.compile(r"(.*?) - at `(?:key` in `)?\$(.*)`", re.DOTALL)
 _FIELD_NAMED = re.compile(r"Object (?:missing required|contains unknown) field `(.+)`")
 

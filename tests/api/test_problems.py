@@ -76,7 +76,9 @@ def test_a_refusal_that_crossed_temporal_keeps_code_and_facts() -> None:
     [
         (RPCStatusCode.UNAVAILABLE, "unavailable"),
         (RPCStatusCode.DEADLINE_EXCEEDED, "unavailable"),
-        (RPCStatusCode.INTERNAL, "internal_error"),
+        (RPCStatusCode.UNKNOWN, "unavailable"),  # "transport error": the server died while it was asked
+        (RPCStatusCode.INTERNAL, "unavailable"),
+        (RPCStatusCode.INVALID_ARGUMENT, "internal_error"),
     ],
 )
 def test_temporal_away(status: RPCStatusCode, code: str) -> None:
