@@ -1,46 +1,17 @@
 """The simulator's control, as Python: what tests and the bench order over HTTP."""
 
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-import httpx
+from dev.remote import Control, Obj
 
-Obj = dict[str, Any]
 Outcome = Literal["success", "failure"]
 
 
-class SimulatorControl:
-    """Talks to `/_sim` of a running simulator.
-
-    Raises: httpx.HTTPStatusError when the simulator refuses an order.
-    """
-
-    def __init__(self, base_url: str) -> None:
-        self.http = httpx.AsyncClient(base_url=base_url, timeout=30)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        await self.http.aclose()
-
-    async def ask(self, method: str, path: str, body: Any = None, params: dict[str, str] | None = None) -> Any:
-        content = {} if body is None else {"json": body}
-        response = await self.http.request(method, f"/_sim/{path}", params=params, **content)
-        response.raise_for_status()
-        return response.json()
+class SimulatorControl(Control):
+    """What Stripe's stand-in can be told."""
 
     async def health(self) -> Obj:
         return dict(await self.ask("GET", "health"))
-
-    async def reset(self) -> None:
-        """Forget all state but where webhooks go."""
-        await self.ask("POST", "reset")
 
     async def authenticate(self, intent_id: str, outcome: Outcome = "success") -> Obj:
         """The buyer finishes 3-D Secure of a payment or setup intent; returns the intent."""
@@ -69,16 +40,11 @@ class SimulatorControl:
 
         `how`: status, seconds, times (None: until cleared), probability.
         """
-        match = {"method": method, "path": path, "metadata": metadata}
-        await self.ask("POST", "faults", [{"kind": kind, "match": match, **how}])
+        await self.order_fault(kind, method, path, metadata, how)
 
     async def faults(self) -> list[Obj]:
         """The faults still to come."""
         return list(await self.ask("GET", "faults"))
-
-    async def clear(self) -> None:
-        """Forget all ordered faults; calls that are being delayed go on."""
-        await self.ask("DELETE", "faults")
 
     async def ledger(self, **metadata: str) -> list[Obj]:
         """What was really moved per payment intent, oldest first, of those with this metadata."""
@@ -91,17 +57,9 @@ class SimulatorControl:
             return dict(await self.ask("GET", "webhooks"))
         return dict(await self.ask("POST", "webhooks", policy))
 
-    async def release(self) -> int:
-        """Send the webhooks that were held back; returns how many."""
-        return int((await self.ask("POST", "webhooks/release"))["released"])
-
     async def resend(self, event_id: str, times: int = 1) -> None:
         """Deliver an event again."""
         await self.ask("POST", "webhooks/resend", {"event": event_id, "times": times})
-
-    async def deliveries(self) -> list[Obj]:
-        """Every webhook delivery and its fate, oldest first."""
-        return list(await self.ask("GET", "webhooks/deliveries"))
 
     async def advance(self, seconds: int) -> int:
         """Let the simulator's clock run ahead; returns its time."""
