@@ -37,19 +37,22 @@ _CHOICES = {"plan_cache_mode": "force_custom_plan", "enable_seqscan": "off"}
 MOST_CHOICES = 4
 """Connections for those at most: they keep a processor busy, not a disk."""
 
-STATEMENT_TIMEOUT = "5s"
-"""No statement of ours needs longer; a longer one waits for a lock and would only pile up."""
+STATEMENT_TIMEOUT = 5
+"""Seconds. No statement of ours needs longer; a longer one waits for a lock and would only pile up."""
 LONGEST = 60
 """Seconds for the few that turn over much of the shop at once, see `patiently`."""
 
 
 class Database:
-    """All connections of one process to Postgres. `open` connects lazily, so that a process starts without it."""
+    """All connections of one process to Postgres, which connect when first used: a process starts without it.
 
-    def __init__(self, url: str, *, size: int = 10) -> None:
+    `longest`: seconds that a statement may take.
+    """
+
+    def __init__(self, url: str, *, size: int = 10, longest: int = STATEMENT_TIMEOUT) -> None:
         parsed = make_url(url)
         server_settings = {
-            "statement_timeout": STATEMENT_TIMEOUT, "application_name": "holdfast", "jit": "off",
+            "statement_timeout": f"{longest}s", "application_name": "holdfast", "jit": "off",
             "random_page_cost": "1.1",  # memory and flash: our reads look a few rows up by index, never scan
         }  # fmt: skip
         self._dsn = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -63,7 +66,7 @@ class Database:
             max_overflow=0,
             pool_timeout=5,
             pool_pre_ping=False,
-            connect_args={"server_settings": server_settings, "timeout": 5, "command_timeout": 6},
+            connect_args={"server_settings": server_settings, "timeout": 5, "command_timeout": longest + 1},
         )
 
     @asynccontextmanager
@@ -142,7 +145,7 @@ async def patiently(writer: Writer, sql: str, *arguments: object) -> None:
     driver = (await writer.get_raw_connection()).driver_connection
     assert isinstance(driver, asyncpg.Connection)
     await driver.execute(sql, *arguments, timeout=LONGEST + 1)
-    await writer.exec_driver_sql(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
+    await writer.exec_driver_sql("SET LOCAL statement_timeout TO DEFAULT")
 
 
 class _translated:

@@ -13,7 +13,7 @@ from dev.logins import EMAILS, variable
 from dev.seed.accounts import welcome
 from dev.seed.crowd import crowd
 from dev.seed.fill import fill, hang_pictures
-from models.database import Database
+from models.database import LONGEST, Database
 from models.roles import Role
 from models.settings import database_url
 
@@ -24,7 +24,7 @@ async def seed(url: str, media: Path, passwords: Mapping[Role, str]) -> str:
     passwords: of the sample accounts to open.
     """
     pictures = hang_pictures(media)
-    database = Database(url, size=1)
+    database = Database(url, size=1, longest=LONGEST)  # some statements here are hundreds of rows
     try:
         async with database.writing() as writer:
             added = await fill(writer)

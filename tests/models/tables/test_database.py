@@ -147,6 +147,6 @@ async def test_what_turns_over_the_shop_may_take_longer(database: Database) -> N
     """Given a statement of more than five seconds, then staff's few long ones end well, and all others are cut off."""
     async with database.writing() as writer:
         await patiently(writer, "SELECT pg_sleep($1)", 6.3)
-        assert (await writer.exec_driver_sql("SHOW statement_timeout")).scalar_one() == STATEMENT_TIMEOUT
+        assert (await writer.exec_driver_sql("SHOW statement_timeout")).scalar_one() == f"{STATEMENT_TIMEOUT}s"
     async with database.reading() as reader:
-        assert (await reader.exec_driver_sql("SHOW statement_timeout")).scalar_one() == STATEMENT_TIMEOUT
+        assert (await reader.exec_driver_sql("SHOW statement_timeout")).scalar_one() == f"{STATEMENT_TIMEOUT}s"
