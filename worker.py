@@ -48,6 +48,7 @@ from activities.payments.providers import Provider
 from activities.payments.setups import SetupActivities
 from activities.product_imports import ProductImportActivities
 from activities.refunds import RefundActivities
+from activities.returns import ReturnActivities
 from activities.search import SearchActivities
 from activities.shipments import ShipmentActivities
 from activities.stock import StockActivities
@@ -74,6 +75,7 @@ from workflows.refresh_answers import REFRESH_ANSWERS_ID, RefreshAnswers
 from workflows.refund import Refund
 from workflows.remove_payment_method import RemovePaymentMethod
 from workflows.reset_password import ResetPassword
+from workflows.return_goods import ReturnGoods
 from workflows.save_payment_method import SavePaymentMethod
 from workflows.study_shelves import STUDY_SHELVES_ID, StudyShelves, studying
 from workflows.tend_carts import TEND_CARTS_ID, TendCarts, Tending, tending
@@ -83,6 +85,7 @@ log = structlog.get_logger()
 WORKFLOWS: Sequence[type] = (
     Order,
     Refund,
+    ReturnGoods,
     LatePayment,
     FollowDispute,
     Notify,
@@ -129,6 +132,7 @@ def activities(
     methods = PaymentMethodActivities(database)
     setups = SetupActivities(payments.connection)
     refunds, disputes = RefundActivities(database), DisputeActivities(database)
+    returned = ReturnActivities(database, settings.return_within)
     study, stock = StudyActivities(database), StockActivities(database)
     changes, answers = CatalogueChangeActivities(database), AnswerActivities(settings.redis_url)
     search = SearchActivities(database, engine_of(settings, database))
@@ -143,6 +147,8 @@ def activities(
             carts.spare_carts_being_bought, carts.remove_carts,
             refunds.reserve_refund, refunds.settle_refund, refunds.fail_refund, refunds.return_refund,
             disputes.record_dispute,
+            returned.open_return, returned.decide_return, returned.receive_return, returned.inspect_return,
+            returned.settle_return, returned.expire_return,
             erasure.close_account, erasure.look_for_business, erasure.forget_account, erasure.blank_events,
             histories.delete_histories,
             payments.authorize_payment_now,

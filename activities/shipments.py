@@ -115,7 +115,8 @@ class ShipmentActivities:
             if not arrived:
                 return Progress(stands.status, stands.fulfilment)
             status = stands.status
-            done = stands.fulfilment is FulfilmentStatus.FULFILLED and not await shipments.underway(writer, order)
+            all_sent = stands.fulfilment in (FulfilmentStatus.FULFILLED, FulfilmentStatus.RETURNED)
+            done = all_sent and not await shipments.underway(writer, order)
             if done and await orders.move(writer, order, OrderStatus.DELIVERED):
                 status = OrderStatus.DELIVERED
             facts = [orders.Fact(f"arrived/{n}", "parcel_delivered", request.actor, {"shipment": n}) for n in arrived]

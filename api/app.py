@@ -40,6 +40,7 @@ from api import (
     profile,
     quote,
     recommendations,
+    returns,
     reviews,
     search,
     sessions,
@@ -74,6 +75,7 @@ from api.admin import coupons as coupons_offered
 from api.admin import gift_cards as gift_cards_issued
 from api.admin import orders as orders_at_desk
 from api.admin import products as product_records
+from api.admin import returns as returns_handled
 from api.admin import reviews as reviews_moderated
 from api.admin import search as search_kept
 from api.admin import store_credit as store_credit_granted
@@ -125,6 +127,7 @@ ROOMS = (
     store_credit,
     checkout,
     orders,
+    returns,
     payments,
     payment_methods,
     webhooks,
@@ -155,6 +158,7 @@ ROOMS = (
     explain,
     order_actions,
     refunds,
+    returns_handled,
     wishlist,
     notifications,
 )

@@ -21,7 +21,6 @@ from api.replies import (
     order_list_item,
     order_reply,
     reply_to,
-    sent,
     told_to_buyer,
 )
 from models import logs, tokens
@@ -90,7 +89,7 @@ async def list_orders(
     """Newest first; with `status`: only those that stand there now."""
     found = await order_history.page(house.database, caller.account, limit + 1, status, pages.begin(house, place))
     shown, more = pages.cut(house, found, limit, lambda last: Cursor(last.placed_at, last.id))
-    return OrderList([order_list_item(order) for order in shown], more)
+    return OrderList([order_list_item(house, order) for order in shown], more)
 
 
 @get(
@@ -103,7 +102,7 @@ async def read_order(house: House, caller: Caller, number: Number, order_token: 
     order = await orders.find(house.database, OrderNumber(number))
     if order is not None:
         _must_own(caller, order, holder)
-        return order_reply(order, await sent(house, order))
+        return await order_reply(house, order)
     past = await checkouts.by_number(house.database, number)
     if not (holder or await _is_own_checkout(house, caller, number, past)):
         raise _no_such_order()
@@ -118,7 +117,7 @@ async def read_order(house: House, caller: Caller, number: Number, order_token: 
 )  # fmt: skip
 async def read_events(house: House, caller: Caller, number: Number, order_token: OrderToken = None) -> EventReply:
     """Each fact once, oldest first."""
-    order = await _find(house, caller, number, order_token)
+    order = await find(house, caller, number, order_token)
     return EventReply(told_to_buyer(await orders.timeline(house.database, order.id)))
 
 
@@ -139,7 +138,7 @@ async def pay_order(
 ) -> Response[CheckoutReply]:
     """For an order that waits for its payment: answers as checkout does."""
     key = idempotency_key(idempotency)
-    order = await _find(house, caller, number, order_token)
+    order = await find(house, caller, number, order_token)
     is_buyer = caller.user is not None and order.customer_id == caller.user
     if data.payment.save and not is_buyer:
         raise no_wallet()
@@ -169,11 +168,11 @@ async def cancel_order(
 ) -> Response[OrderReply]:
     """Until something of it is sent; what was paid goes back. 202: asked for, and still under way."""
     key = idempotency_key(idempotency)
-    order = await _find(house, caller, number, order_token)
+    order = await find(house, caller, number, order_token)
     wish = CancelCheckout(digest(data), data.reason, "buyer")
     answer = await command(house, order, Order.cancel, wish, f"cancel:{key or new_id()}")
     now = await orders.find(house.database, order.number) or order
-    return Response(order_reply(now, await sent(house, now)), status_code=200 if answer else 202)
+    return Response(await order_reply(house, now), status_code=200 if answer else 202)
 
 
 def _must_go_with(house: House, order: OrderRow, choice: AnotherMethod) -> None:
@@ -186,7 +185,8 @@ def _must_go_with(house: House, order: OrderRow, choice: AnotherMethod) -> None:
             raise Invalid(FieldError("Required", pointer="/payment/payment_method"))
 
 
-async def _find(house: House, caller: Identity, number: str, token: str | None) -> OrderRow:
+async def find(house: House, caller: Identity, number: str, token: str | None) -> OrderRow:
+    """An order that the caller may see. Raises: Refusal `order_not_found`."""
     holder = _admit(house, caller, number, token)
     order = await orders.find(house.database, OrderNumber(number))
     if order is None:

@@ -68,7 +68,7 @@ class Process(msgspec.Struct, frozen=True):
     """One workflow that has to do with the order."""
 
     kind: str
-    """`order`, `refund`, `late_payment`."""
+    """`order`, `refund`, `return`, `late_payment`."""
     n: int | None
     """Which, of several."""
     workflow_id: str

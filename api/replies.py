@@ -7,7 +7,7 @@ import msgspec
 from litestar import Response
 
 from api.context import House
-from models import tokens
+from models import clock, tokens
 from models.address import Address
 from models.credit import Bill
 from models.errors import Refusal
@@ -15,6 +15,7 @@ from models.ids import OrderNumber
 from models.money import Money
 from models.order import (
     INTERNAL,
+    Action,
     FulfilmentStatus,
     Order,
     OrderCard,
@@ -27,7 +28,9 @@ from models.order import (
 )
 from models.payment import PaymentStatus, ProviderPayment, Standing
 from models.refund import RefundedItem, RefundOutline, RefundStatus
+from models.returns import Return, ReturnStatus, closes_at
 from models.shipment import ShipItem, Shipment
+from models.tables import returns
 from models.tables import shipment as shipments
 from workflows.order import OrderState
 
@@ -108,6 +111,38 @@ class RefundReply(msgspec.Struct, frozen=True):
     """When it arrived, or failed."""
 
 
+class ReturnedItem(msgspec.Struct, frozen=True):
+    """Units of one thing that come back."""
+
+    sku: str
+    quantity: int
+    received: int
+    """Of these, came."""
+
+
+class ReturnReply(msgspec.Struct, frozen=True):
+    """Goods of an order that its buyer sends back."""
+
+    n: int
+    """Counts the returns of the order."""
+    status: ReturnStatus
+    """`approved`: send them. `expired`: they never came. `settled`: it is over, see `refund`."""
+    items: list[ReturnedItem]
+    reason: str
+    """As its buyer said it."""
+    decision: str | None
+    """Why it was rejected."""
+    send_until: datetime | None
+    """Once approved: they have to be there by then."""
+    fee: Money | None
+    """Kept of what they cost."""
+    refund: int | None
+    """Number of the order's refund that gives the money back."""
+    requested_at: datetime
+    settled_at: datetime | None
+    """When it was over, whatever way."""
+
+
 class ShipmentReply(msgspec.Struct):
     """A parcel that is on its way, or has arrived."""
 
@@ -140,7 +175,7 @@ class OrderReply(msgspec.Struct):
     """While it can be paid: the client secret with which the buyer's browser finishes the payment."""
     shipments: list[ShipmentReply] = []
     refunds: list[RefundReply] = []
-    returns: list[dict[str, str]] = []
+    returns: list[ReturnReply] = []
     coupons: list[UsedCoupon] = []
     """Which coupons it used up, and what each took off; together `totals.discount`."""
 
@@ -229,9 +264,25 @@ async def sent(house: House, order: Order) -> list[Shipment]:
     return await shipments.of_order(house.database, order.id)
 
 
-def order_reply(order: Order, parcels: list[Shipment]) -> OrderReply:
+async def returned(house: House, order: Order) -> list[Return]:
+    """The order's returns; an order of which nothing has left is not asked."""
+    if order.fulfilment_status is FulfilmentStatus.UNFULFILLED:
+        return []
+    return await returns.of_order(house.database, order.id)
+
+
+def can_of(house: House, order: Order, parcels: list[Shipment]) -> list[Action]:
+    """What its buyer can do now."""
+    closes = closes_at(parcels, house.settings.return_within)
+    out = any(line.shipped > line.returned for line in order.lines)
+    returnable = out and closes is not None and clock.now() <= closes
+    return buyer_actions(order.status, order.payment_status, order.fulfilment_status, returnable)
+
+
+async def order_reply(house: House, order: Order) -> OrderReply:
     """The order as its buyer sees it."""
-    can = list[str](buyer_actions(order.status, order.payment_status, order.fulfilment_status))
+    parcels = await sent(house, order)
+    can = list[str](can_of(house, order, parcels))
     return OrderReply(
         number=order.number,
         status=order.status,
@@ -251,6 +302,7 @@ def order_reply(order: Order, parcels: list[Shipment]) -> OrderReply:
         payment=payment_of(order) if "pay" in can else None,
         coupons=list(order.coupons),
         refunds=refund_replies(order.refunds),
+        returns=[return_reply(each) for each in await returned(house, order)],
         shipments=[
             ShipmentReply(each.carrier, each.tracking, each.items, each.shipped_at, each.delivered_at)
             for each in parcels
@@ -267,13 +319,23 @@ def refund_replies(refunds: Iterable[RefundOutline]) -> list[RefundReply]:
     ]  # fmt: skip
 
 
-def order_list_item(order: OrderCard) -> OrderListItem:
+def return_reply(goods: Return) -> ReturnReply:
+    """A return as its buyer sees it."""
+    return ReturnReply(
+        goods.n, goods.status, [ReturnedItem(each.sku, each.quantity, each.received) for each in goods.lines],
+        goods.reason, goods.decision, goods.send_until, goods.fee, goods.refund, goods.requested_at, goods.settled_at,
+    )  # fmt: skip
+
+
+def order_list_item(house: House, order: OrderCard) -> OrderListItem:
     """The order as a list shows it."""
+    last, within = order.last_parcel, house.settings.return_within
+    returnable = order.out > 0 and last is not None and clock.now() <= last + within
     return OrderListItem(
         number=order.number, status=order.status, payment_status=order.payment_status,
         fulfilment_status=order.fulfilment_status, total=order.total, placed_at=order.placed_at,
         item_count=order.units, items=list(order.first_lines),
-        can=list[str](buyer_actions(order.status, order.payment_status, order.fulfilment_status)),
+        can=list[str](buyer_actions(order.status, order.payment_status, order.fulfilment_status, returnable)),
     )  # fmt: skip
 
 

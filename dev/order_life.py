@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from models.order import BUYER_ACTIONS, FULFILMENT_MOVES, ORDER_MOVES, STAFF_ACTIONS, Action, When
 from models.payment import PAYMENT_MOVES
+from models.returns import RETURN_MOVES
 
 PAGE = Path(__file__).parent.parent / "docs" / "order-life.md"
 BEGIN, END = "<!-- drawn from the data: {} -->", "<!-- end of {} -->"
@@ -38,6 +39,7 @@ def _cells(when: When) -> Iterator[str]:
 
 DRAWN: Mapping[str, str] = {
     "order": picture(ORDER_MOVES), "payment": picture(PAYMENT_MOVES), "fulfilment": picture(FULFILMENT_MOVES),
+    "return": picture(RETURN_MOVES),
     "buyer": actions(BUYER_ACTIONS), "staff": actions(STAFF_ACTIONS),
 }  # fmt: skip
 

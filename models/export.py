@@ -170,6 +170,25 @@ class ExportedRefund(msgspec.Struct, frozen=True):
     settled_at: datetime | None
 
 
+class ExportedReturnItem(msgspec.Struct, frozen=True):
+    """Units that come back."""
+
+    sku: str
+    quantity: int
+
+
+class ExportedReturn(msgspec.Struct, frozen=True):
+    """Goods of an order that come back."""
+
+    n: int
+    status: str
+    reason: str
+    """As they said it."""
+    items: list[ExportedReturnItem]
+    requested_at: datetime
+    settled_at: datetime | None
+
+
 class ExportedEvent(msgspec.Struct, frozen=True):
     """Something that happened to an order."""
 
@@ -198,6 +217,7 @@ class ExportedOrder(msgspec.Struct, frozen=True):
     lines: list[ExportedLine]
     payment: ExportedPayment | None
     refunds: list[ExportedRefund]
+    returns: list[ExportedReturn]
     events: list[ExportedEvent]
 
 

@@ -22,6 +22,10 @@ class NotificationKind(StrEnum):
     ORDER_DELIVERED = "order_delivered"
     ORDER_REFUNDED = "order_refunded"
     """Wholly or in part; each refund is told."""
+    RETURN_APPROVED = "return_approved"
+    RETURN_REJECTED = "return_rejected"
+    RETURN_EXPIRED = "return_expired"
+    """The goods never came."""
 
 
 _K = NotificationKind
@@ -33,8 +37,12 @@ NEWS: Mapping[str, NotificationKind] = {
     "order_shipped": _K.ORDER_SHIPPED,
     "order_delivered": _K.ORDER_DELIVERED,
     "refund_succeeded": _K.ORDER_REFUNDED,
+    "return_approved": _K.RETURN_APPROVED,
+    "return_rejected": _K.RETURN_REJECTED,
+    "return_expired": _K.RETURN_EXPIRED,
 }
-"""Types of an order's events of which its buyer is told, if they have an account; once a kind and order, or refund."""
+"""Types of an order's events of which its buyer is told, if they have an account; once a kind and order,
+refund or return."""
 
 _WHY_CANCELLED = {
     "cancelled_by_buyer": "You called it off.",
@@ -85,6 +93,13 @@ def words(kind: str, order_number: str | None, facts: Mapping[str, Any]) -> Word
             what = _money(facts.get("amount")) or "Money"
             where = " as store credit" if facts.get("store_credit") is True else ""
             return Words("Money back", f"{what} of {yours[0].lower()}{yours[1:]} went back to you{where}.")
+        case _K.RETURN_APPROVED:
+            return Words("Return approved", f"{yours}: please send back what you want to return.")
+        case _K.RETURN_REJECTED:
+            why = f" Reason: {facts['reason']}" if facts.get("reason") else ""
+            return Words("Return not possible", f"{yours} cannot be returned as you asked.{why}")
+        case _K.RETURN_EXPIRED:
+            return Words("Return ended", f"{yours}: what you wanted to return did not arrive.")
     return Words(kind.replace("_", " ").capitalize(), f"There is news of order {order_number}." if order_number else "")
 
 

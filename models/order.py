@@ -88,6 +88,8 @@ class OrderLine(msgspec.Struct, frozen=True):
     """Units that have left."""
     cancelled: int = 0
     """Units that never will."""
+    returned: int = 0
+    """Units that came back, or are to."""
 
 
 class OrderLineName(msgspec.Struct, frozen=True):
@@ -169,6 +171,10 @@ class OrderCard(msgspec.Struct, frozen=True):
     placed_at: datetime
     units: int
     first_lines: tuple[OrderLineName, ...]
+    out: int = 0
+    """Units that the buyer has, of which no return was asked for."""
+    last_parcel: datetime | None = None
+    """When the last one arrived, or left; None: nothing has left."""
 
 
 class DeskCard(msgspec.Struct, frozen=True):
@@ -235,6 +241,9 @@ _UNPAID = When(frozenset({_S.PENDING}), frozenset({_P.PENDING, _P.FAILED}))
 _IN_HAND = frozenset({_P.PAID, _P.PARTIALLY_REFUNDED})
 """The shop has money of the buyer's."""
 
+_SENT = frozenset({_F.PARTIAL, _F.FULFILLED, _F.RETURNED})
+"""Something has left, and may be back before anybody said that it arrived."""
+
 _PAID_AND_HERE = When(
     frozenset({_S.CONFIRMED}), frozenset({_P.PAID, _P.PARTIALLY_REFUNDED, _P.REFUNDED}), frozenset({_F.UNFULFILLED})
 )
@@ -243,13 +252,20 @@ _PAID_AND_HERE = When(
 BUYER_ACTIONS: Mapping[Action, tuple[When, ...]] = {
     Action.CANCEL: (_UNPAID, _PAID_AND_HERE),
     Action.PAY: (_UNPAID,),
+    Action.RETURN: (
+        When(
+            frozenset({_S.PROCESSING, _S.SHIPPED, _S.DELIVERED}),
+            frozenset({_P.PAID, _P.PARTIALLY_REFUNDED, _P.REFUNDED}),
+            frozenset({_F.PARTIAL, _F.FULFILLED}),
+        ),
+    ),
 }
 """What a buyer can do, and when: any of the conditions will do."""
 
 STAFF_ACTIONS: Mapping[Action, tuple[When, ...]] = {
     Action.CANCEL: (_UNPAID, _PAID_AND_HERE),
     Action.SHIP: (When(frozenset({_S.CONFIRMED, _S.PROCESSING}), _IN_HAND, frozenset({_F.UNFULFILLED, _F.PARTIAL})),),
-    Action.DELIVER: (When(frozenset({_S.PROCESSING, _S.SHIPPED}), None, frozenset({_F.PARTIAL, _F.FULFILLED})),),
+    Action.DELIVER: (When(frozenset({_S.PROCESSING, _S.SHIPPED}), None, _SENT),),
     Action.REFUND: (When(None, _IN_HAND),),
     Action.RETRY: (When(attention=True),),
     Action.NOTE: (When(),),
@@ -267,9 +283,10 @@ def _actions(
     return [action for action, whens in table.items() if any(when.holds(*stands) for when in whens)]
 
 
-def buyer_actions(status: str, payment: str, fulfilment: str) -> list[Action]:
-    """What the buyer can do now: the order's `can`."""
-    return _actions(BUYER_ACTIONS, status, payment, fulfilment, False)
+def buyer_actions(status: str, payment: str, fulfilment: str, returnable: bool) -> list[Action]:
+    """What the buyer can do now: the order's `can`. `returnable`: units are left, and time, for a return."""
+    found = _actions(BUYER_ACTIONS, status, payment, fulfilment, False)
+    return [action for action in found if returnable or action is not Action.RETURN]
 
 
 def staff_actions(status: str, payment: str, fulfilment: str, attention: bool) -> list[Action]:

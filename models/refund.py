@@ -62,6 +62,10 @@ class RefundWish(msgspec.Struct, frozen=True):
     """To the buyer's store credit, wherever the money came from."""
     author: Author | None = None
     """Who of the staff asks; it is written into the audit log then."""
+    fee: Money | None = None
+    """Kept of what the items cost."""
+    up_to: bool = False
+    """Units that were paid back before count nothing, and no more goes back than is left, instead of a refusal."""
 
 
 class Refund(msgspec.Struct, frozen=True):

@@ -54,6 +54,9 @@ class Scope(StrEnum):
     """Steer orders: ship, deliver, cancel, try again."""
     REFUNDS_WRITE = "refunds:write"
     """Give money back."""
+    RETURNS_READ = "returns:read"
+    RETURNS_WRITE = "returns:write"
+    """Approve returns, take goods back and have their money given back."""
 
 
 _S = Scope
@@ -67,11 +70,12 @@ GRANTS: Mapping[Role, frozenset[Scope]] = {
     Role.VENDOR: frozenset({_S.ACCOUNT}),
     Role.SUPPORT: _STAFF | {
         _S.REVIEWS_WRITE, _S.USERS_READ, _S.CREDIT_READ, _S.ORDERS_READ, _S.ORDERS_WRITE, _S.REFUNDS_WRITE,
+        _S.RETURNS_READ, _S.RETURNS_WRITE,
     },
     Role.CATALOG: _STAFF | {_S.CATALOGUE_WRITE, _S.REVIEWS_WRITE, _S.COUPONS_WRITE, _S.INVENTORY_WRITE},
     Role.FINANCE: _STAFF | {
         _S.CREDIT_READ, _S.CREDIT_WRITE, _S.SHIPPING_WRITE, _S.TAXES_WRITE, _S.AUDIT_READ, _S.ORDERS_READ,
-        _S.REFUNDS_WRITE,
+        _S.REFUNDS_WRITE, _S.RETURNS_READ,
     },
     Role.ADMIN: frozenset(Scope),
 }  # fmt: skip

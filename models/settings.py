@@ -37,6 +37,8 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     """The bucket of files; None: they are kept in `media_dir`."""
     public_url: str
     """Where buyers reach the API, without a slash at the end."""
+    return_within: timedelta
+    """How long after its last parcel arrived, or left, a return of an order can be asked for."""
     secret_key: bytes
     """Signs access, refresh, cart and order tokens; at least 32 bytes. Changing it ends every token given out."""
     log_level: str
@@ -121,7 +123,7 @@ KNOWN = frozenset(
         "DATABASE_URL REDIS_URL TEMPORAL_ADDRESS TEMPORAL_NAMESPACE TEMPORAL_UI_URL STRIPE_SECRET_KEY "
         "STRIPE_API_BASE STRIPE_WEBHOOK_SECRET CHAPA_SECRET_KEY CHAPA_API_BASE CHAPA_WEBHOOK_SECRET "
         "MEILISEARCH_URL MEILISEARCH_API_KEY SMTP_URL MAIL_FROM "
-        "PUBLIC_URL SECRET_KEY MEDIA_DIR STORAGE_URL PAYMENT_WINDOW SHIP_WITHIN CHECKOUT_ANSWER_BUDGET "
+        "PUBLIC_URL SECRET_KEY MEDIA_DIR STORAGE_URL PAYMENT_WINDOW SHIP_WITHIN RETURN_WITHIN CHECKOUT_ANSWER_BUDGET "
         "DEFAULT_CURRENCY LOG_LEVEL LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT RATE_LIMIT_GENERAL "
         "RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
         "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH RATE_LIMIT_GIFT_CARD FORWARDED_HOPS "
@@ -200,6 +202,7 @@ def _shared(read: "_Reader") -> dict[str, Any]:
         "media_dir": Path(read.text("MEDIA_DIR", "media")),
         "storage_url": read.bucket("STORAGE_URL"),
         "public_url": read.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
+        "return_within": read.seconds("RETURN_WITHIN", "2592000"),
         "secret_key": key,
         "log_level": read.one_of("LOG_LEVEL", LOG_LEVELS, "info", fold=True),
         "log_format": read.one_of("LOG_FORMAT", ("json", "console"), "json"),

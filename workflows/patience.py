@@ -90,6 +90,12 @@ LOOK_AT_REFUND = timedelta(days=1)
 """How often at least we ask how a refund stands that its bank has not taken yet."""
 DISPUTE_NEWS = timedelta(days=3)
 """How long the provider is asked about a dispute of which it had news; after that a reconciliation asks."""
+RETURN_DECISION = timedelta(days=3)
+"""How long a wish to return goods may wait for staff's word before a person is told."""
+RETURN_ON_ITS_WAY = timedelta(days=30)
+"""How long goods may take to come back once they may; then they are the buyer's again."""
+RETURN_INSPECTION = timedelta(days=5)
+"""How long goods that came may wait to be looked at before a person is told."""
 LATE_MONEY = timedelta(days=4)
 """How long money is watched for that comes although its order has ended: webhooks are sent again for three days."""
 

@@ -5,7 +5,7 @@ by the provider's news of a refund that was over already.
 """
 
 import contextlib
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 from temporalio import workflow
@@ -17,10 +17,11 @@ from models.explanation import A_MOMENT, PROVIDER, Whereabouts
 from models.ids import OrderId
 from models.refund import ProviderRefund, ProviderRefundStanding, RefundStatus, RefundWish
 from models.refund import Refund as RefundRow
-from workflows import patience, visibility
+from workflows import patience
 from workflows.enduring import to_its_end
 from workflows.news import ProviderNews
 from workflows.steadfast import Attention, RetryStep
+from workflows.telling import Placard
 
 
 class RefundOrder(msgspec.Struct, frozen=True):
@@ -49,32 +50,6 @@ class RefundState(msgspec.Struct, frozen=True):
     attention: str | None = None
 
 
-class RefundBoard:
-    """What a refund shows of itself in the Temporal UI."""
-
-    def __init__(self, n: int) -> None:
-        self._title = f"Refund {n}"
-        self.told = Whereabouts("Beginning")
-
-    def name(self, refund: RefundRow) -> None:
-        """It is known which it is."""
-        self._title = f"Refund {refund.n} of order {refund.order_number}: {refund.amount}"
-        workflow.upsert_search_attributes([visibility.ORDER_NUMBER.value_set(refund.order_number)])
-
-    def ask(self, attention: bool) -> None:
-        """Put it among what needs a person, or take it out."""
-        workflow.upsert_search_attributes([visibility.NEEDS_ATTENTION.value_set(attention)])
-
-    def tell(self, step: str, waiting_for: str | None = None, until: datetime | None = None) -> None:
-        """Say what it does now, what it waits for and until when."""
-        self.told = Whereabouts(step, waiting_for, until)
-        wait = "**Waits for:** nothing, it is done"
-        if waiting_for:
-            deadline = f"{until:%Y-%m-%d %H:%M} UTC" if until else "no deadline"
-            wait = f"**Waits for:** {waiting_for}  \n**Until:** {deadline}"
-        workflow.set_current_details(f"### {step}\n\n**{self._title}**  \n{wait}\n")
-
-
 @workflow.defn
 class Refund:
     """Reserve the money; have the provider send its part back; book it and give credit back. Only forward.
@@ -95,7 +70,7 @@ class Refund:
         self._seen: ProviderRefund | None = None
         self._waits_long = False
         self._unread_news = False
-        self._board = RefundBoard(request.n)
+        self._board = Placard(f"Refund {request.n}")
         self._attention = Attention(self._board, f"refund/{request.n}/attention")
         self._board.tell("Reserving the money", A_MOMENT)
 
@@ -130,7 +105,8 @@ class Refund:
         )
         if outcome.refund is not None:
             self._refund, self._status = outcome.refund, outcome.refund.status
-            self._board.name(outcome.refund)
+            made = outcome.refund
+            self._board.name(f"Refund {made.n} of order {made.order_number}: {made.amount}", made.order_number)
         elif outcome.refusal is not None:
             self._refusal = outcome.refusal
             self._board.tell(f"Refused: {outcome.refusal.detail}")

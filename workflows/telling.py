@@ -47,6 +47,28 @@ class Board:
         return msgspec.structs.replace(self.told, status=self.status, payment_status=self.payment_status)
 
 
+class Placard:
+    """What a process beside an order, as a refund or a return is, shows of itself."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self.told = Whereabouts("Beginning")
+
+    def name(self, title: str, order: OrderNumber) -> None:
+        """It is known which it is."""
+        self._title = title
+        workflow.upsert_search_attributes([visibility.ORDER_NUMBER.value_set(order)])
+
+    def ask(self, attention: bool) -> None:
+        """Put it among what needs a person, or take it out."""
+        workflow.upsert_search_attributes([visibility.NEEDS_ATTENTION.value_set(attention)])
+
+    def tell(self, step: str, waiting_for: str | None = None, until: datetime | None = None) -> None:
+        """Say what it does now, what it waits for and until when."""
+        self.told = Whereabouts(step, waiting_for, until)
+        workflow.set_current_details(f"### {step}\n\n**{self._title}**  \n{_wait(waiting_for, until)}\n")
+
+
 def card(
     number: str,
     status: OrderStatus,
@@ -56,10 +78,7 @@ def card(
     until: datetime | None,
 ) -> str:
     """The state card, Markdown: where the order stands, what it waits for and until when."""
-    deadline = f"{until:%Y-%m-%d %H:%M} UTC" if until else "no deadline"
-    wait = "**Waits for:** nothing, it is done"
-    if waiting_for:
-        wait = f"**Waits for:** {waiting_for}  \n**Until:** {deadline}"
+    wait = _wait(waiting_for, until)
     return f"### {step}\n\n**Order:** {number}  \n**Status:** {status}  \n**Payment:** {payment}  \n{wait}\n"
 
 
@@ -69,6 +88,13 @@ _TIMERS = {
     Standing.PROCESSING: "Look how the payment stands",
     Standing.UNKNOWN: "Look how the payment stands",
 }
+
+
+def _wait(waiting_for: str | None, until: datetime | None) -> str:
+    if not waiting_for:
+        return "**Waits for:** nothing, it is done"
+    deadline = f"{until:%Y-%m-%d %H:%M} UTC" if until else "no deadline"
+    return f"**Waits for:** {waiting_for}  \n**Until:** {deadline}"
 
 
 def waiting_for(seen: ProviderPayment) -> tuple[str, str]:

@@ -11,12 +11,14 @@ from api.admin.refusals import staff_refuses
 from api.context import House
 from api.orders import Number
 from api.processes import Process, ProcessState, look
+from api.replies import can_of, returned, sent
 from models import explanation
 from models.explanation import Whereabouts
-from models.order import Action, Order, OrderEvent, OrderStatus, buyer_actions
+from models.order import Action, Order, OrderEvent, OrderStatus
 from models.payment import TERMS
 from models.refund import RefundStatus
 from models.refund import workflow_id as refund_id
+from models.returns import workflow_id as return_id
 from models.roles import Scope
 from models.tables import order as orders
 from models.tables import order_ledger as ledger
@@ -27,7 +29,7 @@ from workflows.late_payment import late_payment_id
 OVER = frozenset({OrderStatus.DELIVERED, OrderStatus.COMPLETED, OrderStatus.CANCELLED})
 """No workflow owns such an order any more."""
 MOST_REFUNDS = 10
-"""Of those under way, how many are asked how they are."""
+"""Of those under way, as of returns, how many are asked how they are."""
 
 
 class Happened(msgspec.Struct, frozen=True):
@@ -105,7 +107,7 @@ async def explain(house: House, number: Number) -> Explanation:
         waits_for=told.waiting_for, until=told.until, next_retry=_next_retry(told, processes),
         last_error=_last_error(order, processes), attention=order.attention,
         told_by="workflow" if believed else "rows", actions=actions_of(order),
-        can=buyer_actions(order.status, order.payment_status, order.fulfilment_status),
+        can=can_of(house, order, await sent(house, order)),
         happened=[_happened(event) for event in events], books=await ledger.of_order(house.database, order.id),
         processes=processes,
     )  # fmt: skip
@@ -116,6 +118,8 @@ async def _processes(house: House, order: Order) -> list[Process]:
     asked = [look(house, "order", order.workflow_id)]
     underway = [refund.n for refund in order.refunds if refund.status is RefundStatus.OPEN]
     asked += [look(house, "refund", refund_id(order.id, n), n) for n in underway[:MOST_REFUNDS]]
+    back = [goods.n for goods in await returned(house, order) if goods.settled_at is None]
+    asked += [look(house, "return", return_id(order.id, n), n) for n in back[:MOST_REFUNDS]]
     terms = TERMS.get(order.provider)
     if order.status is OrderStatus.CANCELLED and terms is not None and not terms.captures_apart:
         asked.append(look(house, "late_payment", late_payment_id(order.workflow_id)))
@@ -129,7 +133,7 @@ def _is_orphan(order: Order, owner: Process) -> bool:
 
 
 def _with_the_rest(order: Order, told: Whereabouts, others: list[Process]) -> Whereabouts:
-    """An order that is over itself may still wait for its refund."""
+    """An order that is over itself may still wait for its refund, or for goods to come back."""
     if told.waiting_for is not None:
         return told
     for each in others:
@@ -145,7 +149,7 @@ def _is_open(order: Order, n: int | None) -> bool:
 
 
 def _name(process: Process) -> str:
-    return f"Refund {process.n}" if process.kind == "refund" else "Late money"
+    return f"{process.kind.capitalize()} {process.n}" if process.n is not None else "Late money"
 
 
 def _next_retry(told: Whereabouts, processes: list[Process]) -> datetime | None:

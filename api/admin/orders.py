@@ -10,10 +10,11 @@ from litestar.params import QueryParameter
 
 from api import pages
 from api.admin.refusals import staff_refuses
+from api.admin.return_records import DeskReturn, desk_return
 from api.context import House
 from api.orders import Number
 from api.pages import PageSize, Place
-from api.replies import Addresses, sent
+from api.replies import Addresses, returned, sent
 from models import logs
 from models.credit import Bill
 from models.cursor import Cursor
@@ -111,6 +112,8 @@ class DeskPosition(msgspec.Struct, frozen=True):
     """Units that have left."""
     cancelled: int
     """Units that never will."""
+    returned: int
+    """Units that came back, or are to."""
     unit_price: Money
     line_total: Money
     """Before the discount."""
@@ -140,6 +143,7 @@ class DeskOrder(msgspec.Struct, frozen=True):
     refunds: list[RefundOutline]
     disputes: list[DisputeOutline]
     """What its buyer wants back by way of their bank."""
+    returns: list[DeskReturn]
     placed_at: datetime
     pay_until: datetime
     """Until when it is kept unpaid."""
@@ -211,6 +215,7 @@ async def desk_order(house: House, order: Order) -> DeskOrder:
         totals=Bill.of(order.totals, order.credit), coupons=list(order.coupons),
         payment=DeskPayment(order.payment_status, order.payment_reference, order.payment_error),
         refunds=list(order.refunds), disputes=await disputes.of_order(house.database, order.id),
+        returns=[desk_return(each) for each in await returned(house, order)],
         placed_at=order.placed_at, pay_until=order.pay_until, cancel_reason=order.cancel_reason,
         events=await orders.timeline(house.database, order.id), workflow_id=order.workflow_id,
         actions=actions_of(order),
@@ -220,8 +225,8 @@ async def desk_order(house: House, order: Order) -> DeskOrder:
 def _positions(order: Order) -> list[DeskPosition]:
     return [
         DeskPosition(
-            line.sku, line.name, line.quantity, line.shipped, line.cancelled, line.unit_price, line.line_total,
-            line.discount, line.tax,
+            line.sku, line.name, line.quantity, line.shipped, line.cancelled, line.returned, line.unit_price,
+            line.line_total, line.discount, line.tax,
         )
         for line in order.lines
     ]  # fmt: skip

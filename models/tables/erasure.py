@@ -28,8 +28,10 @@ WHERE id = $1
 """
 _BUSINESS = """
 SELECT u.provider_customer,
-       ARRAY(SELECT number FROM orders WHERE customer_id = u.id AND NOT status = ANY ($2::text[])
-             ORDER BY placed_at DESC LIMIT $3) AS orders,
+       ARRAY(SELECT number FROM orders o WHERE customer_id = u.id AND (
+                 NOT status = ANY ($2::text[])
+                 OR EXISTS (SELECT FROM returns r WHERE r.order_id = o.id AND r.settled_at IS NULL)
+             ) ORDER BY placed_at DESC LIMIT $3) AS orders,
        (SELECT count(*) FROM outbox x LEFT JOIN orders o ON o.id = x.order_id
         WHERE x.settled_at IS NULL AND x.created_at > now() - interval '7 days'
           AND (x.user_id = u.id OR o.customer_id = u.id)) AS letters
@@ -62,6 +64,8 @@ WHERE o.customer_id = $1
 _KEEP_WITHOUT = (
     f"UPDATE payments SET client_secret = NULL WHERE order_id IN ({_THEIRS})",  # noqa: S608
     f"UPDATE coupon_redemptions SET email = NULL WHERE user_id = $1 OR order_id IN ({_THEIRS})",  # noqa: S608
+    f"""UPDATE returns SET reason = '{ERASED}', digest = '{ERASED}', key = id::text
+        WHERE order_id IN ({_THEIRS}) AND key <> id::text""",  # noqa: S608
     # A digest is made of the request: of name and street, too. A key is whatever the client wrote.
     f"""UPDATE checkouts SET digest = '{ERASED}', key = '{ERASED}'
         WHERE cart_id = $1 OR number IN (SELECT number FROM orders WHERE customer_id = $1)""",  # noqa: S608

@@ -146,6 +146,15 @@ WITH booked AS (
 INSERT INTO stock_levels AS l (variant_id, location_id, on_hand) SELECT * FROM booked
 ON CONFLICT (variant_id, location_id) DO UPDATE SET on_hand = l.on_hand + excluded.on_hand RETURNING l.on_hand
 """
+_WRITE_OFF = """
+WITH booked AS (
+    INSERT INTO stock_movements (id, variant_id, location_id, kind, on_hand, held, order_id, operation, actor, reason)
+    VALUES ($1::uuid, $2::uuid, $3::uuid, 'adjust', -$4::int, 0, $5::uuid, $6, $7, $8)
+    ON CONFLICT (operation, variant_id, location_id) DO NOTHING RETURNING variant_id, location_id, on_hand
+)
+UPDATE stock_levels l SET on_hand = l.on_hand + b.on_hand FROM booked b
+WHERE l.variant_id = b.variant_id AND l.location_id = b.location_id
+"""
 _BACK = """
 SELECT coalesce(sum(on_hand), 0)::int AS units FROM stock_movements
 WHERE order_id = $1 AND variant_id = $2 AND kind = 'return'
@@ -236,6 +245,15 @@ async def take_back(
         raise Refusal("not_shipped", "More came back than was sent.", shipped=shipped, back=back)
     row = (new_id(), variant, location, Movement.RETURN, quantity, order, operation, actor, reason)
     await writer.exec_driver_sql(_RECEIVE, row)
+
+
+async def write_off(
+    writer: Writer, operation: str, order: OrderId, variant: VariantId, location: LocationId, quantity: int,
+    actor: str, reason: str,
+) -> None:  # fmt: skip
+    """Units that came back cannot be sold again; the same operation again: changes nothing."""
+    row = (new_id(), variant, location, quantity, order, operation, actor, reason)
+    await writer.exec_driver_sql(_WRITE_OFF, row)
 
 
 async def receive(

@@ -13,7 +13,17 @@ from models.database import Database, Writer
 from models.ids import CartId, OrderId, OrderNumber, new_id
 from models.money import Money
 from models.notification import NEWS
-from models.order import ORDER_MOVES, FulfilmentStatus, Order, OrderEvent, OrderLine, OrderStatus, Shipping, UsedCoupon
+from models.order import (
+    FULFILMENT_MOVES,
+    ORDER_MOVES,
+    FulfilmentStatus,
+    Order,
+    OrderEvent,
+    OrderLine,
+    OrderStatus,
+    Shipping,
+    UsedCoupon,
+)
 from models.pricing import Totals
 from models.tables.base import (
     Json,
@@ -85,9 +95,11 @@ order_lines = sa.Table(
     minor_units("tax"),
     sa.Column("shipped", sa.Integer, nullable=False, server_default="0", comment="units that have left"),
     sa.Column("cancelled", sa.Integer, nullable=False, server_default="0", comment="units that never will"),
+    sa.Column("returned", sa.Integer, nullable=False, server_default="0", comment="of what left, asked to come back"),
     sa.CheckConstraint(
         "shipped >= 0 AND cancelled >= 0 AND shipped + cancelled <= quantity", name="no_unit_is_sent_twice"
     ),
+    sa.CheckConstraint("returned BETWEEN 0 AND shipped", name="no_unit_comes_back_twice"),
     sa.CheckConstraint("discount BETWEEN 0 AND line_total", name="discount_within_line"),
     sa.CheckConstraint("quantity > 0 AND line_total = unit_price * quantity", name="line_adds_up"),
 )  # fmt: skip
@@ -202,6 +214,15 @@ async def unflag(writer: Writer, order: OrderId, like: str) -> None:
     )
 
 
+async def settle_fulfilment(writer: Writer, order: OrderId, to: FulfilmentStatus) -> None:
+    """Bring an order's goods to `to`, if their moves allow it; the order as a whole stays where it is."""
+    sources = [status for status, ends in FULFILMENT_MOVES.items() if to in ends]
+    await writer.exec_driver_sql(
+        "UPDATE orders SET fulfilment_status = $2 WHERE id = $1 AND fulfilment_status = ANY ($3::text[])",
+        (order, to, sources),
+    )
+
+
 async def lock(writer: Writer, order: OrderId) -> None:
     """Nobody else changes the order to the end of the transaction; taken before its payment's row, everywhere."""
     await writer.exec_driver_sql("SELECT FROM orders WHERE id = $1 FOR NO KEY UPDATE", (order,))
@@ -274,7 +295,7 @@ async def _order(database: Database, row: Any) -> Order:
         lines=tuple(
             OrderLine(line["variant_id"], line["sku"], line["name"], line["quantity"],
                       Money(line["unit_price"], kind), Money(line["line_total"], kind), Money(line["tax"], kind),
-                      Money(line["discount"], kind), line["shipped"], line["cancelled"])
+                      Money(line["discount"], kind), line["shipped"], line["cancelled"], line["returned"])
             for line in lines
         ),
         placed_at=row["placed_at"], pay_until=row["pay_until"], cancel_reason=row["cancel_reason"],

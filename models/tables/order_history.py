@@ -16,11 +16,14 @@ MOST_LINES = 3
 
 _PAGE = """
 SELECT o.id, o.number, o.status, p.status AS payment_status, o.fulfilment_status, o.total, o.currency, o.placed_at,
-       lines.units, lines.first
+       lines.units, lines.first, lines.out,
+       CASE WHEN o.fulfilment_status <> 'unfulfilled' THEN (
+           SELECT max(coalesce(s.delivered_at, s.shipped_at)) FROM shipments s WHERE s.order_id = o.id
+       ) END AS last_parcel
 FROM orders o
 JOIN payments p ON p.order_id = o.id
 CROSS JOIN LATERAL (
-    SELECT sum(l.quantity) AS units,
+    SELECT sum(l.quantity) AS units, sum(l.shipped - l.returned) AS out,
            jsonb_agg(jsonb_build_object('sku', l.sku, 'name', l.name, 'quantity', l.quantity) ORDER BY l.position)
                FILTER (WHERE l.position < $3) AS first
     FROM order_lines l WHERE l.order_id = o.id
@@ -43,7 +46,7 @@ async def page(
         OrderCard(
             OrderId(plain_uuid(row["id"])), OrderNumber(row["number"]), OrderStatus(row["status"]),
             row["payment_status"], FulfilmentStatus(row["fulfilment_status"]), Money(row["total"], row["currency"]),
-            row["placed_at"], row["units"], _names(row["first"]),
+            row["placed_at"], row["units"], _names(row["first"]), row["out"], row["last_parcel"],
         )
         for row in rows
     ]  # fmt: skip

@@ -118,8 +118,8 @@ async def open(writer: Writer, order: OrderId, wish: RefundWish, n: int | None =
 
     `n`: the number that it is to have; None: the next one. Locks the payment, then the order's credit.
     Raises: Refusal `order_not_found`, `wrong_move` (nothing was paid), `refund_exceeds`, `currency_mismatch`,
-    `unknown_sku`, `charge_disputed`, `no_store_credit`, `account_erased`, `credit_too_much`; `refund_superseded`: `n`
-    is another refund's.
+    `unknown_sku`, `fee_exceeds`, `charge_disputed`, `no_store_credit`, `account_erased`, `credit_too_much`;
+    `refund_superseded`: `n` is another refund's.
     """
     await writer.exec_driver_sql(_LOCK, (order,))
     known = await _one(writer, _BY_KEY, order, wish.key)
@@ -220,6 +220,9 @@ async def _asked(
         if row is None:
             raise Refusal("unknown_sku", f"This order has no {sku}.", sku=sku)
         free = row.quantity - row.units
+        units = min(units, free) if wish.up_to else units
+        if not units:
+            continue
         if units > free:
             raise _exceeds(Money(left, facts.currency), items=[{"sku": sku, "requested": units, "left": free}])
         worth = share(Money(row.worth - row.given, facts.currency), free, units)
@@ -228,7 +231,19 @@ async def _asked(
     if wish.shipping:
         given: int = (await reader.exec_driver_sql(_SHIPPING, (order,))).scalar_one()
         shipping = facts.total - sum(row.worth for row in known.values()) - given
-    return lines, shipping, shipping + sum(worth for _, _, worth in lines)
+    amount = shipping + sum(worth for _, _, worth in lines)
+    if wish.fee is not None:
+        amount = _less(Money(amount, facts.currency), wish.fee)
+    return lines, shipping, min(amount, left) if wish.up_to else amount
+
+
+def _less(worth: Money, fee: Money) -> int:
+    """Raises: Refusal when the fee is more than what it is kept of, or in another currency."""
+    if fee.currency != worth.currency:
+        raise Refusal("currency_mismatch", f"This order is in {worth.currency}.", currency=worth.currency)
+    if fee.amount > worth.amount:
+        raise Refusal("fee_exceeds", f"A fee cannot be more than {worth}, which the goods cost.", worth=worth)
+    return worth.amount - fee.amount
 
 
 def _summed(wish: RefundWish) -> Mapping[str, int]:

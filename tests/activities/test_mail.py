@@ -204,6 +204,28 @@ async def test_money_that_came_too_late_goes_back(postman: Postman) -> None:
     assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
 
 
+@pytest.mark.parametrize(
+    ("outcome", "subject", "words"),
+    [
+        ("approved", "Please send back what you want to return of order HF-ABCDE-FGHJK", "here by 2026-12-24,"),
+        ("rejected", "Your return of order HF-ABCDE-FGHJK is not possible", "cannot take back (worn)"),
+        ("expired", "Your return of order HF-ABCDE-FGHJK has ended", "it stays yours"),
+        ("settled", "Your return of order HF-ABCDE-FGHJK is done", "nothing more has to be paid"),
+    ],
+)
+async def test_a_return_says_what_became_of_it(postman: Postman, outcome: str, subject: str, words: str) -> None:
+    """Given a return, then the mail says what became of it, and of which goods."""
+    one = letter(
+        template="return", outcome=outcome, n=1, until="2026-12-24T10:00:00Z" if outcome == "approved" else None,
+        reason="worn" if outcome == "rejected" else None, items=[{"sku": "MUG", "name": "Mug", "quantity": 2}],
+    )  # fmt: skip
+    assert await postman.send(one) == [Sent(one.id)]
+    [mail] = await postman.caught(one.to)
+    assert mail["subject"] == subject
+    assert all(each in mail["text"] for each in (words, "Dear Ada,", "2 x Mug (MUG)"))
+    assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
+
+
 ACCOUNT_LETTERS: dict[str, tuple[str, dict[str, object], list[str]]] = {
     "welcome": ("Your account is open", {}, ["nobody of ours will ask you for it"]),
     "password_reset": ("Your code for a new password", {"reset": str(UUID(int=1))}, [code(KEY, ResetId(UUID(int=1)))]),
@@ -241,7 +263,7 @@ def test_every_template_has_a_letter_and_every_letter_a_template() -> None:
     names = {path.stem for path in (Path(module.__file__).parent / "templates").glob("[!_]*.txt")}
     of_orders = {
         "order_confirmed", "payment_failed", "payment_returned", "order_cancelled", "order_cancelled_paid", "shipped",
-        "refund",
+        "refund", "return",
     }  # fmt: skip
     assert names == {*of_orders, *ACCOUNT_LETTERS}
 

@@ -33,6 +33,11 @@ TOTAL = {"amount": 2700, "currency": "usd"}
         ("order_refunded", {"amount": TOTAL, "store_credit": True}, "Money back",
          "27.00 USD of your order {} went back to you as store credit."),
         ("order_refunded", {"amount": "27"}, "Money back", "Money of your order {} went back to you."),
+        ("return_approved", {"n": 1}, "Return approved", "Your order {}: please send back what you want to return."),
+        ("return_rejected", {"n": 1, "reason": "worn"}, "Return not possible",
+         "Your order {} cannot be returned as you asked. Reason: worn"),
+        ("return_rejected", {}, "Return not possible", "Your order {} cannot be returned as you asked."),
+        ("return_expired", {"n": 1}, "Return ended", "Your order {}: what you wanted to return did not arrive."),
         ("order_repainted", {"colour": "red"}, "Order repainted", "There is news of order {}."),
     ],
 )  # fmt: skip

@@ -20,6 +20,7 @@ from models.order import (
     workflow_id,
 )
 from models.payment import PAYMENT_MOVES, SETTLED, PaymentStatus
+from models.returns import RETURN_MOVES, ReturnStatus
 
 S = TypeVar("S", bound=StrEnum)
 Moves = Mapping[StrEnum, frozenset[StrEnum]]
@@ -28,6 +29,9 @@ AXES = [
     pytest.param(PaymentStatus, PAYMENT_MOVES, PaymentStatus.PENDING, {"refunded", "voided"}, id="payment"),
     pytest.param(
         FulfilmentStatus, FULFILMENT_MOVES, FulfilmentStatus.UNFULFILLED, {"returned"}, id="fulfilment"
+    ),
+    pytest.param(
+        ReturnStatus, RETURN_MOVES, ReturnStatus.REQUESTED, {"rejected", "settled", "expired"}, id="return"
     ),
 ]  # fmt: skip
 
@@ -90,11 +94,14 @@ MONEY_CAME = (PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatu
 def test_a_buyer_can_pay_what_is_unpaid_and_cancel_what_is_here(
     status: OrderStatus, payment: PaymentStatus, fulfilment: FulfilmentStatus
 ) -> None:
-    """Given every standing, then buyers pay and cancel what is unpaid, and cancel what is paid and not yet sent."""
+    """Given every standing, then buyers pay and cancel what is unpaid, cancel what is here, and return what is not."""
     unpaid = status is OrderStatus.PENDING and payment in (PaymentStatus.PENDING, PaymentStatus.FAILED)
     here = status is OrderStatus.CONFIRMED and fulfilment is FulfilmentStatus.UNFULFILLED and payment in MONEY_CAME
+    gone = status in (OrderStatus.PROCESSING, OrderStatus.SHIPPED, OrderStatus.DELIVERED) and payment in MONEY_CAME
+    theirs = gone and fulfilment in (FulfilmentStatus.PARTIAL, FulfilmentStatus.FULFILLED)
     wanted = ["cancel", "pay"] if unpaid else ["cancel"] if here else []
-    assert buyer_actions(status, payment, fulfilment) == wanted
+    assert buyer_actions(status, payment, fulfilment, returnable=False) == wanted
+    assert buyer_actions(status, payment, fulfilment, returnable=True) == [*wanted, *["return"] * theirs]
 
 
 STAFF_CAN: Mapping[tuple[OrderStatus, PaymentStatus, FulfilmentStatus], set[str]] = {
@@ -103,6 +110,7 @@ STAFF_CAN: Mapping[tuple[OrderStatus, PaymentStatus, FulfilmentStatus], set[str]
     (OrderStatus.CONFIRMED, PaymentStatus.PAID, FulfilmentStatus.UNFULFILLED): {"cancel", "ship", "refund"},
     (OrderStatus.PROCESSING, PaymentStatus.PAID, FulfilmentStatus.PARTIAL): {"ship", "deliver", "refund"},
     (OrderStatus.SHIPPED, PaymentStatus.PAID, FulfilmentStatus.FULFILLED): {"deliver", "refund"},
+    (OrderStatus.SHIPPED, PaymentStatus.REFUNDED, FulfilmentStatus.RETURNED): {"deliver"},
 }
 """What staff can do where an order really stands, beside a note, and another try of what needs attention."""
 
@@ -122,7 +130,7 @@ def test_staff_can_do_what_the_order_allows(
 def test_what_is_over_is_only_written_about(payment: PaymentStatus, fulfilment: FulfilmentStatus) -> None:
     """Given an order at one of its ends, then no action of anybody's moves it."""
     for end in (status for status, goals in ORDER_MOVES.items() if not goals):
-        assert buyer_actions(end, payment, fulfilment) == []
+        assert buyer_actions(end, payment, fulfilment, returnable=True) == []
         assert set(staff_actions(end, payment, fulfilment, False)) <= {"note", "refund"}
 
 
@@ -130,7 +138,7 @@ def test_every_action_leads_somewhere() -> None:
     """Given the tables of actions, then each is possible somewhere, and what is not built is in neither."""
     for table in (BUYER_ACTIONS, STAFF_ACTIONS):
         assert all(whens for whens in table.values())
-    assert not {"approve", "reject", "capture", "extend_hold", "return"} & {*BUYER_ACTIONS, *STAFF_ACTIONS}
+    assert not {"approve", "reject", "capture", "extend_hold"} & {*BUYER_ACTIONS, *STAFF_ACTIONS}
 
 
 def test_the_owner_s_id_follows_from_cart_and_attempt() -> None:

@@ -212,20 +212,22 @@ async def partly_shipped(support: Support, trouble: Trouble) -> dict[str, Any]:
     handle = await _two(support)
     await support.shelf.ask(handle, Order.ship, ShipOrder("house", "UPS", "1Z", (ShipItem(support.shelf.sku, 1),)))
     return {"stands": ("processing", "paid"), "step": "Partly shipped", "waits_for": "the warehouse to ship the rest",
-            "within": SHIP_IN_TIME}  # fmt: skip
+            "within": SHIP_IN_TIME, "can": ["return"]}  # fmt: skip
 
 
 async def shipped(support: Support, trouble: Trouble) -> dict[str, Any]:
     """All of it is on its way."""
     handle = await _two(support)
     await support.shelf.ask(handle, Order.ship, ShipOrder("house", "UPS", "1Z"))
-    return {"stands": ("shipped", "paid"), "step": "Shipped with UPS", "waits_for": "the parcel to arrive"}
+    return {"stands": ("shipped", "paid"), "step": "Shipped with UPS", "waits_for": "the parcel to arrive",
+            "can": ["return"]}  # fmt: skip
 
 
 async def delivered(support: Support, trouble: Trouble) -> dict[str, Any]:
     """Over."""
     await stories.delivered(support.shelf)
-    return {"stands": ("delivered", "paid"), "step": "Delivered", "waits_for": None, "told_by": "rows"}
+    return {"stands": ("delivered", "paid"), "step": "Delivered", "waits_for": None, "told_by": "rows",
+            "can": ["return"]}  # fmt: skip
 
 
 async def being_refunded(support: Support, trouble: Trouble) -> dict[str, Any]:

@@ -1,0 +1,227 @@
+"""What staff do with returns: find them, and steer each by commands to its owner, done once a key."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from api import pages
+from api.admin.changes import Reason
+from api.admin.order_actions import author_of
+from api.admin.refusals import staff_refuses
+from api.admin.return_records import DeskReturn, desk_return
+from api.commands import send
+from api.context import Caller, House, IdempotencyKey, Identity, digest, idempotency_key
+from api.pages import PageSize, Place
+from models import logs
+from models.address import Text
+from models.cursor import Cursor
+from models.errors import Refusal
+from models.ids import ReturnId, new_id
+from models.money import Money
+from models.returns import (
+    InspectedItem,
+    InspectionWish,
+    Return,
+    ReturnAction,
+    ReturnItem,
+    ReturnStatus,
+    return_actions,
+    workflow_id,
+)
+from models.roles import Scope
+from models.tables import returns
+from workflows.return_goods import ApproveReturn, InspectReturn, ReceiveReturn, RejectReturn, ReturnGoods, ReturnState
+
+MAY_SAY = ("return_not_found", "wrong_move", "idempotency_key_reused", "invalid", "unsupported_media_type")
+"""What every action can be refused with."""
+
+InStatus = Annotated[ReturnStatus | None, QueryParameter(name="status", description="Only returns that are in it now")]
+OfOrder = Annotated[
+    str | None,
+    QueryParameter(
+        name="order", min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]+$", description="Only of this number"
+    ),
+]  # fmt: skip
+Count = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+
+
+class ApproveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The buyer may send the goods."""
+
+    reason: Reason = "as asked"
+
+
+class RejectBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The buyer may not; they are told why."""
+
+    reason: Reason
+
+
+class CameItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Units of one thing in the parcel."""
+
+    sku: Text
+    quantity: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+
+
+class ReceiveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What came."""
+
+    items: Annotated[list[CameItem], msgspec.Meta(min_length=1, max_length=100)] | None = None
+    """Left out: all that was asked for. What did not come is its buyer's, as if it had not been asked for."""
+
+
+class FoundItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What became of the units of one thing."""
+
+    sku: Text
+    restock: Count = 0
+    """For sale again."""
+    write_off: Count = 0
+    """Not."""
+
+
+class InspectBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was in the parcel, and what is kept of the money."""
+
+    reason: Reason
+    items: Annotated[list[FoundItem], msgspec.Meta(min_length=1, max_length=100)] | None = None
+    """Each unit that came; left out: all of it is for sale again."""
+    fee: Money | None = None
+    """Kept of what the goods cost, and never more than that."""
+    location: Text | None = None
+    """Code of where they are put. Left out: where they came from."""
+
+
+class ReturnList(msgspec.Struct, frozen=True):
+    """One page of returns, newest first."""
+
+    items: list[DeskReturn]
+    next_cursor: str | None
+    """Give it as `cursor` for the next page; null: this was the last."""
+    total: int | None = None
+    """Not counted."""
+
+
+@get(
+    "/admin/returns", operation_id="listReturns", access=Scope.RETURNS_READ, tags=["Staff"], summary="Returns",
+    responses=staff_refuses("cursor_unknown", "invalid"),
+)  # fmt: skip
+async def list_returns(
+    house: House, status: InStatus = None, order: OfOrder = None, limit: PageSize = 20, place: Place = None
+) -> ReturnList:
+    """Newest first. Filters add up."""
+    found = await returns.listed(house.database, limit + 1, status, order, pages.begin(house, place))
+    shown, more = pages.cut(house, found, limit, lambda last: Cursor(last.requested_at, last.id))
+    return ReturnList([desk_return(each) for each in shown], more)
+
+
+@get(
+    "/admin/returns/{return_id:uuid}", operation_id="readReturn", access=Scope.RETURNS_READ, tags=["Staff"],
+    summary="A return", responses=staff_refuses("return_not_found", "invalid"),
+)  # fmt: skip
+async def read_return(house: House, return_id: FromPath[UUID]) -> DeskReturn:
+    """With what can be done with it now."""
+    return desk_return(await _find(house, return_id))
+
+
+@post(
+    "/admin/returns/{return_id:uuid}/actions/approve", operation_id="approveReturn", access=Scope.RETURNS_WRITE,
+    tags=["Staff"], summary="Let a buyer send goods back", status_code=200, responses=staff_refuses(*MAY_SAY),
+)  # fmt: skip
+async def approve(
+    house: House, caller: Caller, return_id: FromPath[UUID], data: JSONBody[ApproveBody],
+    idempotency: IdempotencyKey = None,
+) -> Response[DeskReturn]:  # fmt: skip
+    """They are told until when the goods have to be there. 202: asked for, and still under way."""
+    author = author_of(caller)
+    wish = ApproveReturn(author.actor, data.reason, digest(data), author)
+    return await _ask(house, caller, return_id, ReturnAction.APPROVE, ReturnGoods.approve, wish, idempotency)
+
+
+@post(
+    "/admin/returns/{return_id:uuid}/actions/reject", operation_id="rejectReturn", access=Scope.RETURNS_WRITE,
+    tags=["Staff"], summary="Do not take goods back", status_code=200, responses=staff_refuses(*MAY_SAY),
+)  # fmt: skip
+async def reject(
+    house: House, caller: Caller, return_id: FromPath[UUID], data: JSONBody[RejectBody],
+    idempotency: IdempotencyKey = None,
+) -> Response[DeskReturn]:  # fmt: skip
+    """The buyer is told why, and can ask again while there is time. 202: asked for, and still under way."""
+    author = author_of(caller)
+    wish = RejectReturn(author.actor, data.reason, digest(data), author)
+    return await _ask(house, caller, return_id, ReturnAction.REJECT, ReturnGoods.reject, wish, idempotency)
+
+
+@post(
+    "/admin/returns/{return_id:uuid}/actions/receive", operation_id="receiveReturn", access=Scope.RETURNS_WRITE,
+    tags=["Staff"], summary="Goods came back", status_code=200,
+    responses=staff_refuses(*MAY_SAY, "nothing_to_return", "unknown_sku"),
+)  # fmt: skip
+async def receive(
+    house: House, caller: Caller, return_id: FromPath[UUID], data: JSONBody[ReceiveBody],
+    idempotency: IdempotencyKey = None,
+) -> Response[DeskReturn]:  # fmt: skip
+    """All of them or some, before anybody looks into the parcel. 202: asked for, and still under way."""
+    author = author_of(caller)
+    items = tuple(ReturnItem(each.sku, each.quantity) for each in data.items or ())
+    wish = ReceiveReturn(author.actor, digest(data), items, author)
+    return await _ask(house, caller, return_id, ReturnAction.RECEIVE, ReturnGoods.receive, wish, idempotency)
+
+
+@post(
+    "/admin/returns/{return_id:uuid}/actions/inspect", operation_id="inspectReturn", access=Scope.RETURNS_WRITE,
+    tags=["Staff"], summary="Say what became of goods that came back", status_code=200,
+    responses=staff_refuses(*MAY_SAY, "return_mismatch", "fee_exceeds", "currency_mismatch", "location_unknown"),
+)  # fmt: skip
+async def inspect(
+    house: House, caller: Caller, return_id: FromPath[UUID], data: JSONBody[InspectBody],
+    idempotency: IdempotencyKey = None,
+) -> Response[DeskReturn]:  # fmt: skip
+    """For sale again, or written off; and what they cost, less a fee, goes back by a refund, to where it came from.
+
+    202: asked for, and still under way.
+    """
+    author = author_of(caller)
+    items = tuple(InspectedItem(each.sku, each.restock, each.write_off) for each in data.items or ())
+    found = InspectionWish(author.actor, items, data.fee, data.location, data.reason, author)
+    wish = InspectReturn(digest(data), found)
+    return await _ask(house, caller, return_id, ReturnAction.INSPECT, ReturnGoods.inspect, wish, idempotency)
+
+
+async def _find(house: House, id: UUID) -> Return:
+    """Raises: Refusal `return_not_found`."""
+    goods = await returns.by_id(house.database, ReturnId(id))
+    if goods is None:
+        raise Refusal("return_not_found", "There is no such return.")
+    logs.bind(order=goods.order_number)
+    return goods
+
+
+async def _ask(
+    house: House, caller: Identity, id: UUID, action: ReturnAction, update: Any, wish: Any, idempotency: str | None
+) -> Response[DeskReturn]:
+    """Send a command to the return's owner, once a key of this person's; the return as it stands then."""
+    key = idempotency_key(idempotency) or new_id()
+    goods = await _find(house, id)
+    over = Refusal("wrong_move", f"This return is {goods.status}.", status=goods.status)
+    owner = workflow_id(goods.order_id, goods.n)
+    try:
+        done: ReturnState | None = await send(
+            house, owner, update, wish, f"{action}:{caller.account}:{key}", over
+        )  # fmt: skip
+    except Refusal as refusal:
+        if refusal.code != "wrong_move":
+            raise
+        now = await _find(house, id)
+        facts = {**refusal.facts, "status": now.status, "actions": return_actions(now.status)}
+        raise Refusal(refusal.code, refusal.detail, **facts) from refusal
+    if done is not None and done.digest != wish.digest:
+        raise Refusal("idempotency_key_reused", "This Idempotency-Key was used with another request.")
+    return Response(desk_return(await _find(house, id)), status_code=200 if done else 202)
+
+
+handlers = [list_returns, read_return, approve, reject, receive, inspect]
