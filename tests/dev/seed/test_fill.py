@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from dev.seed.catalog import SKU_EXAMPLE, goods, variants
 from dev.seed.fill import fill
-from models.database import Database, Reader
+from models.database import LONGEST, Database, Reader
 from models.ids import OrderId, VariantId, new_id
 from models.tables import catalog, inventory, pricing
 from models.tables.coupon import coupons
@@ -25,7 +25,7 @@ TABLES = [
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """A fresh, migrated database."""
-    opened = Database(database_url, size=3)
+    opened = Database(database_url, size=3, longest=LONGEST)  # as `python -m dev.seed` has it
     yield opened
     await opened.close()
 
