@@ -102,9 +102,9 @@ def shown(transaction: Obj) -> bytes:
     """The page on which the buyer pays."""
     price = f"{transaction['amount']} {transaction['currency']}"
     if transaction["status"] in ("success", "refunded"):
-        return page("Chapa", f"<h1>Paid</h1><p>{escape(price)} has been paid. You can close this page.</p>")
+        return page("Chapa", f"<h1>Paid</h1><p>{escape(price)} has been paid. You can close this page.</p>", "Chapa")
     if not transaction["open"]:
-        return page("Chapa", "<h1>Expired</h1><p>This payment link has expired.</p>")
+        return page("Chapa", "<h1>Expired</h1><p>This payment link has expired.</p>", "Chapa")
     failed = "<p class=error>The payment failed. Try again.</p>" if transaction["status"] == "failed" else ""
     what = escape((transaction["customization"] or {}).get("description") or transaction["id"])
     return page(
@@ -112,6 +112,7 @@ def shown(transaction: Obj) -> bytes:
         f"<h1>{what}</h1><p>Pay <b>{escape(price)}</b> with telebirr?</p>{failed}<form method=post>"
         "<button name=outcome value=success>Pay</button> "
         "<button class=plain name=outcome value=failure>Let the payment fail</button></form>",
+        "Chapa",
     )
 
 

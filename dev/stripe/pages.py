@@ -17,11 +17,11 @@ main{{border:1px solid #e3e8ee;border-radius:8px;padding:1.5rem}}h1{{font-size:1
 button{{font:inherit;padding:.5rem 1rem;border:0;border-radius:6px;background:#635bff;color:#fff;cursor:pointer}}
 button.plain{{background:#e3e8ee;color:#1a1f36}}input,select{{font:inherit;width:100%;padding:.4rem;margin:.3rem 0 1rem;
 box-sizing:border-box}}table{{width:100%}}td:last-child{{text-align:right}}.error{{color:#b3093c}}small{{color:#697386}}
-</style><main>{body}<p><small>Stripe simulator, test mode: no money moves.</small></p></main></html>"""
+</style><main>{body}<p><small>{whose} simulator, test mode: no money moves.</small></p></main></html>"""
 
 
-def page(title: str, body: str) -> bytes:
-    return FRAME.format(title=escape(title), body=body).encode()
+def page(title: str, body: str, whose: str = "Stripe") -> bytes:
+    return FRAME.format(title=escape(title), body=body, whose=whose).encode()
 
 
 def three_ds_page(call: Call, id: str) -> bytes:
