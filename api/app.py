@@ -1,8 +1,12 @@
 """Wiring and lifespan of the API process, and nothing else."""
 
+import asyncio
 import gc
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import FrameType
+from typing import Any
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
@@ -84,6 +88,7 @@ from api.door import Door
 from api.limits import Limits
 from api.metrics import Meter
 from api.shelf import Shelf
+from api.streams import Streams
 from api.tallies import Tallies
 from models import logs, wire
 from models.darkroom import Darkroom
@@ -191,16 +196,19 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
         )
         limits, passwords, darkroom = Limits(redis, settings), Passwords(), Darkroom()
         storage = Storage(settings.media_dir, settings.storage_url)
+        streams = Streams(database)
         engine, tallies = engine_of(settings, database), Tallies(database)
         app.state.house = Premises(
             settings, database, redis, temporal, shelf, limits, passwords, storage, darkroom, engine, Names(database),
-            tallies,
+            tallies, streams,
         )  # fmt: skip
         if alone:
+            _leave_when_told(streams)
             _settle_down()
         try:
             yield
         finally:
+            streams.close()
             await tallies.close()
             await engine.close()
             await database.close()
@@ -229,6 +237,22 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
     )  # fmt: skip
     app.asgi_handler = door = Door(app.asgi_handler, meter, https=settings.public_url.startswith("https://"))
     return app
+
+
+def _leave_when_told(streams: Streams) -> None:
+    """Whoever watches an order is sent away when the process is told to stop: the server waits for every connection,
+    and runs the end of our lifespan after that. Its own handlers are called too, by the loop.
+    """
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before = signal.getsignal(number)
+
+        def told(number: int, frame: FrameType | None, before: Any = before) -> None:
+            loop.call_soon_threadsafe(streams.close)
+            if callable(before):
+                before(number, frame)
+
+        signal.signal(number, told)
 
 
 def _settle_down() -> None:

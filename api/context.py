@@ -15,6 +15,7 @@ from temporalio.client import Client
 from api.limits import Limits
 from api.problems import FieldError, Invalid
 from api.shelf import Shelf
+from api.streams import Streams
 from api.tallies import Tallies
 from models import tokens
 from models.darkroom import Darkroom
@@ -51,6 +52,8 @@ class Premises(msgspec.Struct, frozen=True):
     """Of categories, tags and vendors."""
     tallies: Tallies
     """What shoppers search for."""
+    streams: Streams
+    """Who watches an order."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -76,6 +79,9 @@ class Identity(msgspec.Struct, frozen=True):
         assert self.user is not None
         return self.user
 
+
+BODILESS = "holdfast.bodiless"
+"""In the scope of a request that asks for headers alone."""
 
 House = NamedDependency[Premises]
 """What a handler asks for as `house`."""

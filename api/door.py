@@ -15,6 +15,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
+from api.context import BODILESS
 from api.limits import HEADERS_IN_SCOPE
 from api.metrics import Meter
 from api.shelf import Shelf
@@ -126,6 +127,7 @@ class Door:
         status = 499  # nginx's word for a client that left before its answer
         if bodiless := method == "HEAD":
             scope["method"] = "GET"
+            scope[BODILESS] = True
         personal = path.startswith("/api/")
         guards = self._guards_for(path)
 

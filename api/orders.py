@@ -1,16 +1,28 @@
 """The buyer's orders: read from Postgres, steered by messages to their workflow."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import JSONBody, Parameter, QueryParameter
+from litestar.openapi import ResponseSpec
+from litestar.params import HeaderParameter, JSONBody, Parameter, QueryParameter
+from litestar.response import Stream
 
 from api import pages
 from api.access import Access
 from api.checkout import PaymentMethod, Provider, ReturnUrl, must_suit, no_wallet
 from api.commands import command
-from api.context import Caller, House, IdempotencyKey, Identity, OrderToken, digest, idempotency_key
+from api.context import (
+    BODILESS,
+    Caller,
+    House,
+    IdempotencyKey,
+    Identity,
+    OrderToken,
+    StrictRequest,
+    digest,
+    idempotency_key,
+)
 from api.pages import PageSize, Place
 from api.problems import SIGNED_IN, FieldError, Invalid, refuses
 from api.replies import (
@@ -21,14 +33,13 @@ from api.replies import (
     order_list_item,
     order_reply,
     reply_to,
-    told_to_buyer,
 )
-from models import logs, tokens
+from models import logs, timeline, tokens
 from models.cursor import Cursor
 from models.errors import Refusal
 from models.ids import OrderNumber, new_id
 from models.order import Order as OrderRow
-from models.order import OrderEvent, OrderStatus, workflow_id
+from models.order import OrderEvent, OrderStatus, told_to_buyer, workflow_id
 from models.payment import TERMS
 from models.roles import Scope
 from models.tables import cart as carts
@@ -41,6 +52,11 @@ from workflows.order import CancelCheckout, Order, OrderState, PayOrder
 
 Number = Annotated[str, Parameter(pattern=r"^HF-[2-9A-HJ-NP-Z]{5}-[2-9A-HJ-NP-Z]{5}$", description="HF-XXXXX-XXXXX")]
 InStatus = Annotated[OrderStatus | None, QueryParameter(name="status", description="Only orders that are in it now")]
+
+
+LastEventId = Annotated[
+    str | None, HeaderParameter(name="Last-Event-ID", description="The `id` of the last event that arrived")
+]
 
 
 class AnotherMethod(msgspec.Struct, forbid_unknown_fields=True):
@@ -119,6 +135,30 @@ async def read_events(house: House, caller: Caller, number: Number, order_token:
     """Each fact once, oldest first."""
     order = await find(house, caller, number, order_token)
     return EventReply(told_to_buyer(await orders.timeline(house.database, order.id)))
+
+
+@get(
+    "/orders/{number:str}/stream", operation_id="watchOrder", access=Access.ANYONE, tags=["Orders"],
+    summary="What happens to an order, as it happens", media_type="text/event-stream",
+    responses=refuses("order_not_found", "too_many_requests", "unavailable")
+    | {204: ResponseSpec(None, description="It is over, and you know all of it")},
+)  # fmt: skip
+async def watch_order(
+    request: StrictRequest, house: House, caller: Caller, number: Number, order_token: OrderToken = None,
+    last_event_id: LastEventId = None,
+) -> Response[Any]:  # fmt: skip
+    """The order's events as server-sent events: those so far, then each within about a second, none of them twice.
+
+    Its last one is named `end`: the order is over. A client that comes back sends `Last-Event-ID`, as browsers do.
+    """
+    order = await find(house, caller, number, order_token)
+    mark = timeline.read(last_event_id)
+    place = await house.streams.watch(order.id)
+    known = place.watch.is_over and all(mark.has(id) for id, _ in place.watch.log)
+    if known or request.scope.get(BODILESS):
+        place.free()
+        return Response(None, status_code=204 if known else 200, media_type="text/event-stream")
+    return Stream(house.streams.tell(place, mark), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 @post(
@@ -223,4 +263,4 @@ def _no_such_order() -> Refusal:
     return Refusal("order_not_found", "There is no such order, or it is not yours to see.")
 
 
-handlers = [list_orders, read_order, read_events, pay_order, cancel_order]
+handlers = [list_orders, read_order, read_events, watch_order, pay_order, cancel_order]

@@ -14,12 +14,10 @@ from models.errors import Refusal
 from models.ids import OrderNumber
 from models.money import Money
 from models.order import (
-    INTERNAL,
     Action,
     FulfilmentStatus,
     Order,
     OrderCard,
-    OrderEvent,
     OrderLineName,
     OrderStatus,
     Shipping,
@@ -246,15 +244,6 @@ def _parts(total: Money, credit: Money | None) -> tuple[Money, Money]:
 def payment_of(order: Order) -> PaymentReply:
     """The payment as the row tells it."""
     return PaymentReply(order.payment_status, order.client_secret, order.redirect_url, order.payment_error)
-
-
-def told_to_buyer(events: list[OrderEvent]) -> list[OrderEvent]:
-    """An order's timeline without what is staff's own; of staff only that it was one of them."""
-    return [
-        msgspec.structs.replace(event, actor=event.actor.partition("/")[0])
-        for event in events
-        if event.type not in INTERNAL
-    ]
 
 
 async def sent(house: House, order: Order) -> list[Shipment]:

@@ -276,6 +276,15 @@ INTERNAL = frozenset({"note", "retry_asked", "dispute_opened", "dispute_won", "d
 """Types of a timeline's facts that are staff's own: its buyer is not told."""
 
 
+def told_to_buyer(events: list[OrderEvent]) -> list[OrderEvent]:
+    """An order's timeline without what is staff's own; of staff only that it was one of them."""
+    return [
+        msgspec.structs.replace(event, actor=event.actor.partition("/")[0])
+        for event in events
+        if event.type not in INTERNAL
+    ]
+
+
 def _actions(
     table: Mapping[Action, tuple[When, ...]], status: str, payment: str, fulfilment: str, attention: bool
 ) -> list[Action]:

@@ -105,6 +105,7 @@ TABLE: dict[str, str | set[Role]] = {
     "GET /orders": ACCOUNT,
     "GET /orders/{number:str}": ANYONE,
     "GET /orders/{number:str}/events": ANYONE,
+    "GET /orders/{number:str}/stream": ANYONE,
     "POST /orders/{number:str}/pay": ANYONE,
     "POST /orders/{number:str}/returns": ANYONE,
     "POST /orders/{number:str}/cancel": ANYONE,
