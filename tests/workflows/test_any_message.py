@@ -140,7 +140,7 @@ class AnyMessage(RuleBasedStateMachine):
 
         async def send() -> None:
             _, where, attention, _ = stands = await self.stands()
-            legal = action in (buyer_actions(*where) if buyer else staff_actions(*where, attention))
+            legal = action in (buyer_actions(*where, returnable=True) if buyer else staff_actions(*where, attention))
             code = "done"
             try:
                 await self.shelf.ask(self.handle, command, request)
