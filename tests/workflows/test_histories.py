@@ -22,7 +22,7 @@ from models import wire
 from models.settings import WorkerSettings
 from tests import people, shop
 from tests.flow import Flow
-from tests.workflows import costs, refunding, shelving, stories, wallets
+from tests.workflows import costs, refunding, returning, shelving, stories, wallets
 from tests.workflows.costs import Cost
 from tests.workflows.leaving import Leaving
 from tests.workflows.trouble import Trouble
@@ -38,7 +38,7 @@ HISTORIES = Path(__file__).with_name("histories")
 NAMES = (
     *(story.__name__ for story in stories.ALL), *(story.__name__ for story in wallets.ALL), "sent_back", "letters",
     "reset", "tended", "erased", "refreshed", *(story.__name__ for story in shelving.ALL),
-    *(story.__name__ for story in refunding.ALL),
+    *(story.__name__ for story in refunding.ALL), *(story.__name__ for story in returning.ALL),
 )  # fmt: skip
 
 
@@ -98,6 +98,9 @@ async def test_record_anew(flow: Flow, settings: WorkerSettings, trouble: Troubl
     for about_money in refunding.ALL:
         sold = await about_money(flow)
         keep(about_money.__name__, (await sold.handle().fetch_history()).to_json())
+    for about_goods in returning.ALL:
+        gone = await about_goods(flow)
+        keep(about_goods.__name__, (await gone.handle().fetch_history()).to_json())
     with flow.skipper.with_time_skipping_disabled():
         letters = await flow.client.start_workflow(Notify.run, id=NOTIFY_ID, task_queue=ORDERS)
     while not await flow.database.fetch("SELECT 1 FROM outbox WHERE settled_at IS NOT NULL"):
