@@ -47,6 +47,7 @@ from activities.payments.money import PaymentActivities
 from activities.payments.providers import Provider
 from activities.payments.setups import SetupActivities
 from activities.product_imports import ProductImportActivities
+from activities.reconciliation import ReconciliationActivities
 from activities.refunds import RefundActivities
 from activities.returns import ReturnActivities
 from activities.search import SearchActivities
@@ -55,7 +56,7 @@ from activities.stock import StockActivities
 from activities.study import StudyActivities
 from models import logs, wire
 from models.database import Database
-from models.payment import CHAPA
+from models.payment import CHAPA, STRIPE
 from models.search.engines import engine_of
 from models.settings import Invalid, WorkerSettings, worker_settings
 from models.storage import Storage
@@ -71,6 +72,7 @@ from workflows.order import Order
 from workflows.patience import CATALOGUE, MAIL, ORDERS, PAYMENTS
 from workflows.prove_stock import PROVE_STOCK_ID, ProveStock, proving
 from workflows.rebuild_search import RebuildSearch
+from workflows.reconcile import RECONCILE_ID, Reconcile, reconciling
 from workflows.refresh_answers import REFRESH_ANSWERS_ID, RefreshAnswers
 from workflows.refund import Refund
 from workflows.remove_payment_method import RemovePaymentMethod
@@ -100,6 +102,7 @@ WORKFLOWS: Sequence[type] = (
     HealSearch,
     StudyShelves,
     ProveStock,
+    Reconcile,
     ImportProducts,
 )
 ALWAYS: Sequence[tuple[type[Any], str, str]] = (
@@ -133,6 +136,7 @@ def activities(
     setups = SetupActivities(payments.connection)
     refunds, disputes = RefundActivities(database), DisputeActivities(database)
     returned = ReturnActivities(database, settings.return_within)
+    reconciliation = ReconciliationActivities(database)
     study, stock = StudyActivities(database), StockActivities(database)
     changes, answers = CatalogueChangeActivities(database), AnswerActivities(settings.redis_url)
     search = SearchActivities(database, engine_of(settings, database))
@@ -160,7 +164,7 @@ def activities(
         PAYMENTS: [
             payments.authorize_payment, payments.read_payment, payments.capture_payment, payments.void_payment,
             payments.refund_payment, payments.read_refund, payments.return_payment,
-            payments.read_dispute,
+            payments.read_dispute, payments.list_objects,
             setups.ensure_customer, setups.start_setup, setups.read_setup, setups.cancel_setup, setups.detach_method,
             setups.forget_customer,
         ],
@@ -171,6 +175,8 @@ def activities(
             search.compare_index, search.tidy_search,
             study.gather_purchases, study.forget_old_traces, study.figure_products, study.relate_products,
             stock.find_drift,
+            reconciliation.keep_seen, reconciliation.list_ours, reconciliation.compare_books,
+            reconciliation.end_reconciliation,
             imported.go_on_with_import, imported.drop_file,
         ],
     }  # fmt: skip
@@ -182,6 +188,11 @@ def payment_activities(settings: WorkerSettings) -> PaymentActivities:
     if settings.chapa_secret_key:
         others[CHAPA] = ChapaProvider(settings.chapa_secret_key, settings.public_url, settings.chapa_api_base)
     return PaymentActivities(StripeProvider(settings.stripe_secret_key, settings.stripe_api_base), others)
+
+
+def providers_of(settings: WorkerSettings) -> tuple[str, ...]:
+    """Whom this shop is paid with."""
+    return (STRIPE, CHAPA) if settings.chapa_secret_key else (STRIPE,)
 
 
 def workers(
@@ -234,6 +245,7 @@ async def keep_schedules(client: Client, settings: WorkerSettings) -> None:
         TEND_CARTS_ID: tending(tend), HEAL_SEARCH_ID: healing(settings.search_healing_interval),
         STUDY_SHELVES_ID: studying(settings.shelves_study_interval),
         PROVE_STOCK_ID: proving(settings.stock_proof_interval),
+        RECONCILE_ID: reconciling(settings.reconcile_interval, settings.reconcile_window, providers_of(settings)),
     }  # fmt: skip
     for identity, wanted in schedules.items():
         try:

@@ -57,6 +57,7 @@ from api import (
 from api.admin import (
     audit,
     bulk,
+    cases,
     explain,
     images,
     inventory,
@@ -164,6 +165,7 @@ ROOMS = (
     order_actions,
     refunds,
     returns_handled,
+    cases,
     wishlist,
     notifications,
 )

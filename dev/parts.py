@@ -29,6 +29,8 @@ WEBHOOK_EVENTS = (
     "setup_intent.setup_failed",
     "setup_intent.canceled",
     "charge.dispute.created",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
     "charge.dispute.closed",
     "refund.updated",
     "refund.failed",

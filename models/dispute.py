@@ -56,6 +56,11 @@ class ProviderDispute(msgspec.Struct, frozen=True):
     answer_by: datetime | None = None
     """Until when the shop can answer."""
 
+    @property
+    def taken(self) -> Money:
+        """What the shop is without because of it."""
+        return self.withdrawn + self.fee - self.returned - self.fee_returned
+
 
 class DisputeOutline(msgspec.Struct, frozen=True):
     """A dispute as staff read it beside its order."""

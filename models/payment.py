@@ -22,13 +22,15 @@ class Terms(msgspec.Struct, frozen=True):
     """Money is reserved first and taken later. False: what is paid is taken at once, and can only be sent back."""
     hosted: bool = False
     """The buyer pays on a page of the provider's, and may try again there when it fails."""
+    lists: bool = True
+    """It tells what it has, page by page. False: it is asked for each of ours, and tells of no others."""
     currencies: frozenset[str] | None = None
     """Which it takes; None: any."""
 
 
 TERMS: Mapping[str, Terms] = {
     STRIPE: Terms(),
-    CHAPA: Terms(captures_apart=False, hosted=True, currencies=frozenset({"etb", "usd"})),
+    CHAPA: Terms(captures_apart=False, hosted=True, lists=False, currencies=frozenset({"etb", "usd"})),
 }
 """Every provider by the name that clients call it."""
 

@@ -57,6 +57,9 @@ class Scope(StrEnum):
     RETURNS_READ = "returns:read"
     RETURNS_WRITE = "returns:write"
     """Approve returns, take goods back and have their money given back."""
+    CASES_READ = "cases:read"
+    CASES_WRITE = "cases:write"
+    """Decide what payment providers and we tell differently."""
 
 
 _S = Scope
@@ -70,12 +73,12 @@ GRANTS: Mapping[Role, frozenset[Scope]] = {
     Role.VENDOR: frozenset({_S.ACCOUNT}),
     Role.SUPPORT: _STAFF | {
         _S.REVIEWS_WRITE, _S.USERS_READ, _S.CREDIT_READ, _S.ORDERS_READ, _S.ORDERS_WRITE, _S.REFUNDS_WRITE,
-        _S.RETURNS_READ, _S.RETURNS_WRITE,
+        _S.RETURNS_READ, _S.RETURNS_WRITE, _S.CASES_READ,
     },
     Role.CATALOG: _STAFF | {_S.CATALOGUE_WRITE, _S.REVIEWS_WRITE, _S.COUPONS_WRITE, _S.INVENTORY_WRITE},
     Role.FINANCE: _STAFF | {
         _S.CREDIT_READ, _S.CREDIT_WRITE, _S.SHIPPING_WRITE, _S.TAXES_WRITE, _S.AUDIT_READ, _S.ORDERS_READ,
-        _S.REFUNDS_WRITE, _S.RETURNS_READ,
+        _S.REFUNDS_WRITE, _S.RETURNS_READ, _S.CASES_READ, _S.CASES_WRITE,
     },
     Role.ADMIN: frozenset(Scope),
 }  # fmt: skip

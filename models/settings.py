@@ -111,6 +111,10 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
     """How often what people buy and look at is studied."""
     stock_proof_interval: timedelta
     """How often the stock is held against its ledger."""
+    reconcile_interval: timedelta
+    """How often what payment providers have is held against our books."""
+    reconcile_window: timedelta
+    """How far back."""
     search_healing_interval: timedelta
     """How often the search index is held against the catalogue."""
     metrics_host: str
@@ -128,7 +132,7 @@ KNOWN = frozenset(
         "RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
         "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH RATE_LIMIT_GIFT_CARD FORWARDED_HOPS "
         "REVIEWS_MODERATED SHELVES_STUDY_INTERVAL CART_REMINDER_AFTER CART_LIFETIME CART_TENDING_INTERVAL "
-        "SEARCH_HEALING_INTERVAL ALLOCATION STOCK_PROOF_INTERVAL"
+        "SEARCH_HEALING_INTERVAL ALLOCATION STOCK_PROOF_INTERVAL RECONCILE_INTERVAL RECONCILE_WINDOW"
     ).split()
 )
 """Every variable that means something to us; a test holds compose.yaml and the docs against it."""
@@ -177,6 +181,8 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         cart_tending_interval=max(read.seconds("CART_TENDING_INTERVAL", "300"), timedelta(seconds=1)),
         shelves_study_interval=max(read.seconds("SHELVES_STUDY_INTERVAL", "3600"), timedelta(seconds=1)),
         stock_proof_interval=max(read.seconds("STOCK_PROOF_INTERVAL", "3600"), timedelta(seconds=1)),
+        reconcile_interval=max(read.seconds("RECONCILE_INTERVAL", "3600"), timedelta(seconds=1)),
+        reconcile_window=read.seconds("RECONCILE_WINDOW", "3024000"),
         search_healing_interval=max(read.seconds("SEARCH_HEALING_INTERVAL", "3600"), timedelta(seconds=1)),
         metrics_host=read.text("WORKER_METRICS_HOST", "127.0.0.1"),
         metrics_port=read.port("WORKER_METRICS_PORT"),

@@ -44,7 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start what all tests share, once, in the process that hands out the tests."""
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
-    namespaces = [f"{kind}-{name}" for name in _worker_names(config) for kind in ("flow", "house", "sample", "fuzz")]
+    namespaces = [
+        f"{kind}-{name}" for name in _worker_names(config) for kind in ("flow", "house", "sample", "fuzz", "news")
+    ]
     shared = _parts.enter_context(
         embedded({"postgres", "temporal", "redis"}, namespaces=["default", *namespaces], template=True)
     )

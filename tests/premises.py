@@ -44,7 +44,8 @@ def open_house(database_url: str) -> None:
 def own_redis(parts: dict[str, str], worker_name: str, first: int) -> str:
     """A Redis database of one test process: what is kept there is of one Postgres database, and given for seconds.
 
-    `first` of eight: the house has 0, tests/api 8, tests/fuzz 16, the sample shop 24, workflows in this process 32.
+    `first` of eight: the house has 0, tests/api 8, tests/fuzz 16, the sample shop 24, workflows in this process 32,
+    the shop whose news are lost 40.
     """
     number = first + int(worker_name.removeprefix("gw") if worker_name.startswith("gw") else 0) % 8
     return parts["REDIS_URL"].rpartition("/")[0] + f"/{number}"

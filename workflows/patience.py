@@ -96,6 +96,8 @@ RETURN_ON_ITS_WAY = timedelta(days=30)
 """How long goods may take to come back once they may; then they are the buyer's again."""
 RETURN_INSPECTION = timedelta(days=5)
 """How long goods that came may wait to be looked at before a person is told."""
+RECONCILING = timedelta(hours=3)
+"""How long a provider is asked for a page of what it has; nobody waits for it."""
 LATE_MONEY = timedelta(days=4)
 """How long money is watched for that comes although its order has ended: webhooks are sent again for three days."""
 

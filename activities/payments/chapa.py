@@ -8,6 +8,7 @@ lost leaves a page whose address nobody knows, and the next one gets the next re
 import json
 from datetime import timedelta
 from typing import Any, TypeVar
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -16,19 +17,22 @@ from temporalio.exceptions import ApplicationError
 from activities.payments.providers import (
     AuthorizePayment,
     CapturePayment,
+    ListObjects,
     ReadDispute,
     ReadPayment,
     ReadRefund,
     RefundPayment,
     ReturnPayment,
+    SeenPage,
     VoidPayment,
 )
-from models import chapa
+from models import chapa, clock
 from models.dispute import ProviderDispute
 from models.errors import Unavailable
 from models.ids import PaymentId, RefundId
 from models.money import Money
 from models.payment import AMOUNT_MISMATCH, ProviderPayment, Returned, Standing
+from models.reconciliation import RETURNED, SeenObject, Thing
 from models.refund import ProviderRefund, ProviderRefundStanding
 
 BASE = "https://api.chapa.co"
@@ -71,6 +75,7 @@ class SentBack(msgspec.Struct):
 
     status: str
     ref_id: str | None = None
+    amount: str | float | int | None = None
 
     @property
     def seen(self) -> ProviderRefund:
@@ -162,7 +167,7 @@ class ChapaProvider:
         """Looked for under our reference first: an answer may have been lost."""
         known = await self._refund_known(request.refund_id)
         if known is not None:
-            return known
+            return known.seen
         form = {
             "reason": f"Refund of order {request.order_number}",
             "amount": chapa.written(request.amount),
@@ -176,19 +181,51 @@ class ChapaProvider:
 
     async def read_refund(self, request: ReadRefund) -> ProviderRefund | None:
         """As it is now; None: there is none."""
-        return await self._refund_known(request.refund_id)
+        known = await self._refund_known(request.refund_id)
+        return known.seen if known is not None else None
 
     async def read_dispute(self, request: ReadDispute) -> ProviderDispute | None:
         """Chapa tells of none."""
         return None
 
-    async def _refund_known(self, refund: RefundId) -> ProviderRefund | None:
+    async def objects(self, request: ListObjects) -> SeenPage:
+        """Each of ours that is asked for: what else is on the account it does not tell apart."""
+        look = self._refund_of if request.thing is Thing.REFUND else self._pages_of
+        found = [await look(name) for name in request.only]
+        return SeenPage(tuple(each for some in found for each in some))
+
+    async def _pages_of(self, newest: str) -> list[SeenObject]:
+        """All pages of a payment that somebody tried to pay on."""
+        named, found = chapa.named_by(newest), []
+        payment, last = named or (None, 0)
+        for n in range(last, 0, -1):
+            assert payment is not None
+            known = await self._verified(chapa.reference(payment, n))
+            money = known.money if known is not None else None
+            if known is not None and money is not None:
+                taken = known.status == PAID or known.status in REFUNDED
+                standing = RETURNED if known.status in REFUNDED else Standing.CAPTURED if taken else Standing.DECLINED
+                moved = money.amount if taken else 0
+                found.append(SeenObject(Thing.PAYMENT, known.tx_ref, standing, money, clock.now(), moved, payment))
+        return found
+
+    async def _refund_of(self, name: str) -> list[SeenObject]:
+        """A refund by our id of it; what is behind that is its currency, which Chapa does not tell."""
+        ours, _, kind = name.partition(" ")
+        known = await self._refund_known(RefundId(UUID(ours)))
+        money = chapa.read(str(known.amount), kind) if known is not None else None
+        if known is None or money is None:
+            return []
+        named = known.seen.reference or ours
+        return [SeenObject(Thing.REFUND, named, known.seen.standing, money, clock.now(), money.amount, UUID(ours))]
+
+    async def _refund_known(self, refund: RefundId) -> SentBack | None:
         status, answer = await self._ask("GET", f"refund/{refund}/verify")
         if status == 404:
             return None
         if status != 200 or answer.status != "success":
             raise _rejected(f"Chapa does not tell how a refund stands: {_words(answer)}")
-        return _decoded(answer, SentBack).seen
+        return _decoded(answer, SentBack)
 
     async def _open(self, request: AuthorizePayment, tx_ref: str) -> str | None:
         """The address of a new page. None: this reference was used, by a try whose answer got lost."""

@@ -15,14 +15,17 @@ from temporalio.exceptions import ApplicationError
 from activities.payments import customers
 from activities.payments.connection import Connection, is_about_the_method, rejected
 from activities.payments.disputes import StripeDisputes
+from activities.payments.lists import StripeLists
 from activities.payments.providers import (
     AuthorizePayment,
     CapturePayment,
+    ListObjects,
     ReadDispute,
     ReadPayment,
     ReadRefund,
     RefundPayment,
     ReturnPayment,
+    SeenPage,
     VoidPayment,
 )
 from activities.payments.refunds import StripeRefunds
@@ -46,6 +49,7 @@ class StripeProvider:
         self._stripe = self.connection.v1
         self._refunds = StripeRefunds(self.connection)
         self._disputes = StripeDisputes(self.connection)
+        self._lists = StripeLists(self.connection)
 
     async def close(self) -> None:
         """Hand the connections back."""
@@ -149,6 +153,10 @@ class StripeProvider:
     async def read_dispute(self, request: ReadDispute) -> ProviderDispute | None:
         """The dispute as it is now."""
         return await self._disputes.read(request.reference)
+
+    async def objects(self, request: ListObjects) -> SeenPage:
+        """Its lists, page by page."""
+        return await self._lists.page(request)
 
     async def _confirm(self, request: AuthorizePayment, reference: str) -> ProviderPayment:
         """Try a card on the intent that there is, unless that is settled."""

@@ -10,12 +10,14 @@ from activities.payments.intents import StripeProvider
 from activities.payments.providers import (
     AuthorizePayment,
     CapturePayment,
+    ListObjects,
     Provider,
     ReadDispute,
     ReadPayment,
     ReadRefund,
     RefundPayment,
     ReturnPayment,
+    SeenPage,
     VoidPayment,
 )
 from models.dispute import ProviderDispute
@@ -135,6 +137,16 @@ class PaymentActivities:
         Undo: nothing.
         """
         return await self._of(request.provider).read_dispute(request)
+
+    @activity.defn
+    async def list_objects(self, request: ListObjects) -> SeenPage:
+        """Ask a provider what it has: a page of its payments, refunds or disputes.
+
+        Changes: nothing.
+        Again: harmless.
+        Undo: nothing.
+        """
+        return await self._of(request.provider).objects(request)
 
     @activity.defn
     async def return_payment(self, request: ReturnPayment) -> Returned | None:

@@ -12,6 +12,7 @@ from models.dispute import ProviderDispute
 from models.ids import OrderNumber, PaymentId, RefundId, UserId
 from models.money import Money
 from models.payment import STRIPE, ProviderPayment, Returned
+from models.reconciliation import SeenObject, Thing
 from models.refund import ProviderRefund
 
 
@@ -104,6 +105,27 @@ class ReadDispute(msgspec.Struct, frozen=True):
     provider: str = STRIPE
 
 
+class ListObjects(msgspec.Struct, frozen=True):
+    """Ask what a provider has: a page of all that was made since then, or these alone."""
+
+    provider: str
+    thing: Thing
+    since: datetime
+    after: str | None = None
+    """Its id of the last one of the page before."""
+    only: tuple[str, ...] = ()
+    """Its ids of payments and disputes. Of refunds: its ids of their payments; where it has no lists, ours with their
+    currency."""
+
+
+class SeenPage(msgspec.Struct, frozen=True):
+    """What it has, newest first."""
+
+    objects: tuple[SeenObject, ...]
+    after: str | None = None
+    """Behind which the next page begins; None: this was the last."""
+
+
 class Provider(Protocol):
     """Moves the money of one order; its answers are in our words, and each of its acts may be asked for twice.
 
@@ -143,6 +165,9 @@ class Provider(Protocol):
 
     async def read_dispute(self, request: ReadDispute) -> ProviderDispute | None:
         """How a dispute stands; None: there is none of this id, or this provider has no disputes at all."""
+
+    async def objects(self, request: ListObjects) -> SeenPage:
+        """What it has, ours or not, as a list that does not lag. Without lists: what is asked for, one by one."""
 
     async def close(self) -> None:
         """Hand the connections back."""

@@ -38,7 +38,7 @@ class StripeRefunds:
         }
         call = self._stripe.refunds.create_async(params, {"idempotency_key": f"{request.refund_id}:refund"})
         try:
-            return _seen(await self._connection.ask(call))
+            return seen_of(await self._connection.ask(call))
         except stripe.InvalidRequestError as refused:
             if refused.code in FINAL or _is_too_much(refused):
                 code = refused.code or "amount_too_large"
@@ -60,7 +60,7 @@ class StripeRefunds:
         while True:
             for each in page.data:
                 if getattr(each.metadata, "refund", None) == str(refund):
-                    return _seen(each)
+                    return seen_of(each)
             if not page.has_more:
                 return None
             page = await self._connection.ask(page.next_page_async())
@@ -78,7 +78,7 @@ _STANDINGS = {
 }
 
 
-def _seen(refund: stripe.Refund) -> ProviderRefund:
+def seen_of(refund: stripe.Refund) -> ProviderRefund:
     """A refund in our words."""
     standing = _STANDINGS.get(refund.status or "", ProviderRefundStanding.PENDING)
     why = getattr(refund, "failure_reason", None) if standing is ProviderRefundStanding.FAILED else None

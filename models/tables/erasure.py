@@ -99,6 +99,8 @@ SELECT workflow_id FROM orders WHERE customer_id = $1
 UNION SELECT 'order/' || cart_id || '/' || attempt FROM checkouts WHERE cart_id = $1
 UNION SELECT 'refund/' || r.order_id || '/' || r.n FROM refunds r JOIN orders o ON o.id = r.order_id
 WHERE o.customer_id = $1
+UNION SELECT 'dispute/' || d.provider || '/' || d.reference FROM disputes d JOIN orders o ON o.id = d.order_id
+WHERE o.customer_id = $1
 """
 _EVENTS = (
     "UPDATE webhook_events SET body = '' WHERE workflow_id = ANY ($1::text[]) AND body <> ''",

@@ -1,6 +1,7 @@
 """How a refund ends: money given and booked once, or its reservation given back; and what a payment is then."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from models.database import Reader, Writer
@@ -124,6 +125,7 @@ async def _restate(writer: Writer, order: OrderId) -> PaymentStatus:
     return to
 
 
+EVER = datetime(2000, 1, 1, tzinfo=UTC)
 _DISPUTED = """(
     SELECT coalesce(sum(d.withdrawn + d.fee - d.returned - d.fee_returned), 0)::bigint
     FROM disputes d WHERE d.payment_id = p.id
@@ -131,7 +133,7 @@ _DISPUTED = """(
 _DRIFT = f"""
 SELECT 'reserved' AS what, p.id, p.refunded AS seen, coalesce(sum(r.from_provider), 0)::bigint AS wanted
 FROM payments p LEFT JOIN refunds r ON r.order_id = p.order_id AND r.status <> 'failed'
-GROUP BY p.id HAVING p.refunded <> coalesce(sum(r.from_provider), 0)
+WHERE p.created_at >= $1::timestamptz GROUP BY p.id HAVING p.refunded <> coalesce(sum(r.from_provider), 0)
 UNION ALL
 SELECT 'reserved credit', h.order_id, h.refunded, coalesce(sum(c.amount), 0)::bigint
 FROM credit_holds h LEFT JOIN (
@@ -145,15 +147,18 @@ SELECT 'at the provider', p.id, coalesce((
            WHERE m.order_id = p.order_id AND m.account = 'provider:' || p.provider
        ), 0)::bigint, p.captured - coalesce(sum(r.from_provider), 0)::bigint - {_DISPUTED}
 FROM payments p LEFT JOIN refunds r ON r.order_id = p.order_id AND r.status = 'succeeded' AND NOT r.store_credit
-GROUP BY p.id HAVING coalesce((
+WHERE p.created_at >= $1 GROUP BY p.id HAVING coalesce((
     SELECT sum(m.amount) FROM money_entries m WHERE m.order_id = p.order_id AND m.account = 'provider:' || p.provider
 ), 0) <> p.captured - coalesce(sum(r.from_provider), 0) - {_DISPUTED}
 UNION ALL
 SELECT 'operation', (array_agg(m.order_id))[1], sum(m.amount)::bigint, 0
-FROM money_entries m GROUP BY m.operation, m.currency HAVING sum(m.amount) <> 0
+FROM money_entries m WHERE m.at >= $1 GROUP BY m.operation, m.currency HAVING sum(m.amount) <> 0
 """  # noqa: S608
 
 
-async def drift(reader: Reader) -> list[Any]:
-    """Where refunds, payments and the ledger of money differ: (what, whose, seen, wanted). Normally none."""
-    return list(await reader.exec_driver_sql(_DRIFT))
+async def drift(reader: Reader, since: datetime = EVER) -> list[Any]:
+    """Where refunds, payments and the ledger of money differ: (what, whose, seen, wanted). Normally none.
+
+    `since`: of payments that were made then or later.
+    """
+    return list(await reader.exec_driver_sql(_DRIFT, (since,)))

@@ -15,11 +15,15 @@ from activities.orders import CancelOrder, ConfirmOrder, SecureOrder
 from activities.outbox import OutboxActivities, Settled, SettleLetters
 from activities.shipments import NoteArrival, SendParcel
 from models import clock, tokens
+from models.dispute import DisputeStatus, ProviderDispute
+from models.dispute import workflow_id as dispute_workflow_id
 from models.erasure import Business
 from models.ids import CartId, OrderNumber, UserId, new_id
+from models.money import Money
 from models.order import workflow_id
 from models.payment import ProviderPayment, Standing
 from models.roles import Role
+from models.tables import dispute as disputes
 from models.tables import outbox as letters
 from models.tables.cart import carts
 from models.tables.catalog import products
@@ -79,6 +83,18 @@ async def deliver(till: Till, user: UserId, place: OrderPlaced) -> None:
         await writer.execute(sa.update(letters.outbox).values(settled_at=clock.now()))
 
 
+async def dispute(till: Till, place: OrderPlaced, person: Person) -> None:
+    """They went to their bank; what the provider told of it names them."""
+    reference, nothing = f"du_{place.order_id.hex}", Money.zero(place.total.currency)
+    seen = ProviderDispute(
+        reference, f"pi_{place.order_id.hex}", DisputeStatus.LOST, "fraudulent", place.total, place.total, nothing,
+        nothing, nothing,
+    )  # fmt: skip
+    async with till.database.writing() as writer:
+        assert await disputes.record(writer, "stripe", seen) is not None
+        await traces.event(writer, dispute_workflow_id("stripe", reference), person=person)
+
+
 async def settle_letters(till: Till) -> None:
     """All letters leave."""
     waiting = await till.ask("SELECT id FROM outbox WHERE settled_at IS NULL")
@@ -94,7 +110,9 @@ async def somebody(till: Till, person: Person, number: str) -> UserId:
         await traces.leave(writer, user, person)
         await traces.event(writer, None, person.customer, person)
         await traces.event(writer, f"payment-method/{user}/a key", person=person)
-    await deliver(till, user, await order(till, user, person, f"{number}-1"))
+    first = await order(till, user, person, f"{number}-1")
+    await deliver(till, user, first)
+    await dispute(till, first, person)
     second = await order(till, user, person, f"{number}-2", 2)
     words = f"{person.first} {person.last} of {person.street} changed his mind"
     ended = CancelOrder(second.order_id, second.payment_id, CartId(user), 2, words, "buyer")
@@ -157,7 +175,7 @@ async def test_no_trace_is_left(till: Till, erasure: ErasureActivities) -> None:
         "users", "addresses", "notifications", "sessions", "password_resets", "idempotent_requests", "outbox",
         "webhook_events", "checkouts", "orders", "coupon_redemptions", "reviews",
     }  # fmt: skip
-    assert len(seen["webhook_events"]) == 4
+    assert len(seen["webhook_events"]) == 5
 
     await ActivityEnvironment().run(erasure.close_account, CloseAccount(user))
     await settle_letters(till)

@@ -270,7 +270,7 @@ async def schedule(flow: Flow) -> AsyncIterator[ScheduleHandle]:
     handle = flow.client.get_schedule_handle(HEAL_SEARCH_ID)
     yield handle
     await handle.delete()
-    for other in ("tend-carts", "study-shelves", "prove-stock"):
+    for other in ("tend-carts", "study-shelves", "prove-stock", "reconcile"):
         await flow.client.get_schedule_handle(other).delete()
 
 

@@ -16,6 +16,7 @@ from tests.flow import Flow
 from workflows.heal_search import HEAL_SEARCH_ID
 from workflows.patience import ORDERS
 from workflows.prove_stock import PROVE_STOCK_ID, ProveStock
+from workflows.reconcile import RECONCILE_ID
 from workflows.study_shelves import STUDY_SHELVES_ID
 from workflows.tend_carts import TEND_CARTS_ID
 
@@ -46,7 +47,7 @@ async def schedule(flow: Flow) -> AsyncIterator[ScheduleHandle]:
     """The schedule that a worker makes."""
     handle = flow.client.get_schedule_handle(PROVE_STOCK_ID)
     yield handle
-    for identity in (PROVE_STOCK_ID, TEND_CARTS_ID, HEAL_SEARCH_ID, STUDY_SHELVES_ID):
+    for identity in (PROVE_STOCK_ID, TEND_CARTS_ID, HEAL_SEARCH_ID, STUDY_SHELVES_ID, RECONCILE_ID):
         await flow.client.get_schedule_handle(identity).delete()
 
 

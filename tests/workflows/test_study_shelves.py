@@ -17,6 +17,7 @@ from workflows import study_shelves
 from workflows.heal_search import HEAL_SEARCH_ID
 from workflows.patience import ORDERS
 from workflows.prove_stock import PROVE_STOCK_ID
+from workflows.reconcile import RECONCILE_ID
 from workflows.study_shelves import STUDY_SHELVES_ID, Study, StudyShelves
 from workflows.tend_carts import TEND_CARTS_ID
 
@@ -64,7 +65,7 @@ async def test_a_study_goes_through_everything(flow: Flow, monkeypatch: pytest.M
 async def schedules(flow: Flow) -> AsyncIterator[ScheduleHandle]:
     """Those that a worker makes; the study's."""
     yield flow.client.get_schedule_handle(STUDY_SHELVES_ID)
-    for identity in (STUDY_SHELVES_ID, TEND_CARTS_ID, HEAL_SEARCH_ID, PROVE_STOCK_ID):
+    for identity in (STUDY_SHELVES_ID, TEND_CARTS_ID, HEAL_SEARCH_ID, PROVE_STOCK_ID, RECONCILE_ID):
         await flow.client.get_schedule_handle(identity).delete()
 
 

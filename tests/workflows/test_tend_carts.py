@@ -26,6 +26,7 @@ from workflows.heal_search import HEAL_SEARCH_ID
 from workflows.order import Order
 from workflows.patience import ORDERS
 from workflows.prove_stock import PROVE_STOCK_ID
+from workflows.reconcile import RECONCILE_ID
 from workflows.study_shelves import STUDY_SHELVES_ID
 from workflows.tend_carts import TEND_CARTS_ID, TendCarts, Tended, Tending
 
@@ -139,7 +140,7 @@ async def schedule(flow: Flow) -> AsyncIterator[ScheduleHandle]:
     handle = flow.client.get_schedule_handle(TEND_CARTS_ID)
     yield handle
     await handle.delete()
-    for other in (HEAL_SEARCH_ID, STUDY_SHELVES_ID, PROVE_STOCK_ID):
+    for other in (HEAL_SEARCH_ID, STUDY_SHELVES_ID, PROVE_STOCK_ID, RECONCILE_ID):
         await flow.client.get_schedule_handle(other).delete()
 
 
