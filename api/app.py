@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import FrameType
@@ -245,6 +246,8 @@ def _leave_when_told(streams: Streams) -> None:
     """Whoever watches an order is sent away when the process is told to stop: the server waits for every connection,
     and runs the end of our lifespan after that. Its own handlers are called too, by the loop.
     """
+    if threading.current_thread() is not threading.main_thread():
+        return  # signals are heard by the main thread alone: such a server has to close its connections itself
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         before = signal.getsignal(number)
