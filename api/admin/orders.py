@@ -1,6 +1,6 @@
 """Orders as staff see them: found, read whole, and what can be done with each."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from api.admin.return_records import DeskReturn, desk_return
 from api.context import House
 from api.orders import Number
 from api.pages import PageSize, Place
+from api.problems import FieldError, Invalid
 from api.replies import Addresses, returned, sent
 from models import logs
 from models.credit import Bill
@@ -47,8 +48,9 @@ Paid = Annotated[PaymentStatus | None, QueryParameter(name="payment_status", des
 Sent = Annotated[FulfilmentStatus | None, QueryParameter(name="fulfilment_status", description="Only those so far")]
 Attention = Annotated[bool | None, QueryParameter(description="True: only those that ask for a person; false: others")]
 OfCustomer = Annotated[UUID | None, QueryParameter(name="customer", description="Only of this account")]
-From = Annotated[datetime | None, QueryParameter(name="placed_from", description="Placed then or later")]
-To = Annotated[datetime | None, QueryParameter(name="placed_to", description="Placed before")]
+From = Annotated[str | None, QueryParameter(name="placed_from", format="date-time", description="Placed then or later")]
+To = Annotated[str | None, QueryParameter(name="placed_to", format="date-time", description="Placed before")]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Words = Annotated[
     str | None,
     QueryParameter(
@@ -175,7 +177,8 @@ async def list_orders(
 ) -> DeskList:
     """Newest first. Filters add up."""
     wanted = desk.Wanted(
-        status, paid, sent, attention, UserId(customer) if customer else None, since, before, words,
+        status, paid, sent, attention, UserId(customer) if customer else None, _moment("placed_from", since),
+        _moment("placed_to", before), words,
     )  # fmt: skip
     found = await desk.listed(house.database, limit + 1, wanted, pages.begin(house, place))
     shown, more = pages.cut(house, found, limit, lambda last: Cursor(last.placed_at, last.id))
@@ -189,6 +192,16 @@ async def list_orders(
 async def read_order(house: House, number: Number) -> DeskOrder:
     """With all that happened to it, and what can be done with it now."""
     return await desk_order(house, await find(house, number))
+
+
+def _moment(parameter: str, text: str | None) -> datetime | None:
+    """Read here: the framework would take a number for seconds since 1970. Raises: Invalid."""
+    if text is None:
+        return None
+    try:
+        return msgspec.convert(text, Moment).astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError):
+        raise Invalid(FieldError("This is no time: RFC 3339, with an offset", parameter=parameter)) from None
 
 
 async def find(house: House, number: str) -> Order:

@@ -101,7 +101,17 @@ async def test_filters_add_up(api: Api, till: Till) -> None:
 
 @pytest.mark.parametrize(
     "params",
-    [{"status": "gone"}, {"q": ""}, {"q": "a\x00"}, {"placed_from": "soon"}, {"customer": "me"}, {"cursor": "x"}],
+    [
+        {"status": "gone"},
+        {"q": ""},
+        {"q": "a\x00"},
+        {"placed_from": "soon"},
+        {"placed_to": "0.5"},
+        {"placed_to": "2026-11-01T00:00:00"},
+        {"placed_from": "0001-01-01T00:00:00+14:00"},
+        {"customer": "me"},
+        {"cursor": "x"},
+    ],
 )
 async def test_filters_that_mean_nothing_are_refused(api: Api, till: Till, params: dict[str, str]) -> None:
     """Given a filter that cannot be read, then it is refused, and no list is given for it."""

@@ -51,7 +51,7 @@ def after_call(_: Any, case: Any, response: Any) -> None:
         tally[case.operation.label][str(response.status_code)] += 1
 
 
-DECODER = re.compile(r"Expected `(?!int`, got `float`)|Expected \d|Object (missing|contains)|Invalid ")
+DECODER = re.compile(r"Expected `(?!int( \| null)?`, got `float`)|Expected \d|Object (missing|contains)|Invalid ")
 """How the decoder says that something is not as the schema has it. All else is a rule that no schema can say: what
 belongs together, what comes before what, what exists; and that 2.0 is no whole number, which JSON Schema thinks it is.
 """

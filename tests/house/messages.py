@@ -143,6 +143,8 @@ def _example(kind: types.Type, sparse: bool) -> Any:
             return list(words)[-1] if issubclass(words, Enum) else None
         case types.VarTupleType(item_type=item):
             return () if sparse else (_example(item, sparse), _example(item, sparse))
+        case types.TupleType(item_types=items):
+            return tuple(_example(item, sparse) for item in items)
         case types.ListType(item_type=item):
             return [] if sparse else [_example(item, sparse)]
         case types.DictType(value_type=value):

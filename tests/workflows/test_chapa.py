@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 
 from dev.chapa.remote import ChapaControl
 from models.chapa import named_by as by_reference
@@ -167,8 +168,14 @@ async def test_news_of_late_money_is_acted_on_at_once(shelf: Shelf, chapa: Chapa
     await page.handle.result()
     await chapa.buy(page.reference, late=True)
 
-    for _ in range(5):
-        await page.late().signal(LatePayment.provider_news, ProviderNews("late", "charge.success"))
+    news = ProviderNews("late", "charge.success")
+    told = await asyncio.gather(
+        *(page.late().signal(LatePayment.provider_news, news) for _ in range(5)), return_exceptions=True
+    )
+    # Some may come when it is sent back already, and its workflow over: the webhook's door answers those too.
+    late = [each for each in told if each is not None]
+    assert len(late) < 5
+    assert [each for each in late if not isinstance(each, RPCError) or each.status is not RPCStatusCode.NOT_FOUND] == []
 
     assert await page.late().result() is not None
     assert await page.moved() == [(PRICE, PRICE, 1)]

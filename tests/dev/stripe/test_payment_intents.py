@@ -47,6 +47,7 @@ async def test_an_automatic_payment_succeeds_at_once(client: stripe.StripeClient
             "authorized": 1999,
             "captured": 1999,
             "refunded": 0,
+            "disputed": 0,
             "canceled": 0,
             "held": 0,
             "charges": 1,
