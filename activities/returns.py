@@ -13,16 +13,18 @@ from models.errors import Refusal
 from models.ids import LocationId, OrderId, ReturnId, VariantId, new_id
 from models.inventory import MAIN
 from models.order import Action, FulfilmentStatus, buyer_actions
+from models.position import Taken
 from models.refund import RefundedItem, RefundWish
 from models.returns import (
     WITHIN,
-    Goods,
     InspectionWish,
     Return,
     ReturnItem,
     ReturnStatus,
     ReturnWish,
+    Sorted,
     choose,
+    sort_out,
     summed,
 )
 from models.tables import inventory, outbox
@@ -198,7 +200,7 @@ class ReturnActivities:
             goods = await _begin(writer, request.order_id, request.n)
             if not await _move(writer, goods, ReturnStatus.INSPECTED):
                 return goods
-            found = _sorted(await rows.arrived(writer, goods.id), wish)
+            found = sort_out(await rows.arrived(writer, goods.id), wish)
             places = await _places(writer, goods.id, found, wish.location)
             await rows.inspect(writer, goods.id, found)
             refund = await _reserve(writer, goods, found, wish)
@@ -286,32 +288,11 @@ async def _log(
     await desk.write_down(writer, goods.order_id, author, f"return.{action}", was, now, reason)
 
 
-def _items(chosen: list[tuple[Goods, int]]) -> list[ReturnItem]:
+def _items(chosen: Taken) -> list[ReturnItem]:
     return [ReturnItem(each.sku, units) for each, units in chosen]
 
 
-Found = list[tuple[Goods, int, int]]
-"""Positions with their good units and their bad ones."""
-
-
-def _sorted(arrived: list[Goods], wish: InspectionWish) -> Found:
-    """Raises: Refusal `return_mismatch` when it is not told of every unit that came what became of it."""
-    if not wish.items:
-        return [(each, each.left, 0) for each in arrived if each.left]
-    said = {item.sku: item for item in wish.items}
-    came = {each.sku: each.left for each in arrived if each.left}
-    wrong = [
-        {"sku": sku, "received": came.get(sku, 0),
-         "told": said[sku].restocked + said[sku].written_off if sku in said else 0}
-        for sku in sorted({*came, *said})
-        if sku not in said or said[sku].restocked + said[sku].written_off != came.get(sku, 0)
-    ]  # fmt: skip
-    if wrong or len(said) != len(wish.items):
-        raise Refusal("return_mismatch", "Tell of each unit that came what became of it.", items=wrong)
-    return [(each, said[each.sku].restocked, said[each.sku].written_off) for each in arrived if each.left]
-
-
-async def _places(writer: Writer, id: ReturnId, found: Found, code: str | None) -> Mapping[object, LocationId]:
+async def _places(writer: Writer, id: ReturnId, found: Sorted, code: str | None) -> Mapping[object, LocationId]:
     """By position, where its goods are put. Raises: Refusal `location_unknown`."""
     if code is not None:
         named = await rows.place(writer, code)
@@ -322,7 +303,7 @@ async def _places(writer: Writer, id: ReturnId, found: Found, code: str | None) 
     return {each.line: LocationId(whence.get(each.line, MAIN)) for each, _, _ in found}
 
 
-async def _reserve(writer: Writer, goods: Return, found: Found, wish: InspectionWish) -> int | None:
+async def _reserve(writer: Writer, goods: Return, found: Sorted, wish: InspectionWish) -> int | None:
     """Number of the refund; None: nothing of it is left to go back, or the buyer's bank took it back already."""
     items = tuple(RefundedItem(each.sku, good + bad) for each, good, bad in found)
     asked = RefundWish(
@@ -337,7 +318,7 @@ async def _reserve(writer: Writer, goods: Return, found: Found, wish: Inspection
 
 
 async def _shelve(
-    writer: Writer, goods: Return, found: Found, places: Mapping[object, LocationId], wish: InspectionWish
+    writer: Writer, goods: Return, found: Sorted, places: Mapping[object, LocationId], wish: InspectionWish
 ) -> None:
     """All of it comes back into the books; what is written off leaves them at once."""
     await rows.lock_shelves(writer, [each.variant for each, _, _ in found])

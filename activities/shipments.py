@@ -11,7 +11,8 @@ from models.errors import Refusal
 from models.ids import LocationId, OrderId, new_id
 from models.inventory import Held
 from models.order import Action, FulfilmentStatus, OrderStatus, staff_actions
-from models.shipment import ShipItem, ToShip, origin, pack
+from models.position import Position
+from models.shipment import ShipItem, origin, pack
 from models.tables import inventory, outbox
 from models.tables import order as orders
 from models.tables import order_desk as desk
@@ -143,7 +144,9 @@ def _must_allow(stands: Standing, action: Action, wish: str) -> None:
         raise Refusal("wrong_move", f"An order that is {stands.status} cannot {wish}.", status=stands.status)
 
 
-async def _from_where(writer: Writer, request: SendParcel, lines: Sequence[ToShip], held: Sequence[Held]) -> LocationId:
+async def _from_where(
+    writer: Writer, request: SendParcel, lines: Sequence[Position], held: Sequence[Held]
+) -> LocationId:
     """Raises: Refusal `location_unknown`; `location_needed` with what lies where, when it lies at several."""
     if request.location is not None:
         named = await shipments.place(writer, request.location)
@@ -159,7 +162,7 @@ async def _from_where(writer: Writer, request: SendParcel, lines: Sequence[ToShi
     raise await _several(writer, lines, held)
 
 
-async def _several(writer: Writer, lines: Sequence[ToShip], held: Sequence[Held]) -> Refusal:
+async def _several(writer: Writer, lines: Sequence[Position], held: Sequence[Held]) -> Refusal:
     codes = await shipments.codes(writer, [each.location for each in held if each.open])
     skus = {line.variant: line.sku for line in lines}
     places = [
@@ -169,7 +172,7 @@ async def _several(writer: Writer, lines: Sequence[ToShip], held: Sequence[Held]
     return Refusal("location_needed", "It does not lie at one location: send a parcel from each.", held=places)
 
 
-def _all_at(location: LocationId, lines: Sequence[ToShip], held: Sequence[Held]) -> dict[str, int]:
+def _all_at(location: LocationId, lines: Sequence[Position], held: Sequence[Held]) -> dict[str, int]:
     """All that the order holds there. Raises: Refusal `nothing_left` when that is nothing."""
     skus = {line.variant: line.sku for line in lines}
     there = {skus[each.variant]: each.open for each in held if each.location == location and each.open}

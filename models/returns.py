@@ -9,8 +9,9 @@ import msgspec
 
 from models.audit import Author
 from models.errors import Refusal
-from models.ids import OrderId, OrderNumber, ReturnId, VariantId
+from models.ids import OrderId, OrderNumber, ReturnId
 from models.money import Money
+from models.position import Position, Taken, take
 from models.refund import RefundStatus
 from models.shipment import Shipment
 
@@ -159,39 +160,34 @@ class InspectionWish(msgspec.Struct, frozen=True):
     author: Author | None = None
 
 
-class Goods(msgspec.Struct, frozen=True):
-    """A position of an order, and how many of its units something can be done with."""
-
-    line: UUID
-    """Its row."""
-    variant: VariantId
-    sku: str
-    left: int
-
-
-def choose(goods: Sequence[Goods], wanted: Mapping[str, int]) -> list[tuple[Goods, int]]:
-    """Positions with their units, taken in their order.
+def choose(positions: Sequence[Position], wanted: Mapping[str, int]) -> Taken:
+    """What comes back. `left` of a position is what could.
 
     Raises: Refusal `unknown_sku` for what is not among them; `nothing_to_return` with
     `items: [{sku, requested, left}]` when fewer units are left.
     """
-    unknown = sorted(wanted.keys() - {each.sku for each in goods})
-    if unknown:
-        raise Refusal("unknown_sku", "There is no such position.", skus=unknown)
-    left = {sku: sum(each.left for each in goods if each.sku == sku) for sku in wanted}
-    short = [
-        {"sku": sku, "requested": quantity, "left": left[sku]}
-        for sku, quantity in wanted.items() if left[sku] < quantity
+    return take(positions, wanted, "nothing_to_return", "Not so many units are there that could come back.")
+
+
+Sorted = list[tuple[Position, int, int]]
+"""Positions with their good units and their bad ones."""
+
+
+def sort_out(arrived: Sequence[Position], wish: InspectionWish) -> Sorted:
+    """Raises: Refusal `return_mismatch` when it is not told of every unit that came what became of it."""
+    if not wish.items:
+        return [(each, each.left, 0) for each in arrived if each.left]
+    said = {item.sku: item for item in wish.items}
+    came = {each.sku: each.left for each in arrived if each.left}
+    wrong = [
+        {"sku": sku, "received": came.get(sku, 0),
+         "told": said[sku].restocked + said[sku].written_off if sku in said else 0}
+        for sku in sorted({*came, *said})
+        if sku not in said or said[sku].restocked + said[sku].written_off != came.get(sku, 0)
     ]  # fmt: skip
-    if short:
-        raise Refusal("nothing_to_return", "Not so many units are there that could come back.", items=short)
-    chosen, open_still = [], dict(wanted)
-    for each in goods:
-        units = min(each.left, open_still.get(each.sku, 0))
-        if units:
-            chosen.append((each, units))
-            open_still[each.sku] -= units
-    return chosen
+    if wrong or len(said) != len(wish.items):
+        raise Refusal("return_mismatch", "Tell of each unit that came what became of it.", items=wrong)
+    return [(each, said[each.sku].restocked, said[each.sku].written_off) for each in arrived if each.left]
 
 
 def summed(items: Sequence[ReturnItem]) -> dict[str, int]:

@@ -5,9 +5,9 @@ from datetime import datetime
 
 import msgspec
 
-from models.errors import Refusal
 from models.ids import LocationId, VariantId
 from models.inventory import Held
+from models.position import Position, Taken, take
 
 
 class ShipItem(msgspec.Struct, frozen=True):
@@ -31,42 +31,12 @@ class Shipment(msgspec.Struct, frozen=True):
     """Code of where it came from."""
 
 
-class ToShip(msgspec.Struct, frozen=True):
-    """A position of an order, and what of it is still to be sent."""
-
-    line: object
-    """Its row."""
-    variant: VariantId
-    sku: str
-    left: int
-
-
-Packed = Sequence[tuple[ToShip, int]]
-"""Positions with their units."""
-
-
-def pack(lines: Sequence[ToShip], wanted: Mapping[str, int]) -> Packed:
-    """What goes into a parcel, taken from the positions in their order.
+def pack(lines: Sequence[Position], wanted: Mapping[str, int]) -> Taken:
+    """What goes into a parcel. `left` of a position is what is still to be sent.
 
     Raises: Refusal `unknown_sku` for what the order has not; `nothing_left` with `items: [{sku, requested, left}]`.
     """
-    unknown = sorted(wanted.keys() - {line.sku for line in lines})
-    if unknown:
-        raise Refusal("unknown_sku", "The order has no such position.", skus=unknown)
-    left = {sku: sum(line.left for line in lines if line.sku == sku) for sku in wanted}
-    short = [
-        {"sku": sku, "requested": quantity, "left": left[sku]}
-        for sku, quantity in wanted.items() if left[sku] < quantity
-    ]  # fmt: skip
-    if short:
-        raise Refusal("nothing_left", "Not so much of it is left to be sent.", items=short)
-    packed, open_still = [], dict(wanted)
-    for line in lines:
-        units = min(line.left, open_still.get(line.sku, 0))
-        if units:
-            packed.append((line, units))
-            open_still[line.sku] -= units
-    return packed
+    return take(lines, wanted, "nothing_left", "Not so much of it is left to be sent.")
 
 
 def origin(held: Sequence[Held], wanted: Mapping[VariantId, int] | None) -> LocationId | None:

@@ -13,8 +13,9 @@ from models.cursor import Cursor
 from models.database import Database, Reader, Writer
 from models.ids import OrderId, OrderNumber, ReturnId, VariantId
 from models.money import Money
+from models.position import Position, Taken
 from models.refund import RefundStatus
-from models.returns import RETURN_MOVES, Goods, Return, ReturnLine, ReturnStatus, ReturnWish
+from models.returns import RETURN_MOVES, Return, ReturnLine, ReturnStatus, ReturnWish, Sorted
 from models.tables.base import key, metadata, minor_units, moment, now_column, one_of, plain_uuid, reference
 
 returns = sa.Table(
@@ -91,7 +92,7 @@ INSERT INTO return_lines (return_id, order_line_id, quantity) SELECT $1, line_id
 _lines = msgspec.json.Decoder(tuple[ReturnLine, ...]).decode
 
 
-async def out(writer: Writer, order: OrderId) -> list[Goods]:
+async def out(writer: Writer, order: OrderId) -> list[Position]:
     """Every position of an order, and how many of its units its buyer has, of which no return was asked for."""
     return _goods(await writer.exec_driver_sql(_OUT, (order,)))
 
@@ -102,9 +103,7 @@ async def last_parcel(writer: Writer, order: OrderId) -> datetime | None:
     return found
 
 
-async def open(
-    writer: Writer, id: ReturnId, order: OrderId, n: int, wish: ReturnWish, chosen: Sequence[tuple[Goods, int]]
-) -> None:
+async def open(writer: Writer, id: ReturnId, order: OrderId, n: int, wish: ReturnWish, chosen: Taken) -> None:
     """Write a return down, and set its units apart."""
     content = [each.line for each, _ in chosen], [units for _, units in chosen]
     row = (id, order, n, wish.key, wish.digest, wish.reason, wish.actor, *content)
@@ -226,17 +225,17 @@ SELECT NOT EXISTS (
 """
 
 
-async def asked(writer: Writer, id: ReturnId) -> list[Goods]:
+async def asked(writer: Writer, id: ReturnId) -> list[Position]:
     """The positions of a return, with the units that are to come."""
     return _goods(await writer.exec_driver_sql(_ASKED.format("quantity"), (id,)))
 
 
-async def arrived(writer: Writer, id: ReturnId) -> list[Goods]:
+async def arrived(writer: Writer, id: ReturnId) -> list[Position]:
     """The positions of a return, with the units that came."""
     return _goods(await writer.exec_driver_sql(_ASKED.format("received"), (id,)))
 
 
-async def receive(writer: Writer, id: ReturnId, came: Sequence[tuple[Goods, int]]) -> None:
+async def receive(writer: Writer, id: ReturnId, came: Taken) -> None:
     """So many units came; the others are their buyer's again, as if no return had been asked for."""
     await writer.exec_driver_sql(_RECEIVE, (id, [each.line for each, _ in came], [units for _, units in came]))
     await give_back(writer, id)
@@ -247,7 +246,7 @@ async def give_back(writer: Writer, id: ReturnId) -> None:
     await writer.exec_driver_sql(_GIVE_BACK, (id,))
 
 
-async def inspect(writer: Writer, id: ReturnId, found: Sequence[tuple[Goods, int, int]]) -> None:
+async def inspect(writer: Writer, id: ReturnId, found: Sorted) -> None:
     """Of each position, units for sale again, and units that are not."""
     columns = [each.line for each, _, _ in found], [good for _, good, _ in found], [bad for _, _, bad in found]
     await writer.exec_driver_sql(_INSPECT, (id, *columns))
@@ -280,8 +279,8 @@ async def is_all_back(writer: Writer, order: OrderId) -> bool:
     return bool((await writer.exec_driver_sql(_ALL_BACK, (order,))).scalar_one())
 
 
-def _goods(rows: Any) -> list[Goods]:
-    return [Goods(plain_uuid(row.id), VariantId(plain_uuid(row.variant_id)), row.sku, row.left) for row in rows]
+def _goods(rows: Any) -> list[Position]:
+    return [Position(plain_uuid(row.id), VariantId(plain_uuid(row.variant_id)), row.sku, row.left) for row in rows]
 
 
 async def _one(reader: Reader, query: str, order: OrderId, value: object) -> Return | None:

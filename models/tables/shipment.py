@@ -12,7 +12,8 @@ from models.database import Database, Writer
 from models.ids import LocationId, OrderId, VariantId
 from models.order import FulfilmentStatus, OrderStatus
 from models.payment import PaymentStatus
-from models.shipment import Packed, ShipItem, Shipment, ToShip
+from models.position import Position, Taken
+from models.shipment import ShipItem, Shipment
 from models.tables.base import key, metadata, moment, now_column, plain_uuid, reference
 
 shipments = sa.Table(
@@ -97,15 +98,15 @@ async def is_sent(writer: Writer, order: OrderId, n: int) -> bool:
     return bool((await writer.exec_driver_sql(_SENT, (order, n))).scalar())
 
 
-async def left(writer: Writer, order: OrderId) -> list[ToShip]:
+async def left(writer: Writer, order: OrderId) -> list[Position]:
     """Every position, and how much of it is still to be sent."""
     rows = await writer.exec_driver_sql(_LEFT, (order,))
-    return [ToShip(row.id, VariantId(plain_uuid(row.variant_id)), row.sku, row.left) for row in rows]
+    return [Position(plain_uuid(row.id), VariantId(plain_uuid(row.variant_id)), row.sku, row.left) for row in rows]
 
 
 async def send(
     writer: Writer, shipment: UUID, order: OrderId, n: int, location: LocationId, carrier: str, tracking: str,
-    actor: str, packed: Packed,
+    actor: str, packed: Taken,
 ) -> None:  # fmt: skip
     """Write a parcel down, and count its units off the order's positions."""
     content = [line.line for line, _ in packed], [units for _, units in packed]

@@ -7,10 +7,10 @@ import pytest
 
 from models.errors import Refusal
 from models.ids import VariantId, new_id
+from models.position import Position
 from models.returns import (
     RETURN_ACTIONS,
     RETURN_MOVES,
-    Goods,
     ReturnAction,
     ReturnItem,
     ReturnStatus,
@@ -26,9 +26,9 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)
 
 
-def goods(sku: str, left: int) -> Goods:
+def goods(sku: str, left: int) -> Position:
     """A position."""
-    return Goods(new_id(), VariantId(new_id()), sku, left)
+    return Position(new_id(), VariantId(new_id()), sku, left)
 
 
 def parcel(shipped: datetime, delivered: datetime | None = None) -> Shipment:
