@@ -40,7 +40,8 @@ from models.tables import order as orders
 from models.tables.checkout import PastCheckout
 from models.user import Email
 from workflows import visibility
-from workflows.order import AwaitCheckout, Order, OrderState
+from workflows.order import Order
+from workflows.order_messages import AwaitCheckout, OrderState
 from workflows.patience import ORDERS
 
 Provider = Literal["stripe", "chapa"]

@@ -12,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.context import House
 from models.errors import Refusal, Unavailable, refusal_of
 from models.order import Order
-from workflows.order import OrderState
+from workflows.order_messages import OrderState
 
 
 class Command(Protocol):

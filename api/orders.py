@@ -48,7 +48,8 @@ from models.tables import order as orders
 from models.tables import order_history
 from models.tables.checkout import PastCheckout
 from workflows import visibility
-from workflows.order import CancelCheckout, Order, OrderState, PayOrder
+from workflows.order import Order
+from workflows.order_messages import CancelCheckout, OrderState, PayOrder
 
 Number = Annotated[str, Parameter(pattern=r"^HF-[2-9A-HJ-NP-Z]{5}-[2-9A-HJ-NP-Z]{5}$", description="HF-XXXXX-XXXXX")]
 InStatus = Annotated[OrderStatus | None, QueryParameter(name="status", description="Only orders that are in it now")]

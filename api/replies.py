@@ -30,7 +30,7 @@ from models.returns import Return, ReturnStatus, closes_at
 from models.shipment import ShipItem, Shipment
 from models.tables import returns
 from models.tables import shipment as shipments
-from workflows.order import OrderState
+from workflows.order_messages import OrderState
 
 
 class OrderSummary(msgspec.Struct):

@@ -21,7 +21,8 @@ from models.money import Money
 from models.order import OrderStatus, workflow_id
 from tests import shop
 from workflows import visibility
-from workflows.order import AwaitCheckout, Order, OrderState
+from workflows.order import Order
+from workflows.order_messages import AwaitCheckout, OrderState
 from workflows.patience import ORDERS
 
 Handle = WorkflowHandle[Order, OrderState]

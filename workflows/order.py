@@ -5,103 +5,28 @@ goods get to the buyer in `fulfilling.py`, how a step that must succeed is done 
 people in `telling.py`.
 """
 
-import msgspec
 from temporalio import workflow
 
 from activities.checkout import CheckoutActivities, OrderPlaced, PlaceOrder, Refused
 from activities.orders import CancelOrder, ConfirmOrder, OrderActivities, SecureOrder
 from activities.payments.money import PaymentActivities
 from activities.payments.providers import CapturePayment
-from models.audit import Author
 from models.checkout import PaymentChoice, Purchase
 from models.errors import Refusal
 from models.explanation import A_MOMENT, CAPTURE, PAID, PROVIDER, Whereabouts
-from models.ids import OrderNumber
-from models.money import Money
 from models.order import Action, OrderStatus
-from models.payment import PaymentStatus, ProviderPayment
-from models.shipment import ShipItem
+from models.payment import PaymentStatus
 from workflows import patience
 from workflows.collecting import Collecting, Ending
 from workflows.enduring import to_its_end
 from workflows.fulfilling import Fulfilling
 from workflows.news import ProviderNews
+from workflows.order_messages import AwaitCheckout, CancelCheckout, DeliverOrder, OrderState, PayOrder, ShipOrder
 from workflows.steadfast import Attention, RetryStep
 from workflows.telling import Board
 from workflows.undo import UndoStack
 
 MONEY_IN = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.PAID})
-
-
-class AwaitCheckout(msgspec.Struct, frozen=True):
-    """Ask for the outcome of the checkout; `digest` names the request that the asker means."""
-
-    digest: str
-
-
-class PayOrder(msgspec.Struct, frozen=True):
-    """Pay with another method, or on a new page. `digest` of the request travels back with the answer."""
-
-    digest: str
-    method: str | None
-    save: bool = False
-    customer: str | None = None
-    """The provider's id of who pays, when they are signed in and have one."""
-    return_url: str | None = None
-    """Where the provider's page sends the buyer afterwards; None: to the shop."""
-
-
-class CancelCheckout(msgspec.Struct, frozen=True):
-    """End an order of which nothing is sent."""
-
-    digest: str
-    reason: str
-    actor: str
-    author: Author | None = None
-    """Who of the staff asks."""
-
-
-class ShipOrder(msgspec.Struct, frozen=True):
-    """A parcel was handed over."""
-
-    actor: str
-    carrier: str
-    tracking: str
-    items: tuple[ShipItem, ...] = ()
-    """None: all that is left."""
-    location: str | None = None
-    """Code of where it came from; None: from where all of it lies."""
-    digest: str = ""
-    author: Author | None = None
-    """Who of the staff says so."""
-
-
-class DeliverOrder(msgspec.Struct, frozen=True):
-    """A parcel arrived."""
-
-    actor: str
-    shipment: int | None = None
-    """Which; None: all that are under way."""
-    digest: str = ""
-    author: Author | None = None
-    """Who of the staff says so."""
-
-
-class OrderState(msgspec.Struct, frozen=True):
-    """Where an order stands: what every command answers and the `state` query tells."""
-
-    number: OrderNumber
-    digest: str
-    """Of the request that this answers: another one under the same key was not meant."""
-    status: OrderStatus
-    payment_status: PaymentStatus
-    total: Money | None = None
-    payment: ProviderPayment | None = None
-    refusal: Refused | None = None
-    """Set when the checkout was refused: then there is no order."""
-    attention: str | None = None
-    credit: Money | None = None
-    """Of the total, what gift cards and store credit pay."""
 
 
 @workflow.defn

@@ -27,8 +27,8 @@ from models.roles import Scope
 from models.shipment import ShipItem
 from models.tables import order as orders
 from models.tables import order_desk as desk
-from workflows.order import CancelCheckout, DeliverOrder, ShipOrder
 from workflows.order import Order as Owner
+from workflows.order_messages import CancelCheckout, DeliverOrder, ShipOrder
 from workflows.steadfast import RetryStep
 
 MAY_SAY = ("order_not_found", "wrong_move", "idempotency_key_reused", "invalid", "unsupported_media_type")

@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 from models.order import OrderStatus
 from tests import shop
 from tests.flow import Flow
-from workflows.order import Order, PayOrder
+from workflows.order import Order
+from workflows.order_messages import PayOrder
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from tests.books import Books
 from tests.premises import House, Shopper
 from tests.traces import Person
 from workflows.erase_account import EraseAccount
-from workflows.order import DeliverOrder, Order, ShipOrder
+from workflows.order import Order
+from workflows.order_messages import DeliverOrder, ShipOrder
 
 PASSWORD = "correct horse battery staple"
 

@@ -12,7 +12,7 @@ from models import wire
 from models.money import Money
 from models.wire import HoldfastConverter
 from tests.house.messages import example, messages
-from workflows.order import OrderState
+from workflows.order_messages import OrderState
 
 CONVERTER = HoldfastConverter()
 

@@ -20,7 +20,8 @@ from models.tables import cart as carts
 from models.tables import returns
 from tests.flow import Flow, Handle
 from tests.workflows.stories import MUG, TWO_MUGS, Shelf
-from workflows.order import Order, ShipOrder
+from workflows.order import Order
+from workflows.order_messages import ShipOrder
 from workflows.patience import ORDERS
 from workflows.return_goods import (
     ApproveReturn,

@@ -24,14 +24,8 @@ from tests import people, purse, shop
 from tests.flow import Flow, Handle
 from workflows.late_payment import late_payment_id
 from workflows.news import ProviderNews
-from workflows.order import (
-    CancelCheckout,
-    DeliverOrder,
-    Order,
-    OrderState,
-    PayOrder,
-    ShipOrder,
-)
+from workflows.order import Order
+from workflows.order_messages import CancelCheckout, DeliverOrder, OrderState, PayOrder, ShipOrder
 from workflows.steadfast import RetryStep
 
 MUG = 1000 + 500 + 100

@@ -22,7 +22,8 @@ from tests.flow import Flow, Handle
 from tests.workflows import refunding
 from tests.workflows.refunding import Sold
 from tests.workflows.stories import TWO_MUGS, Shelf
-from workflows.order import CancelCheckout, DeliverOrder, Order, PayOrder, ShipOrder
+from workflows.order import Order
+from workflows.order_messages import CancelCheckout, DeliverOrder, PayOrder, ShipOrder
 from workflows.steadfast import RetryStep
 
 T = TypeVar("T")

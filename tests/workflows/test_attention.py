@@ -13,7 +13,8 @@ from tests.workflows import ledgers
 from tests.workflows.stories import MUG, WINDOW, Shelf
 from tests.workflows.trouble import Trouble
 from workflows import patience
-from workflows.order import CancelCheckout, Order
+from workflows.order import Order
+from workflows.order_messages import CancelCheckout
 from workflows.steadfast import RetryStep
 
 CAPTURE, CANCEL = "/v1/payment_intents/*/capture", "/v1/payment_intents/*/cancel"

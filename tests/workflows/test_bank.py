@@ -10,7 +10,8 @@ from tests.workflows import ledgers
 from tests.workflows.stories import WINDOW, Shelf
 from tests.workflows.trouble import Trouble
 from workflows import patience
-from workflows.order import Order, PayOrder
+from workflows.order import Order
+from workflows.order_messages import PayOrder
 
 CARD = "pm_card_authenticationRequired"
 

@@ -16,7 +16,8 @@ from tests.workflows import ledgers
 from tests.workflows.stories import MUG, Shelf
 from tests.workflows.trouble import Trouble
 from workflows import patience
-from workflows.order import AwaitCheckout, CancelCheckout, Order, OrderState, PayOrder, ShipOrder
+from workflows.order import Order
+from workflows.order_messages import AwaitCheckout, CancelCheckout, OrderState, PayOrder, ShipOrder
 
 NEVER_MIND = CancelCheckout("never mind", "changed my mind", "buyer")
 

@@ -20,7 +20,8 @@ from tests.workflows.stories import MUG, WINDOW, Shelf
 from tests.workflows.trouble import Trouble
 from workflows.late_payment import LatePayment, late_payment_id
 from workflows.news import ProviderNews
-from workflows.order import CancelCheckout, Order, OrderState, PayOrder
+from workflows.order import Order
+from workflows.order_messages import CancelCheckout, OrderState, PayOrder
 from workflows.steadfast import RetryStep
 
 PAYING = PaymentChoice(CHAPA, return_url="https://shop.test/thanks")

@@ -10,7 +10,8 @@ from tests.flow import Flow
 from tests.workflows import ledgers, stories
 from tests.workflows.stories import MUG, Shelf
 from tests.workflows.trouble import Trouble
-from workflows.order import CancelCheckout, Order, PayOrder
+from workflows.order import Order
+from workflows.order_messages import CancelCheckout, PayOrder
 
 
 async def balances(flow: Flow) -> list[int]:

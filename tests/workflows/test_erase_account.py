@@ -23,7 +23,8 @@ from tests.workflows.trouble import Trouble
 from tests.workflows.wallets import Buyer
 from workflows import visibility
 from workflows.erase_account import Closing
-from workflows.order import CancelCheckout, DeliverOrder, Order, ShipOrder
+from workflows.order import Order
+from workflows.order_messages import CancelCheckout, DeliverOrder, ShipOrder
 
 STEPS = ("close_account", "look_for_business", "forget_customer", "forget_account", "delete_histories", "blank_events")
 

@@ -36,7 +36,8 @@ from tests.workflows import stories
 from tests.workflows.stories import TWO_MUGS, Shelf
 from tests.workflows.trouble import Trouble
 from workflows import patience
-from workflows.order import CancelCheckout, Order, ShipOrder
+from workflows.order import Order
+from workflows.order_messages import CancelCheckout, ShipOrder
 from workflows.patience import ORDERS
 from workflows.refund import Refund, RefundOrder
 

@@ -25,7 +25,8 @@ from tests.workflows.refunding import Sold
 from tests.workflows.stories import MUG, WINDOW, Shelf
 from tests.workflows.trouble import Trouble
 from workflows.news import ProviderNews
-from workflows.order import CancelCheckout, Order, OrderState, PayOrder, ShipOrder
+from workflows.order import Order
+from workflows.order_messages import CancelCheckout, OrderState, PayOrder, ShipOrder
 
 NEVER_MIND = CancelCheckout("never mind", "changed my mind", "buyer")
 

@@ -15,7 +15,8 @@ from tests.flow import Handle
 from tests.workflows import ledgers
 from tests.workflows.stories import MUG, TWO_MUGS, Shelf
 from tests.workflows.trouble import Trouble
-from workflows.order import DeliverOrder, Order, OrderState, ShipOrder
+from workflows.order import Order
+from workflows.order_messages import DeliverOrder, OrderState, ShipOrder
 from workflows.steadfast import RetryStep
 
 

@@ -4,7 +4,8 @@ from models.order import OrderStatus, workflow_id
 from tests import people
 from tests.workflows.stories import MUG, Shelf
 from tests.workflows.trouble import Trouble
-from workflows.order import DeliverOrder, Order, PayOrder, ShipOrder
+from workflows.order import Order
+from workflows.order_messages import DeliverOrder, PayOrder, ShipOrder
 
 
 async def test_each_turn_is_told_once_though_its_answer_is_lost(shelf: Shelf, trouble: Trouble) -> None:

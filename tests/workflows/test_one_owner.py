@@ -10,7 +10,7 @@ from models.payment import PaymentStatus
 from tests.workflows import ledgers
 from tests.workflows.stories import Shelf
 from tests.workflows.trouble import Trouble
-from workflows.order import OrderState
+from workflows.order_messages import OrderState
 
 
 async def ask(shelf: Shelf, key: str) -> OrderState:

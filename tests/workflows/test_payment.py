@@ -13,7 +13,8 @@ from models.payment import PaymentStatus, Standing
 from tests import shop
 from tests.workflows import ledgers
 from tests.workflows.stories import MUG, WINDOW, Shelf
-from workflows.order import Order, PayOrder
+from workflows.order import Order
+from workflows.order_messages import PayOrder
 
 
 async def test_a_good_card_confirms_the_order(shelf: Shelf) -> None:

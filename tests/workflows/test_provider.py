@@ -12,7 +12,8 @@ from tests.workflows import ledgers
 from tests.workflows.stories import MUG, WINDOW, Shelf
 from tests.workflows.trouble import Trouble
 from workflows import patience
-from workflows.order import Order, PayOrder
+from workflows.order import Order
+from workflows.order_messages import PayOrder
 
 CREATE, CONFIRM, CAPTURE = (f"/v1/payment_intents{end}" for end in ("", "/*/confirm", "/*/capture"))
 

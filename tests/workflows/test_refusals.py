@@ -14,7 +14,8 @@ from models.payment import PaymentStatus
 from models.tables import catalog
 from tests import shop
 from tests.workflows.stories import MUG, Shelf
-from workflows.order import Order, ShipOrder
+from workflows.order import Order
+from workflows.order_messages import ShipOrder
 
 TABLES = ("orders", "payments", "stock_holds", "stock_movements", "order_events", "outbox")
 COUNTED = "SELECT " + ", ".join(f"(SELECT count(*) FROM {table}) AS {table}" for table in TABLES)

@@ -17,7 +17,8 @@ from tests.workflows.returning import Gone, usd
 from tests.workflows.steps import asked_by
 from tests.workflows.stories import MUG
 from tests.workflows.trouble import Kind, Trouble
-from workflows.order import DeliverOrder, Order
+from workflows.order import Order
+from workflows.order_messages import DeliverOrder
 
 KINDS: tuple[Kind, ...] = ("before", "after")
 STEPS: dict[stories.Story, tuple[str, ...]] = {
