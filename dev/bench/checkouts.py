@@ -7,6 +7,7 @@ from dev.bench.figures import Findings, compare, cost
 from dev.bench.goods import Basket, checkout
 from dev.bench.load import Plan, Tally
 from dev.bench.stand import Stand
+from dev.bench.steps import Steps
 from dev.stack import Failed
 
 BUYERS = (1, 8, 32)
@@ -26,6 +27,7 @@ class Checkouts:
         self._bare: dict[int, list[tuple[Tally, dict[str, float]]]] = {}
         self._ours: dict[int, list[tuple[Tally, dict[str, float]]]] = {}
         self._confirmed: dict[int, list[float]] = {}
+        self._steps = Steps(stand.stack.urls["worker_metrics"])
         self.accepted = 0
         """Orders promised to a buyer by a 2xx answer."""
 
@@ -42,7 +44,8 @@ class Checkouts:
                 step(buyers, say)
 
     def report(self, findings: Findings) -> None:
-        """Ratios to the bare workflow and costs."""
+        """Ratios to the bare workflow, and costs."""
+        self._steps.report(findings)
         for buyers in self._ours:
             bare, ours = self._bare[buyers], self._ours[buyers]
             who = f"{buyers} buyer{'s' if buyers > 1 else ''}"
@@ -70,7 +73,12 @@ class Checkouts:
         self._bare.setdefault(buyers, []).append((tally, spent))
 
     def _round_ours(self, buyers: int, say: Callable[[str], None]) -> None:
+        alone = buyers == min(BUYERS)
+        if alone:
+            self._steps.begin()
         tally, rate, spent = self._buy(buyers, self._orders[buyers])
+        if alone:
+            self._steps.end(tally.good)
         say(f"  order, {buyers:>2} buyers        {rate:7.1f} /s   p50 {1000 * tally.percentile(0.5):6.1f} ms")
         self._ours.setdefault(buyers, []).append((tally, spent))
         self._confirmed.setdefault(buyers, []).append(rate)

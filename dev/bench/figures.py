@@ -69,6 +69,19 @@ def cost(name: str, rounds: Iterable[tuple[Mapping[str, float], int]]) -> Cost:
     return Cost(name, {process: median(values) for process, values in found.items()})
 
 
+class StepCost(msgspec.Struct, frozen=True):
+    """What one step of an order takes when nothing else goes on."""
+
+    step: str
+    runs: str
+    """Where: in the workflow's own task, or by a task queue."""
+    per_order: float
+    milliseconds: float
+    """From its start to its end."""
+    with_queue: float | None = None
+    """The same with the way through the server and its queue; None: there is no such way."""
+
+
 class Findings(msgspec.Struct):
     """Everything one run found out; what `--json` writes."""
 
@@ -79,6 +92,7 @@ class Findings(msgspec.Struct):
     notes: list[str] = []
     proof: Proof | None = None
     """What became of the orders; None when none were placed."""
+    steps: list[StepCost] = []
 
     def lines(self) -> list[str]:
         """The report."""
@@ -90,6 +104,11 @@ class Findings(msgspec.Struct):
             "CPU milliseconds each, by process:",
             *(_cost_line(one) for one in self.costs),
             "",
+            *(
+                ["Steps of an order, one buyer, in milliseconds:", *map(_step_line, self.steps), ""]
+                if self.steps
+                else []
+            ),
             *self.notes,
             *([_proof_line(self.proof)] if self.proof else []),
         ]
@@ -108,6 +127,11 @@ def _cost_line(one: Cost) -> str:
     shown = sorted(((ms, process) for process, ms in one.each.items()), reverse=True)
     parts = ", ".join(f"{process} {_number(ms)}" for ms, process in shown if ms >= 0.01 * sum(one.each.values()))
     return f"  {one.name:<32} {_number(sum(one.each.values())):>7} = {parts}"
+
+
+def _step_line(one: StepCost) -> str:
+    queue = "" if one.with_queue is None else f", {_number(one.with_queue)} with its queue"
+    return f"  {one.step:<32} {_number(one.milliseconds):>7}{queue}   × {_number(one.per_order)}, {one.runs}"
 
 
 def _proof_line(proof: Proof) -> str:
