@@ -32,6 +32,7 @@ from activities.cancellations import CancellationActivities
 from activities.carts import CartActivities
 from activities.catalogue_changes import CatalogueChangeActivities
 from activities.checkout import CheckoutActivities
+from activities.completions import CompletionActivities
 from activities.disputes import DisputeActivities
 from activities.erasure import ErasureActivities
 from activities.histories import HistoryActivities
@@ -61,6 +62,7 @@ from models.search.engines import engine_of
 from models.settings import Invalid, WorkerSettings, worker_settings
 from models.storage import Storage
 from workflows import visibility
+from workflows.complete_orders import COMPLETE_DELIVERED_ID, CompleteDelivered, completing
 from workflows.dispute import FollowDispute
 from workflows.erase_account import EraseAccount
 from workflows.heal_search import HEAL_SEARCH_ID, HealSearch, healing
@@ -102,6 +104,7 @@ WORKFLOWS: Sequence[type] = (
     HealSearch,
     StudyShelves,
     ProveStock,
+    CompleteDelivered,
     Reconcile,
     ImportProducts,
 )
@@ -136,7 +139,10 @@ def activities(
     setups = SetupActivities(payments.connection)
     refunds, disputes = RefundActivities(database), DisputeActivities(database)
     returned = ReturnActivities(database, settings.return_within)
-    reconciliation = ReconciliationActivities(database)
+    reconciliation, completions = (
+        ReconciliationActivities(database),
+        CompletionActivities(database, settings.return_within),
+    )
     study, stock = StudyActivities(database), StockActivities(database)
     changes, answers = CatalogueChangeActivities(database), AnswerActivities(settings.redis_url)
     search = SearchActivities(database, engine_of(settings, database))
@@ -174,7 +180,7 @@ def activities(
             search.index_products, search.note_categories, search.configure_index, search.await_indexed,
             search.compare_index, search.tidy_search,
             study.gather_purchases, study.forget_old_traces, study.figure_products, study.relate_products,
-            stock.find_drift,
+            stock.find_drift, completions.complete_orders,
             reconciliation.keep_seen, reconciliation.list_ours, reconciliation.compare_books,
             reconciliation.end_reconciliation,
             imported.go_on_with_import, imported.drop_file,
@@ -244,7 +250,7 @@ async def keep_schedules(client: Client, settings: WorkerSettings) -> None:
     schedules = {
         TEND_CARTS_ID: tending(tend), HEAL_SEARCH_ID: healing(settings.search_healing_interval),
         STUDY_SHELVES_ID: studying(settings.shelves_study_interval),
-        PROVE_STOCK_ID: proving(settings.stock_proof_interval),
+        PROVE_STOCK_ID: proving(settings.stock_proof_interval), COMPLETE_DELIVERED_ID: completing(),
         RECONCILE_ID: reconciling(settings.reconcile_interval, settings.reconcile_window, providers_of(settings)),
     }  # fmt: skip
     for identity, wanted in schedules.items():

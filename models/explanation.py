@@ -66,8 +66,10 @@ def _of_rows(
 ) -> Whereabouts:
     if order.status is OrderStatus.CANCELLED:
         return Whereabouts(f"Cancelled: {order.cancel_reason}")
-    if order.status in (OrderStatus.DELIVERED, OrderStatus.COMPLETED):
+    if order.status is OrderStatus.DELIVERED:
         return Whereabouts("Delivered")
+    if order.status is OrderStatus.COMPLETED:
+        return Whereabouts("Delivered, and past the time for returns")
     if order.status is OrderStatus.SHIPPED:
         return Whereabouts(f"Shipped with {_carrier(events)}", TO_ARRIVE)
     if order.status in (OrderStatus.CONFIRMED, OrderStatus.PROCESSING):

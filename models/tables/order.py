@@ -76,6 +76,7 @@ orders = sa.Table(
     sa.Index("ix_orders_newest", sa.text("placed_at DESC"), sa.text("id DESC")),
     sa.Index("ix_orders_attention", sa.text("placed_at DESC"), sa.text("id DESC"),
              postgresql_where=sa.text("attention IS NOT NULL")),
+    sa.Index("ix_orders_delivered", "placed_at", "id", postgresql_where=sa.text("status = 'delivered'")),
     sa.Index("ix_orders_customer", "customer_id", sa.text("placed_at DESC"), sa.text("id DESC"),
              postgresql_where=sa.text("customer_id IS NOT NULL")),
 )  # fmt: skip

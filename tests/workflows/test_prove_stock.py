@@ -13,6 +13,7 @@ from models.inventory import Drifted
 from models.settings import WorkerSettings
 from tests import shop
 from tests.flow import Flow
+from workflows.complete_orders import COMPLETE_DELIVERED_ID
 from workflows.heal_search import HEAL_SEARCH_ID
 from workflows.patience import ORDERS
 from workflows.prove_stock import PROVE_STOCK_ID, ProveStock
@@ -47,7 +48,8 @@ async def schedule(flow: Flow) -> AsyncIterator[ScheduleHandle]:
     """The schedule that a worker makes."""
     handle = flow.client.get_schedule_handle(PROVE_STOCK_ID)
     yield handle
-    for identity in (PROVE_STOCK_ID, TEND_CARTS_ID, HEAL_SEARCH_ID, STUDY_SHELVES_ID, RECONCILE_ID):
+    known = PROVE_STOCK_ID, TEND_CARTS_ID, HEAL_SEARCH_ID, STUDY_SHELVES_ID, RECONCILE_ID, COMPLETE_DELIVERED_ID
+    for identity in known:
         await flow.client.get_schedule_handle(identity).delete()
 
 
