@@ -193,7 +193,9 @@ def payment_activities(settings: WorkerSettings) -> PaymentActivities:
     others: dict[str, Provider] = {}
     if settings.chapa_secret_key:
         others[CHAPA] = ChapaProvider(settings.chapa_secret_key, settings.public_url, settings.chapa_api_base)
-    return PaymentActivities(StripeProvider(settings.stripe_secret_key, settings.stripe_api_base), others)
+    return PaymentActivities(
+        StripeProvider(settings.stripe_secret_key, settings.stripe_api_base, settings.public_url), others
+    )
 
 
 def providers_of(settings: WorkerSettings) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ ReturnUrl = Annotated[
 
 class PaymentBody(msgspec.Struct, forbid_unknown_fields=True):
     """How to pay. Without `payment_method` the answer's `client_secret` lets the browser finish the payment; with
-    Chapa the answer's `redirect_url` is the page on which the buyer pays."""
+    Chapa, or `hosted`, the answer's `redirect_url` is the page on which the buyer pays."""
 
     provider: Provider = "stripe"
     payment_method: PaymentMethod | None = None
@@ -66,7 +66,9 @@ class PaymentBody(msgspec.Struct, forbid_unknown_fields=True):
     save: bool = False
     """Keep the method for later purchases; for buyers who are signed in."""
     return_url: ReturnUrl | None = None
-    """Where Chapa's page sends the buyer afterwards; left out: to the shop."""
+    """Where the provider's page sends the buyer afterwards; left out: to the shop."""
+    hosted: bool = False
+    """Pay on Stripe's own page instead of with a `payment_method`. Chapa is always paid on its page."""
     store_credit: bool = False
     """Spend the account's store credit too, after the cart's gift cards; for buyers who are signed in."""
 
@@ -133,7 +135,7 @@ async def check_out(
             shipping_method=data.shipping_method, expected_total=data.expected_total,
             payment=PaymentChoice(
                 data.payment.provider, data.payment.payment_method, data.payment.save, caller.customer,
-                data.payment.return_url,
+                data.payment.return_url, data.payment.hosted,
             ),
             digest=meant, key=key or f"body:{meant}", customer_id=caller.user,
             store_credit=data.payment.store_credit, expected_due=data.expected_due,
@@ -152,6 +154,7 @@ class HowToPay(Protocol):
     payment_method: str | None
     save: bool
     return_url: str | None
+    hosted: bool
 
 
 def must_suit(house: House, provider: str, choice: HowToPay, currency: str) -> None:
@@ -167,8 +170,12 @@ def must_suit(house: House, provider: str, choice: HowToPay, currency: str) -> N
         wrong = FieldError(f"{provider} takes none: the buyer chooses on its page", pointer="/payment/payment_method")
     elif terms.hosted and choice.save:
         wrong = FieldError(f"{provider} keeps no payment methods", pointer="/payment/save")
-    elif not terms.hosted and choice.return_url is not None:
-        wrong = FieldError(f"{provider} sends nobody back", pointer="/payment/return_url")
+    elif choice.hosted and choice.payment_method is not None:
+        wrong = FieldError(
+            "The buyer chooses on the page: leave it out, or `hosted`", pointer="/payment/payment_method"
+        )
+    elif not (terms.hosted or choice.hosted) and choice.return_url is not None:
+        wrong = FieldError(f"{provider} sends nobody back, unless `hosted`", pointer="/payment/return_url")
     if wrong is not None:
         raise Invalid(wrong)
 

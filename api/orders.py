@@ -68,7 +68,9 @@ class AnotherMethod(msgspec.Struct, forbid_unknown_fields=True):
     provider: Provider | None = None
     """Left out: the one that the order was placed with. Another one is refused."""
     return_url: ReturnUrl | None = None
-    """Where Chapa's page sends the buyer afterwards; left out: to the shop."""
+    """Where the provider's page sends the buyer afterwards; left out: to the shop."""
+    hosted: bool = False
+    """Pay on Stripe's own page."""
     save: bool = False
     """Keep the method for later purchases; for the buyer, signed in."""
 
@@ -185,7 +187,10 @@ async def pay_order(
         raise no_wallet()
     _must_go_with(house, order, data.payment)
     customer = caller.customer if is_buyer else None
-    wish = PayOrder(digest(data), data.payment.payment_method, data.payment.save, customer, data.payment.return_url)
+    wish = PayOrder(
+        digest(data), data.payment.payment_method, data.payment.save, customer, data.payment.return_url,
+        data.payment.hosted,
+    )  # fmt: skip
     answer = await command(house, order, Order.pay, wish, f"pay:{key or new_id()}")
     if answer is None:
         answer = OrderState(order.number, wish.digest, *visibility.BEGINNING, order.totals.total, credit=order.credit)
@@ -222,7 +227,7 @@ def _must_go_with(house: House, order: OrderRow, choice: AnotherMethod) -> None:
         raise Invalid(FieldError(f"This order is paid with {order.provider}", pointer="/payment/provider"))
     if order.provider in TERMS:
         must_suit(house, order.provider, choice, order.totals.total.currency)
-        if choice.payment_method is None and not TERMS[order.provider].hosted:
+        if choice.payment_method is None and not (choice.hosted or TERMS[order.provider].hosted):
             raise Invalid(FieldError("Required", pointer="/payment/payment_method"))
 
 

@@ -41,6 +41,8 @@ NEWS = frozenset(
         "payment_intent.payment_failed",
         "payment_intent.succeeded",
         "payment_intent.canceled",
+        "checkout.session.completed",
+        "checkout.session.expired",
         "setup_intent.succeeded",
         "setup_intent.setup_failed",
         "setup_intent.canceled",

@@ -20,6 +20,8 @@ class PaymentChoice(msgspec.Struct, frozen=True):
     """The provider's id of the signed-in buyer, with whom their kept methods are good; None: they keep none."""
     return_url: str | None = None
     """Where the provider's page sends the buyer afterwards; None: to the shop."""
+    hosted: bool = False
+    """Pay on a page of the provider's, where it has one and is also paid without."""
 
 
 class Purchase(msgspec.Struct, frozen=True):

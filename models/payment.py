@@ -11,6 +11,8 @@ from models.payment_method import KeptCard
 STRIPE = "stripe"
 """The provider of whoever does not name one."""
 CHAPA = "chapa"
+PAGE_CLOSED = "page_closed"
+"""The code of a payment whose page at the provider is closed; another try opens another."""
 AMOUNT_MISMATCH = "amount_mismatch"
 """The code of a payment of which the provider has another sum than was asked for."""
 
@@ -26,6 +28,11 @@ class Terms(msgspec.Struct, frozen=True):
     """It tells what it has, page by page. False: it is asked for each of ours, and tells of no others."""
     currencies: frozenset[str] | None = None
     """Which it takes; None: any."""
+
+
+def is_page(reference: str | None) -> bool:
+    """Whether a reference names a page of Stripe's and not the payment that is made on it."""
+    return reference is not None and reference.startswith("cs_")
 
 
 TERMS: Mapping[str, Terms] = {
@@ -97,7 +104,7 @@ class ProviderPayment(msgspec.Struct, frozen=True):
 
     standing: Standing
     reference: str | None = None
-    """The provider's id of the payment intent."""
+    """The provider's id of the payment intent, or of the page on which nobody has paid yet."""
     client_secret: str | None = None
     redirect_url: str | None = None
     code: str | None = None

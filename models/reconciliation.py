@@ -14,7 +14,7 @@ import msgspec
 
 from models.ids import OrderId
 from models.money import Money
-from models.payment import PaymentStatus, Standing
+from models.payment import PaymentStatus, Standing, is_page
 from models.refund import ProviderRefundStanding, RefundStatus
 
 
@@ -135,6 +135,11 @@ def judge_payment(seen: SeenObject | None, ours: OurPayment | None) -> CaseKind 
     reserved = seen.standing == Standing.AUTHORIZED
     if ours is None:
         return CaseKind.PAYMENT_UNKNOWN if taken else None
+    if is_page(ours.reference):
+        if ours.status is PaymentStatus.VOIDED and reserved:
+            return CaseKind.AUTHORIZATION_LEFT
+        # Others that were canceled on the way: a card before the page, or the page's when it was closed.
+        return CaseKind.PAYMENT_UNSETTLED if taken or reserved else None
     if ours.reference not in (None, seen.reference):
         return CaseKind.PAYMENT_TWICE if taken or reserved else None
     if ours.captured.amount:

@@ -14,7 +14,7 @@ from models.audit import Author
 from models.checkout import PaymentChoice, Purchase
 from models.explanation import PROVIDER, VOID
 from models.order import workflow_id
-from models.payment import AMOUNT_MISMATCH, TERMS, PaymentStatus, ProviderPayment, Standing
+from models.payment import AMOUNT_MISMATCH, TERMS, PaymentStatus, ProviderPayment, Standing, is_page
 from workflows import patience, telling
 from workflows.late_payment import LatePayment, WatchPayment, late_payment_id
 from workflows.steadfast import Attention
@@ -67,6 +67,8 @@ class Collecting:
         self._saves = False
         """Whether the card tried last shall be kept."""
         self._noted: tuple[int, ProviderPayment] | None = None
+        self._lost = False
+        """Whether a try with a card, after one on a page, may have made a payment that we never heard of."""
         self._events: set[str] = set()
         self._unread_news = False
         self._look = patience.FIRST_LOOK
@@ -132,7 +134,7 @@ class Collecting:
         """Give the payment up so that it can never take money; an intent that we never heard of is searched for."""
         reference = self._reference()
         self._board.tell("Giving the payment up", PROVIDER)
-        if reference is None and not self.terms.hosted:
+        if (reference is None or self._lost) and not self.terms.hosted:
             await workflow.sleep(patience.SEARCH_LAG, summary="Let the provider's search catch up")
         await self._attention.steadfast(
             placed.order_id,
@@ -158,7 +160,7 @@ class Collecting:
     def _next_wish(self, placed: OrderPlaced, seen: ProviderPayment) -> Wish | None:
         """The next card to try. None after a try of which nothing is known: it may have made an intent of its own."""
         in_the_dark = self._attempts > 0 and seen.standing is Standing.UNKNOWN and self._reference() is None
-        if in_the_dark or _time_left(placed) <= timedelta(0):
+        if in_the_dark or self._lost or _time_left(placed) <= timedelta(0):
             return None
         return next((wish for wish in self._wishes if not wish.tried), None)
 
@@ -175,6 +177,7 @@ class Collecting:
             placed.payment_id, self._purchase.number, workflow.info().workflow_id, placed.due, self._attempts,
             asked_at, wish.choice.method, self._reference(), wish.choice.save, wish.choice.customer,
             self._purchase.customer_id, self._provider, wish.choice.return_url,
+            placed.pay_until if wish.choice.hosted else None,
         )  # fmt: skip
         self._board.tell("Authorizing the payment", PROVIDER, placed.pay_until)
         try:
@@ -184,6 +187,7 @@ class Collecting:
             if self.ending is None:
                 await self._attention.ask(placed.order_id, f"authorize the payment: {telling.cause(failed)}")
             rejected = telling.kind(failed) == REJECTED
+            self._lost = self._lost or (is_page(request.reference) and not rejected)
             return ProviderPayment(
                 Standing.DECLINED if rejected else Standing.UNKNOWN,
                 request.reference, code=telling.kind(failed), detail=telling.cause(failed),
@@ -262,7 +266,7 @@ class Collecting:
         waiting, timer = telling.waiting_for(seen)
         self._board.tell(f"Not paid: {seen.code or seen.standing}", waiting, placed.pay_until)
         left = max(_time_left(placed), timedelta(0))
-        looks = seen.standing in AT_THE_BANK or self.terms.hosted
+        looks = seen.standing in AT_THE_BANK or self.terms.hosted or seen.redirect_url is not None
         try:
             await workflow.wait_condition(
                 lambda: self._next_wish(placed, seen) is not None or self._unread_news or self.ending is not None,

@@ -175,8 +175,9 @@ class Order:
     @workflow.update(description="Buyer: pay with another method, while the order waits for payment.")
     async def pay(self, request: PayOrder) -> OrderState:
         choice = PaymentChoice(
-            self._purchase.payment.provider, request.method, request.save, request.customer, request.return_url
-        )
+            self._purchase.payment.provider, request.method, request.save, request.customer, request.return_url,
+            request.hosted,
+        )  # fmt: skip
         wish = self._collecting.wish(choice)
         await workflow.wait_condition(lambda: wish.answered or self._is_cancelled or self._is_paid)
         if not wish.answered:

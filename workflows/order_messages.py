@@ -27,6 +27,8 @@ class PayOrder(msgspec.Struct, frozen=True):
     """The provider's id of who pays, when they are signed in and have one."""
     return_url: str | None = None
     """Where the provider's page sends the buyer afterwards; None: to the shop."""
+    hosted: bool = False
+    """On a page of the provider's."""
 
 
 class CancelCheckout(msgspec.Struct, frozen=True):

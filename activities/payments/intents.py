@@ -16,6 +16,7 @@ from activities.payments import customers
 from activities.payments.connection import Connection, is_about_the_method, rejected
 from activities.payments.disputes import StripeDisputes
 from activities.payments.lists import StripeLists
+from activities.payments.pages import StripePages
 from activities.payments.providers import (
     AuthorizePayment,
     CapturePayment,
@@ -33,45 +34,70 @@ from activities.payments.standings import EXPANDED, decline_of, seen_of
 from models import clock
 from models.dispute import ProviderDispute
 from models.ids import PaymentId
-from models.payment import ProviderPayment, Returned, Standing
+from models.payment import ProviderPayment, Returned, Standing, is_page
 from models.refund import ProviderRefund
 
 SEARCHABLE_AFTER = timedelta(minutes=2)
 """Stripe finds by search what it did a minute ago. From then on we search before we create again: a key may remember
 a failure of Stripe's own that happened after the effect, and after 24 hours it remembers nothing."""
+SURE = frozenset({Standing.AUTHORIZED, Standing.CAPTURED})
 
 
 class StripeProvider:
-    """Stripe, by payment intents with a capture of their own."""
+    """Stripe, by payment intents with a capture of their own. `shop`: where its page sends buyers afterwards."""
 
-    def __init__(self, secret_key: str, base: str | None = None) -> None:
+    def __init__(self, secret_key: str, base: str | None = None, shop: str = "http://127.0.0.1:8000") -> None:
         self.connection = Connection(secret_key, base)
         self._stripe = self.connection.v1
         self._refunds = StripeRefunds(self.connection)
         self._disputes = StripeDisputes(self.connection)
         self._lists = StripeLists(self.connection)
+        self._pages = StripePages(self.connection, shop)
 
     async def close(self) -> None:
         """Hand the connections back."""
         await self.connection.close()
 
     async def authorize(self, request: AuthorizePayment) -> ProviderPayment:
-        """One payment intent an order, and one confirmation an attempt; an authorized one is not confirmed again."""
-        if request.reference is not None:
+        """One payment intent an order, and one confirmation an attempt; an authorized one is not confirmed again.
+
+        Or a page, one a try. What the buyer had before is given up first, so that nobody pays twice.
+        """
+        turned = is_page(request.reference) or (request.page_until is not None and request.reference is not None)
+        if turned:
+            paid = await self._give_up(request)
+            if paid is not None:
+                return paid
+        elif request.reference is not None:
             return await self._confirm(request, request.reference)
-        if clock.now() - request.asked_at > SEARCHABLE_AFTER:
+        if request.page_until is None and clock.now() - request.asked_at > SEARCHABLE_AFTER:
             for reference in await self._search(request.payment_id):
-                return await self._confirm(request, reference)
+                if not turned or (await self._read(reference)).standing is not Standing.CANCELED:
+                    return await self._confirm(request, reference)
+        begin = self._create if request.page_until is None else self._pages.open
         customer = await self._customer(request)
         try:
-            return await self._create(request, customer)
+            return await begin(request, customer)
         except ApplicationError as rejection:
             if not customers.is_gone(rejection):
                 raise
-            return await self._create(request, None)  # nobody's order fails because their kept cards are gone
+            return await begin(request, None)  # nobody's order fails because their kept cards are gone
+
+    async def _give_up(self, request: AuthorizePayment) -> ProviderPayment | None:
+        """Close the page, or cancel the intent, that the buyer turns away from. Not None: it was paid already."""
+        assert request.reference is not None
+        if is_page(request.reference):
+            return await self._pages.close(request.reference)
+        seen = await self._read(request.reference, request.save)
+        if seen.standing in SURE:
+            return seen
+        await self._cancel(request.payment_id, request.reference)
+        return None
 
     async def read(self, request: ReadPayment) -> ProviderPayment:
-        """The intent as it is now."""
+        """The intent as it is now, or the page."""
+        if is_page(request.reference):
+            return await self._pages.read(request.reference, request.save)
         return await self._read(request.reference, request.save)
 
     async def capture(self, request: CapturePayment) -> ProviderPayment:
@@ -96,23 +122,31 @@ class StripeProvider:
         return seen
 
     async def void(self, request: VoidPayment) -> None:
-        """The intent is canceled, and those that nobody told us of are searched for."""
-        references = [request.reference] if request.reference else await self._search(request.payment_id)
-        for reference in references:
-            call = self._stripe.payment_intents.cancel_async(
-                reference,
-                {"cancellation_reason": "abandoned"},
-                # The intent is part of the key: there may be two, and a key is good for one.
-                {"idempotency_key": f"{request.payment_id}:void:{reference}"},
+        """The intent is canceled, the page closed; intents that nobody told us of are searched for."""
+        if request.reference is not None and not is_page(request.reference):
+            await self._cancel(request.payment_id, request.reference)
+            return
+        paid = await self._pages.close(request.reference) if request.reference is not None else None
+        found = await self._search(request.payment_id)
+        for reference in dict.fromkeys([*found, *([paid.reference] if paid and paid.reference else [])]):
+            await self._cancel(request.payment_id, reference)
+
+    async def _cancel(self, payment: PaymentId, reference: str) -> None:
+        """One intent takes no money any more. Raises: ApplicationError `void_refused` when it has."""
+        call = self._stripe.payment_intents.cancel_async(
+            reference,
+            {"cancellation_reason": "abandoned"},
+            # The intent is part of the key: there may be two, and a key is good for one.
+            {"idempotency_key": f"{payment}:void:{reference}"},
+        )
+        seen = await self._ask(call, reference)
+        if seen.standing is not Standing.CANCELED:
+            raise ApplicationError(
+                f"the payment is {seen.standing} at the provider and cannot be voided",
+                {"reference": reference, "standing": seen.standing},
+                type="void_refused",
+                non_retryable=True,
             )
-            seen = await self._ask(call, reference)
-            if seen.standing is not Standing.CANCELED:
-                raise ApplicationError(
-                    f"the payment is {seen.standing} at the provider and cannot be voided",
-                    {"reference": reference, "standing": seen.standing},
-                    type="void_refused",
-                    non_retryable=True,
-                )
 
     async def give_back(self, request: ReturnPayment) -> Returned | None:
         """Nothing comes late: an intent that is canceled takes no money."""

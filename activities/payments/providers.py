@@ -37,6 +37,8 @@ class AuthorizePayment(msgspec.Struct, frozen=True):
     provider: str = STRIPE
     return_url: str | None = None
     """Where a page of the provider's sends the buyer afterwards; None: to the shop."""
+    page_until: datetime | None = None
+    """Open a page of the provider's on which the buyer pays, until then; None: none, unless it knows no other way."""
 
 
 class CapturePayment(msgspec.Struct, frozen=True):

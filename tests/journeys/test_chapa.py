@@ -220,8 +220,11 @@ async def test_another_page_for_an_order_that_waits(guest: Guest) -> None:
         ({"provider": "chapa", "payment_method": "pm_card_visa"}, "/payment/payment_method"),
         ({"provider": "chapa", "return_url": "javascript:alert(1)"}, "/payment/return_url"),
         ({"provider": "chapa", "return_url": "https://shop.example.com/a b"}, "/payment/return_url"),
+        ({"provider": "chapa", "hosted": True, "payment_method": "pm_card_visa"}, "/payment/payment_method"),
         ({"provider": "stripe", "payment_method": "pm_card_visa", "return_url": "https://a.example"},
          "/payment/return_url"),
+        ({"provider": "stripe", "payment_method": "pm_card_visa", "hosted": True}, "/payment/payment_method"),
+        ({"provider": "stripe", "hosted": True, "return_url": "javascript:alert(1)"}, "/payment/return_url"),
     ],
 )  # fmt: skip
 async def test_what_does_not_go_together_is_refused(

@@ -64,6 +64,12 @@ def here(status: PaymentStatus, captured: int = 0, reference: str | None = "pi_1
         (there(_S.CAPTURED, 1000, "pi_2"), here(_P.PAID, 1000), _K.PAYMENT_TWICE),
         (there(_S.AUTHORIZED, 0, "pi_2"), here(_P.PAID, 1000), _K.PAYMENT_TWICE),
         (there(_S.CAPTURED, 1000), None, _K.PAYMENT_UNKNOWN),
+        (there(_S.METHOD_REQUIRED), here(_P.PENDING, reference="cs_1"), None),
+        (there(_S.CANCELED), here(_P.FAILED, reference="cs_1"), None),
+        (there(_S.CANCELED), here(_P.VOIDED, reference="cs_1"), None),
+        (there(_S.AUTHORIZED), here(_P.PENDING, reference="cs_1"), _K.PAYMENT_UNSETTLED),
+        (there(_S.CAPTURED, 1000), here(_P.VOIDED, reference="cs_1"), _K.PAYMENT_UNSETTLED),
+        (there(_S.AUTHORIZED), here(_P.VOIDED, reference="cs_1"), _K.AUTHORIZATION_LEFT),
     ],
 )
 def test_payments(seen: SeenObject | None, ours: OurPayment | None, kind: CaseKind | None) -> None:

@@ -308,6 +308,37 @@ async def paid_on_a_page(shelf: Shelf) -> Handle:
     return handle
 
 
+async def paid_on_stripes_page(shelf: Shelf) -> Handle:
+    """The buyer pays on Stripe's own page; the money is reserved, and taken as usual."""
+    handle, answer = await shelf.buy(None, payment=PaymentChoice(hosted=True))
+    assert answer.payment is not None
+    assert answer.payment.reference is not None
+    assert answer.payment.redirect_url is not None
+    await shelf.flow.stripe.pay(answer.payment.reference)
+    await shelf.news(handle)
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    return handle
+
+
+async def turned_from_page_to_card(shelf: Shelf) -> Handle:
+    """The buyer leaves Stripe's page and pays with a card in the shop: the page is closed."""
+    handle, answer = await shelf.buy(None, payment=PaymentChoice(hosted=True))
+    assert answer.payment is not None
+    paid = await shelf.ask(handle, Order.pay, PayOrder("again", "pm_card_visa"))
+    assert paid.payment_status is PaymentStatus.AUTHORIZED
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    return handle
+
+
+async def left_stripes_page(shelf: Shelf) -> Handle:
+    """The buyer leaves Stripe's page for good: it is closed with the window."""
+    handle, answer = await shelf.buy(None, payment=PaymentChoice(hosted=True))
+    assert answer.payment is not None
+    await shelf.flow.fast_forward(handle, WINDOW)
+    assert (await handle.result()).status is OrderStatus.CANCELLED
+    return handle
+
+
 async def paid_while_cancelled(shelf: Shelf) -> Handle:
     """The buyer pays on the page while the order is being called off: the money is sent back."""
     handle, answer = await shelf.buy(None, payment=PaymentChoice(CHAPA))
@@ -328,6 +359,7 @@ Story = Callable[[Shelf], Coroutine[Any, Any, Handle]]
 ALL: tuple[Story, ...] = (
     delivered, sent_in_two_parcels, cancelled_after_payment, paid_with_another_card, window_closed, cancelled_by_buyer,
     confirmed_at_the_bank, webhook_lost, captured_late, paid_partly_with_credit, covered_by_credit, credit_given_back,
-    card_kept, paid_on_a_page, paid_while_cancelled, refused,
+    card_kept, paid_on_a_page, paid_on_stripes_page, turned_from_page_to_card, left_stripes_page, paid_while_cancelled,
+    refused,
 )  # fmt: skip
 """All of them."""

@@ -45,6 +45,9 @@ STEPS: dict[stories.Story, tuple[str, ...]] = {
         "place_order", "authorize_payment_now", "record_payment_attempt", "read_payment", "secure_order",
         "confirm_order",
     ),
+    stories.paid_on_stripes_page: ("authorize_payment_now", "record_payment_attempt", "read_payment", "secure_order"),
+    stories.turned_from_page_to_card: ("authorize_payment_now", "authorize_payment", "record_payment_attempt"),
+    stories.left_stripes_page: ("authorize_payment_now", "read_payment", "void_payment", "cancel_order"),
     stories.paid_while_cancelled: ("void_payment", "cancel_order", "return_payment", "record_late_payment"),
     stories.card_kept: ("authorize_payment_now", "secure_order"),
 }  # fmt: skip
