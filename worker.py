@@ -31,6 +31,7 @@ from activities.answers import AnswerActivities
 from activities.cancellations import CancellationActivities
 from activities.carts import CartActivities
 from activities.catalogue_changes import CatalogueChangeActivities
+from activities.charges import ChargeActivities
 from activities.checkout import CheckoutActivities
 from activities.completions import CompletionActivities
 from activities.disputes import DisputeActivities
@@ -129,6 +130,7 @@ def activities(
     late = LatePaymentActivities(database)
     checkout = CheckoutActivities(database, settings.payment_window, settings.allocation, settings.ship_within)
     orders, shipments = OrderActivities(database), ShipmentActivities(database)
+    charges = ChargeActivities(database)
     cancellations = CancellationActivities(database)
     outbox = OutboxActivities(database)
     mail = MailActivities(settings.smtp_url, settings.mail_from, settings.secret_key, settings.public_url)
@@ -152,6 +154,7 @@ def activities(
             checkout.place_order, orders.record_payment_attempt, orders.secure_order, orders.confirm_order,
             orders.cancel_order, orders.flag_order, orders.record_command,
             shipments.send_parcel, shipments.note_arrival, cancellations.cancel_paid_order,
+            charges.record_charge, charges.settle_charge, charges.drop_charge,
             late.record_late_payment, outbox.settle_letters,
             passwords.open_reset, passwords.close_reset, carts.remind_of_carts, carts.find_forgotten_carts,
             carts.spare_carts_being_bought, carts.remove_carts,
@@ -168,8 +171,8 @@ def activities(
             imported.open_import, imported.stop_import,
         ],
         PAYMENTS: [
-            payments.authorize_payment, payments.read_payment, payments.capture_payment, payments.void_payment,
-            payments.refund_payment, payments.read_refund, payments.return_payment,
+            payments.authorize_payment, payments.authorize_further, payments.read_payment, payments.capture_payment,
+            payments.void_payment, payments.refund_payment, payments.read_refund, payments.return_payment,
             payments.read_dispute, payments.list_objects,
             setups.ensure_customer, setups.start_setup, setups.read_setup, setups.cancel_setup, setups.detach_method,
             setups.forget_customer,

@@ -7,7 +7,7 @@ from models.database import Database, Writer
 from models.errors import Refusal
 from models.ids import OrderId
 from models.money import Money
-from models.refund import ProviderRefund, Refund, RefundWish
+from models.refund import ProviderRefund, ProviderRefundStanding, Refund, RefundStatus, RefundWish
 from models.tables import order as orders
 from models.tables import outbox, refund_end
 from models.tables import refund as refunds
@@ -45,6 +45,8 @@ class EndRefund(msgspec.Struct, frozen=True):
 
     refund: Refund
     seen: ProviderRefund | None = None
+    parts: tuple[ProviderRefund, ...] = ()
+    """Of each of its parts, where it has some."""
 
 
 class RefundActivities:
@@ -87,15 +89,19 @@ class RefundActivities:
         refund, seen = request.refund, request.seen
         async with self._database.writing() as writer:
             await orders.lock(writer, refund.order_id)
-            if not await refund_end.succeed(writer, refund, seen.reference if seen else None):
+            if not await refund_end.succeed(writer, refund, _named(refund, seen), request.parts):
                 return
             await orders.unflag(writer, refund.order_id, "refund %")
+            if refund.parts:
+                refund = await _as_it_is(writer, refund)
             facts = {"n": refund.n, "amount": refund.amount, "store_credit": refund.store_credit}
             await orders.tell(
                 writer, refund.order_id, f"refund/{refund.n}/succeeded", "refund_succeeded",
                 "provider" if seen else "order", **facts,
             )  # fmt: skip
             await outbox.write_letter(writer, "refund", refund.order_id, str(refund.n), _words(refund))
+            if (lost := request.refund.amount - refund.amount).amount:
+                await _ask_for_a_person(writer, request, lost, "failed")
 
     @activity.defn
     async def fail_refund(self, request: EndRefund) -> None:
@@ -124,17 +130,41 @@ class RefundActivities:
         assert seen is not None
         why = seen.detail or seen.code or "the provider does not say why"
         await orders.lock(writer, refund.order_id)
-        if how == "returned":
-            ended = await refund_end.come_back(writer, refund, why)
-        else:
-            ended = await refund_end.fail(writer, refund, seen.reference, why)
-        if ended:
-            amount: Money = refund.to_provider
-            await orders.flag(writer, refund.order_id, ATTENTION.format(refund.n, amount, why))
-            await orders.tell(
-                writer, refund.order_id, f"refund/{refund.n}/{how}", f"refund_{how}", "provider",
-                n=refund.n, amount=amount, code=seen.code,
-            )  # fmt: skip
+        if how == "failed":
+            if await refund_end.fail(writer, refund, _named(refund, seen), why, request.parts):
+                await _ask_for_a_person(writer, request, refund.to_provider, how)
+            return
+        was = await _as_it_is(writer, refund)
+        if await refund_end.come_back(writer, refund, why, request.parts):
+            now = await _as_it_is(writer, refund)
+            left = Money.zero(was.amount.currency) if now.status is RefundStatus.FAILED else now.to_provider
+            await _ask_for_a_person(writer, request, was.to_provider - left, how)
+
+
+async def _ask_for_a_person(writer: Writer, request: EndRefund, amount: Money, how: str) -> None:
+    """So much did not arrive, or came back: it can go back another way, when somebody says so."""
+    refund, seen = request.refund, request.seen
+    assert seen is not None
+    why = seen.detail or seen.code or "the provider does not say why"
+    fact = f"refund/{refund.n}/{how}"
+    # Parts may come back one after the other.
+    if refund.parts and how == "returned":
+        fact += f"/{sum(each.standing is ProviderRefundStanding.FAILED for each in request.parts)}"
+    await orders.flag(writer, refund.order_id, ATTENTION.format(refund.n, amount, why))
+    await orders.tell(
+        writer, refund.order_id, fact, f"refund_{how}", "provider", n=refund.n, amount=amount, code=seen.code
+    )  # fmt: skip
+
+
+async def _as_it_is(writer: Writer, refund: Refund) -> Refund:
+    now = await refunds.find(writer, refund.order_id, refund.n)
+    assert now is not None
+    return now
+
+
+def _named(refund: Refund, seen: ProviderRefund | None) -> str | None:
+    """The provider's id of it; None: of its parts, each has its own."""
+    return seen.reference if seen is not None and not refund.parts else None
 
 
 def _words(refund: Refund) -> dict[str, object]:

@@ -136,6 +136,7 @@ _HAPPENED = {
     "payment_unknown": "The provider did not say what became of the payment",
     "payment_canceled": "The payment was called off at the provider",
     "payment_captured": "{amount} was taken",
+    "charge_authorized": "{amount} was reserved beside what the order began with ({purpose})",
     "credit_spent": "{amount} was paid with gift cards and store credit",
     "payment_returned": "{amount} came after the order had ended, and was sent back",
     "order_confirmed": "The order is paid and promised to the buyer",

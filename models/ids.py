@@ -9,6 +9,7 @@ import uuid_utils.compat
 AddressId = NewType("AddressId", UUID)
 CartId = NewType("CartId", UUID)
 CartItemId = NewType("CartItemId", UUID)
+ChargeId = NewType("ChargeId", UUID)
 CouponId = NewType("CouponId", UUID)
 CreditAccountId = NewType("CreditAccountId", UUID)
 LocationId = NewType("LocationId", UUID)

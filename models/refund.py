@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from models.audit import Author
+from models.charge import RefundPart
 from models.ids import CreditAccountId, OrderId, OrderNumber, PaymentId, RefundId
 from models.money import Money
 from models.payment import PaymentStatus
@@ -98,6 +99,8 @@ class Refund(msgspec.Struct, frozen=True):
     """When it succeeded, or failed."""
     returned_at: datetime | None = None
     """When it came back after it had succeeded."""
+    parts: tuple[RefundPart, ...] = ()
+    """What each payment at the provider gives, where the order has several; none: the one gives all."""
 
     @property
     def to_provider(self) -> Money:

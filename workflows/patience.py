@@ -86,6 +86,9 @@ FIRST_LOOK = timedelta(minutes=1)
 """While a buyer confirms with their bank we ask the provider ourselves, should its webhook be lost: at once after this,
 then each time after twice as long."""
 
+FURTHER = timedelta(minutes=1)
+"""How long more money of an order is asked for before that is given up: somebody waits, and has the order's turn."""
+
 LOOK_AT_REFUND = timedelta(days=1)
 """How often at least we ask how a refund stands that its bank has not taken yet."""
 DISPUTE_NEWS = timedelta(days=3)

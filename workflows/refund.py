@@ -5,6 +5,7 @@ by the provider's news of a refund that was over already.
 """
 
 import contextlib
+from collections.abc import Sequence
 from datetime import timedelta
 
 import msgspec
@@ -13,6 +14,7 @@ from temporalio import workflow
 from activities.payments.money import PaymentActivities
 from activities.payments.providers import ReadRefund, RefundPayment
 from activities.refunds import EndRefund, RefundActivities, RefundRefused, ReserveRefund
+from models.charge import RefundPart
 from models.explanation import A_MOMENT, PROVIDER, Whereabouts
 from models.ids import OrderId
 from models.refund import ProviderRefund, ProviderRefundStanding, RefundStatus, RefundWish
@@ -84,11 +86,11 @@ class Refund:
     async def _story(self) -> None:
         refund = await self._reserve()
         if refund is not None and refund.status is RefundStatus.OPEN:
-            seen = await self._send(refund) if refund.to_provider.amount else None
-            if seen is None or seen.standing is ProviderRefundStanding.SUCCEEDED:
-                await self._settle(refund, seen)
+            sent = [await self._send(refund, part) for part in _parts(refund)] if refund.to_provider.amount else []
+            if not sent or any(seen.standing is ProviderRefundStanding.SUCCEEDED for seen in sent):
+                await self._settle(refund, sent)
             else:
-                await self._fail(refund, seen)
+                await self._fail(refund, sent)
             if self._unread_news:
                 await self._look_back(refund)
         elif refund is not None:
@@ -112,17 +114,16 @@ class Refund:
             self._board.tell(f"Refused: {outcome.refusal.detail}")
         return outcome.refund
 
-    async def _send(self, refund: RefundRow) -> ProviderRefund:
+    async def _send(self, refund: RefundRow, part: RefundPart) -> ProviderRefund:
         """Have the provider send its part back, and wait until its bank has said yes or no."""
         self._board.tell("Sending the money back", PROVIDER)
-        assert refund.payment_reference is not None
         request = RefundPayment(
-            refund.id, refund.order_number, workflow.info().workflow_id, refund.payment_reference, refund.to_provider,
+            part.id, refund.order_number, workflow.info().workflow_id, part.payment_reference, part.amount,
             refund.provider,
         )  # fmt: skip
         seen = await self._attention.steadfast(
             refund.order_id,
-            f"send refund {refund.n} of {refund.to_provider}",
+            f"send refund {refund.n} of {part.amount}",
             lambda: workflow.execute_activity_method(
                 PaymentActivities.refund_payment,
                 request,
@@ -135,7 +136,7 @@ class Refund:
             self._seen, self._waits_long = seen, True
             await self._wait_for_bank(look)
             look = min(look * 2, patience.LOOK_AT_REFUND)
-            seen = await self._read(refund) or seen
+            seen = await self._read(refund, part) or seen
         self._seen = seen
         return seen
 
@@ -147,10 +148,9 @@ class Refund:
             )
         self._unread_news = False
 
-    async def _read(self, refund: RefundRow) -> ProviderRefund | None:
+    async def _read(self, refund: RefundRow, part: RefundPart) -> ProviderRefund | None:
         """How it stands at the provider; None: it knows of none."""
-        assert refund.payment_reference is not None
-        request = ReadRefund(refund.id, refund.payment_reference, refund.provider)
+        request = ReadRefund(part.id, part.payment_reference, refund.provider)
         return await self._attention.steadfast(
             refund.order_id,
             f"ask how refund {refund.n} stands",
@@ -162,24 +162,24 @@ class Refund:
             ),
         )
 
-    async def _settle(self, refund: RefundRow, seen: ProviderRefund | None) -> None:
+    async def _settle(self, refund: RefundRow, sent: Sequence[ProviderRefund]) -> None:
         await workflow.execute_local_activity_method(
             RefundActivities.settle_refund,
-            EndRefund(refund, seen),
+            _end(refund, sent),
             summary="Book it, give credit back, tell the buyer",
             **patience.DATABASE,
         )
         self._status = RefundStatus.SUCCEEDED
         self._board.tell("The money is back")
 
-    async def _fail(self, refund: RefundRow, seen: ProviderRefund) -> None:
+    async def _fail(self, refund: RefundRow, sent: Sequence[ProviderRefund]) -> None:
         await workflow.execute_local_activity_method(
             RefundActivities.fail_refund,
-            EndRefund(refund, seen),
+            _end(refund, sent),
             summary="Give the reservation back, ask for a person",
             **patience.DATABASE,
         )
-        self._over("Failed", seen)
+        self._over("Failed", sent[0])
 
     async def _look_back(self, refund: RefundRow) -> None:
         """There is news of a refund that was over: if it had succeeded, it may have come back."""
@@ -187,17 +187,21 @@ class Refund:
             return
         self._unread_news = False
         self._board.tell("Looking whether it came back", PROVIDER)
-        seen = self._seen = await self._read(refund)
-        if seen is not None and seen.standing is ProviderRefundStanding.FAILED:
+        unknown = ProviderRefund(ProviderRefundStanding.PENDING)
+        seen = [await self._read(refund, part) or unknown for part in _parts(refund)]
+        self._seen = seen[0]
+        failed = [each for each in seen if each.standing is ProviderRefundStanding.FAILED]
+        if failed:
             await workflow.execute_local_activity_method(
                 RefundActivities.return_refund,
-                EndRefund(refund, seen),
+                _end(refund, seen),
                 summary="Write down that it came back, ask for a person",
                 **patience.DATABASE,
             )
-            self._over("Came back", seen)
+        if len(failed) == len(seen):
+            self._over("Came back", failed[0])
         else:
-            self._board.tell("The money is back")
+            self._board.tell("A part came back" if failed else "The money is back")
 
     def _over(self, how: str, seen: ProviderRefund) -> None:
         self._status = RefundStatus.FAILED
@@ -242,3 +246,19 @@ class Refund:
 
     def _state(self) -> RefundState:
         return RefundState(self._refund, self._status, self._refusal, self._seen, self._attention.needed_for)
+
+
+def _parts(refund: RefundRow) -> tuple[RefundPart, ...]:
+    """What goes back of each payment at the provider; usually there is one, which gives all."""
+    if refund.parts:
+        return refund.parts
+    assert refund.payment_reference is not None
+    return (RefundPart(refund.id, None, refund.payment_reference, refund.to_provider),)
+
+
+def _end(refund: RefundRow, seen: Sequence[ProviderRefund]) -> EndRefund:
+    """What came of it; where parts ended differently, it is the failed one that people hear of."""
+    if not refund.parts:
+        return EndRefund(refund, seen[0] if seen else None)
+    worst = [each for each in seen if each.standing is ProviderRefundStanding.FAILED] or list(seen)
+    return EndRefund(refund, worst[0] if worst else None, tuple(seen))

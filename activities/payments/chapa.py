@@ -15,6 +15,7 @@ import msgspec
 from temporalio.exceptions import ApplicationError
 
 from activities.payments.providers import (
+    AuthorizeFurther,
     AuthorizePayment,
     CapturePayment,
     ListObjects,
@@ -123,6 +124,12 @@ class ChapaProvider:
                 return ProviderPayment(Standing.METHOD_REQUIRED, tx_ref, redirect_url=address)
             await self._close(tx_ref)
         raise ApplicationError("Chapa loses every page that it opens", type="provider_rejected", non_retryable=True)
+
+    async def further(self, request: AuthorizeFurther) -> ProviderPayment:
+        """Never: nobody pays here but on a page."""
+        raise ApplicationError(
+            "Chapa takes no money while its buyer is away", type="provider_rejected", non_retryable=True
+        )
 
     async def read(self, request: ReadPayment) -> ProviderPayment:
         """The newest page, and those before it: one of them may have been paid while it was being closed."""

@@ -15,9 +15,11 @@ from temporalio.exceptions import ApplicationError
 from activities.payments import customers
 from activities.payments.connection import Connection, is_about_the_method, rejected
 from activities.payments.disputes import StripeDisputes
+from activities.payments.further import StripeFurther
 from activities.payments.lists import StripeLists
 from activities.payments.pages import StripePages
 from activities.payments.providers import (
+    AuthorizeFurther,
     AuthorizePayment,
     CapturePayment,
     ListObjects,
@@ -53,6 +55,7 @@ class StripeProvider:
         self._disputes = StripeDisputes(self.connection)
         self._lists = StripeLists(self.connection)
         self._pages = StripePages(self.connection, shop)
+        self._further = StripeFurther(self.connection)
 
     async def close(self) -> None:
         """Hand the connections back."""
@@ -93,6 +96,10 @@ class StripeProvider:
             return seen
         await self._cancel(request.payment_id, request.reference)
         return None
+
+    async def further(self, request: AuthorizeFurther) -> ProviderPayment:
+        """An intent of its own."""
+        return await self._further.authorize(request)
 
     async def read(self, request: ReadPayment) -> ProviderPayment:
         """The intent as it is now, or the page."""

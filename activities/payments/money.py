@@ -8,6 +8,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.payments.intents import StripeProvider
 from activities.payments.providers import (
+    AuthorizeFurther,
     AuthorizePayment,
     CapturePayment,
     ListObjects,
@@ -77,6 +78,16 @@ class PaymentActivities:
         Undo: `void_payment`.
         """
         return await self._of(request.provider).authorize(request)
+
+    @activity.defn
+    async def authorize_further(self, request: AuthorizeFurther) -> ProviderPayment:
+        """Reserve more money for an order whose buyer is away, with the card that paid before, or one they named.
+
+        Changes: at the provider, one payment a charge, and one try of it an attempt.
+        Again: it is found by our id; what is reserved is told as it stands.
+        Undo: `void_payment`.
+        """
+        return await self._of(request.provider).further(request)
 
     @activity.defn
     async def read_payment(self, request: ReadPayment) -> ProviderPayment:

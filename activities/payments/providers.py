@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from models.dispute import ProviderDispute
-from models.ids import OrderNumber, PaymentId, RefundId, UserId
+from models.ids import ChargeId, OrderNumber, PaymentId, RefundId, UserId
 from models.money import Money
 from models.payment import STRIPE, ProviderPayment, Returned
 from models.reconciliation import SeenObject, Thing
@@ -41,10 +41,32 @@ class AuthorizePayment(msgspec.Struct, frozen=True):
     """Open a page of the provider's on which the buyer pays, until then; None: none, unless it knows no other way."""
 
 
+class AuthorizeFurther(msgspec.Struct, frozen=True):
+    """Reserve more money for an order, while its buyer is away. What is made is captured and voided as a payment."""
+
+    charge_id: ChargeId
+    order_number: OrderNumber
+    workflow_id: str
+    purpose: str
+    amount: Money
+    first: str
+    """The provider's id of a payment of the order, whose card is charged."""
+    asked_at: datetime
+    """When this charge was asked for first."""
+    attempt: int = 1
+    """Counts the tries that somebody asked for, from 1; part of the idempotency key."""
+    method: str | None = None
+    """Another card, which its buyer names now."""
+    customer: str | None = None
+    """The provider's id of the buyer, when they have one."""
+    provider: str = STRIPE
+
+
 class CapturePayment(msgspec.Struct, frozen=True):
-    """Take the reserved money."""
+    """Take the reserved money, all of it or a part; then the rest is the buyer's again."""
 
     payment_id: PaymentId
+    """Or of a charge."""
     reference: str
     amount: Money
     provider: str = STRIPE
@@ -54,6 +76,7 @@ class VoidPayment(msgspec.Struct, frozen=True):
     """Give up a payment. Without a reference it is looked for by our own id."""
 
     payment_id: PaymentId
+    """Or of a charge."""
     reference: str | None
     provider: str = STRIPE
 
@@ -62,6 +85,7 @@ class ReadPayment(msgspec.Struct, frozen=True):
     """Ask how a payment stands."""
 
     payment_id: PaymentId
+    """Or of a charge."""
     reference: str
     save: bool = False
     """Say which card is kept."""
@@ -139,6 +163,13 @@ class Provider(Protocol):
         """Reserve the money, or hand out what the buyer needs to pay: a client secret, a page of the provider's.
 
         The same try again finds what the first one did; a payment that is settled is told as it is.
+        """
+
+    async def further(self, request: AuthorizeFurther) -> ProviderPayment:
+        """Reserve more for the same order, without its buyer. `DECLINED`: it cannot be had like this.
+
+        The same charge again finds what the first try made. Raises: ApplicationError `provider_rejected` where a
+        provider cannot do it at all.
         """
 
     async def read(self, request: ReadPayment) -> ProviderPayment:

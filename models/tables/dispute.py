@@ -44,7 +44,8 @@ LOST, FEES = "disputes", "dispute_fees"
 
 _PAID = """
 SELECT p.id, p.order_id, o.number, o.status FROM payments p JOIN orders o ON o.id = p.order_id
-WHERE p.provider = $1 AND p.reference = $2
+WHERE p.provider = $1
+  AND (p.reference = $2 OR p.id = (SELECT c.payment_id FROM charges c WHERE c.reference = $2))
 """
 _KNOWN = (
     "SELECT id, status, withdrawn, fee, returned, fee_returned FROM disputes WHERE provider = $1 AND reference = $2"

@@ -27,7 +27,7 @@ from models.reconciliation import (
 )
 from models.refund import RefundStatus
 from models.refund import workflow_id as refund_owner
-from models.tables import refund_end
+from models.tables import charge, refund_end, refund_part
 from models.tables.base import currency, key, metadata, minor_units, moment, now_column, one_of, plain_uuid
 
 objects = sa.Table(
@@ -77,6 +77,9 @@ SET standing = excluded.standing, amount = excluded.amount, moved = excluded.mov
     ours = coalesce(excluded.ours, known.ours), seen_at = excluded.seen_at
 """
 
+_AT_WORK = UNSETTLED | {OrderStatus.CONFIRMED, OrderStatus.PROCESSING}
+"""An order that can still take money."""
+
 _OURS = "o.id AS order_id, o.number, o.workflow_id, o.status AS order_status, "
 _SEEN = (
     "s.provider, s.reference AS seen, s.standing, s.amount AS seen_amount, s.moved, s.currency AS seen_in, s.made_at, "
@@ -85,7 +88,7 @@ _SEEN = (
 _PAYMENTS = f"""
 SELECT {_SEEN}, {_OURS} p.id, p.status, p.reference, p.captured, p.currency
 FROM provider_objects s
-LEFT JOIN payments p ON p.id = s.ours AND p.provider = s.provider LEFT JOIN orders o ON o.id = p.order_id
+LEFT JOIN {charge.PAID} p ON p.id = s.ours AND p.provider = s.provider LEFT JOIN orders o ON o.id = p.order_id
 WHERE s.thing = 'payment' AND s.made_at >= $1 AND (s.moved > 0 OR s.standing IN ('authorized', 'canceled'))
   AND (p.id IS NULL OR p.reference IS DISTINCT FROM s.reference OR p.captured <> s.moved OR p.currency <> s.currency
        OR p.status IN ('pending', 'failed') OR (s.standing = 'canceled') <> (p.status = 'voided'))
@@ -97,7 +100,7 @@ ORDER BY s.reference
 """  # noqa: S608
 _PAYMENTS_MISSING = f"""
 SELECT p.provider, NULL AS seen, p.created_at AS made_at, {_OURS} p.id, p.status, p.reference, p.captured, p.currency
-FROM payments p JOIN orders o ON o.id = p.order_id
+FROM {charge.PAID} p JOIN orders o ON o.id = p.order_id
 WHERE p.created_at >= $1 AND p.provider = ANY ($2::text[]) AND (p.captured > 0 OR p.status = 'authorized')
   AND p.amount > 0 AND NOT EXISTS (
       SELECT FROM provider_objects s WHERE s.provider = p.provider AND s.reference = p.reference AND s.thing = 'payment'
@@ -105,21 +108,20 @@ WHERE p.created_at >= $1 AND p.provider = ANY ($2::text[]) AND (p.captured > 0 O
 ORDER BY p.id
 """  # noqa: S608
 _REFUNDS = f"""
-SELECT {_SEEN}, {_OURS} r.id, r.n, r.status, CASE WHEN r.store_credit THEN 0 ELSE r.from_provider END AS sent,
-       r.currency
-FROM provider_objects s LEFT JOIN refunds r ON r.id = s.ours LEFT JOIN orders o ON o.id = r.order_id
+SELECT {_SEEN}, {_OURS} r.id, r.n, r.status, r.sent, r.currency
+FROM provider_objects s LEFT JOIN {refund_part.SENT} r ON r.id = s.ours LEFT JOIN orders o ON o.id = r.order_id
 WHERE s.thing = 'refund' AND s.made_at >= $1
-  AND NOT coalesce(s.amount = CASE WHEN r.store_credit THEN 0 ELSE r.from_provider END AND s.currency = r.currency
+  AND NOT coalesce(s.amount = r.sent AND s.currency = r.currency
                    AND s.standing = CASE r.status WHEN 'open' THEN 'pending' ELSE r.status END, false)
 ORDER BY s.reference
 """  # noqa: S608
 _REFUNDS_MISSING = f"""
-SELECT p.provider, NULL AS seen, r.created_at AS made_at, p.reference AS payment_reference, {_OURS} r.id, r.n,
-       r.status, r.from_provider AS sent, r.currency
-FROM refunds r JOIN orders o ON o.id = r.order_id JOIN payments p ON p.order_id = o.id
-WHERE r.created_at >= $1 AND p.provider = ANY ($2::text[]) AND r.status = 'succeeded' AND NOT r.store_credit
-  AND r.from_provider > 0 AND NOT EXISTS (
-      SELECT FROM provider_objects s WHERE s.provider = p.provider AND s.ours = r.id AND s.thing = 'refund'
+SELECT r.provider, NULL AS seen, r.created_at AS made_at, r.payment_reference, {_OURS} r.id, r.n, r.status, r.sent,
+       r.currency
+FROM {refund_part.SENT} r JOIN orders o ON o.id = r.order_id
+WHERE r.created_at >= $1 AND r.provider = ANY ($2::text[]) AND r.status = 'succeeded' AND r.sent > 0
+  AND NOT EXISTS (
+      SELECT FROM provider_objects s WHERE s.provider = r.provider AND s.ours = r.id AND s.thing = 'refund'
   )
 ORDER BY r.id
 """  # noqa: S608
@@ -127,7 +129,7 @@ _DISPUTES = f"""
 SELECT {_SEEN}, o.id AS order_id, o.number, d.status, d.withdrawn + d.fee - d.returned - d.fee_returned AS taken
 FROM provider_objects s
 LEFT JOIN disputes d ON d.provider = s.provider AND d.reference = s.reference
-LEFT JOIN payments p ON p.reference = s.payment_reference AND p.provider = s.provider
+LEFT JOIN {charge.PAID} p ON p.reference = s.payment_reference AND p.provider = s.provider
 LEFT JOIN orders o ON o.id = p.order_id
 WHERE s.thing = 'dispute' AND s.made_at >= $1
   AND (d.id IS NULL OR d.status <> s.standing OR d.withdrawn + d.fee - d.returned - d.fee_returned <> s.moved)
@@ -197,7 +199,7 @@ def _payment(row: Any) -> Finding | None:
 def _waiting(row: Any) -> str:
     """Who waits for the money: the order, or, when that has ended, whoever sends back what comes late."""
     owner: str = row["workflow_id"]
-    return owner if OrderStatus(row["order_status"]) in UNSETTLED else f"late-payment/{owner.removeprefix('order/')}"
+    return owner if OrderStatus(row["order_status"]) in _AT_WORK else f"late-payment/{owner.removeprefix('order/')}"
 
 
 def _refund(row: Any) -> Finding | None:

@@ -12,7 +12,8 @@ from models.ids import CreditAccountId, OrderId, OrderNumber, RefundId, new_id
 from models.money import LARGEST, Money
 from models.payment import PaymentStatus
 from models.refund import Refund, RefundStatus, RefundWish, share, split
-from models.tables import audit, store_credit
+from models.tables import audit, refund_part, store_credit
+from models.tables import charge as charges
 from models.tables import order as orders
 from models.tables.base import currency, key, metadata, minor_units, now_column, one_of, plain_uuid, reference
 
@@ -63,17 +64,17 @@ refund_credits = sa.Table(
 
 
 _FIND = """
-SELECT r.*, o.number, p.provider, p.reference AS payment_reference
+SELECT r.*, o.number, p.provider, p.reference AS payment_reference, {} AS parts
 FROM refunds r JOIN orders o ON o.id = r.order_id JOIN payments p ON p.order_id = r.order_id
 WHERE r.order_id = $1 AND {} ORDER BY r.n
 """
-_BY_KEY, _BY_N, _ALL = _FIND.format("r.key = $2"), _FIND.format("r.n = $2"), _FIND.format("true")
+_BY_KEY, _BY_N, _ALL = [_FIND.format(refund_part.PARTS, which) for which in ("r.key = $2", "r.n = $2", "true")]
 _NEXT = "SELECT coalesce(max(n), 0) + 1 AS n FROM refunds WHERE order_id = $1"
 _LOCK = "SELECT FROM payments WHERE order_id = $1 FOR NO KEY UPDATE"
 _FACTS = f"""
 SELECT o.number, o.currency, o.total, o.customer_id, p.status, p.captured - p.refunded AS captured, ({_NEXT}) AS n,
        (SELECT min(d.reference) FROM disputes d WHERE d.payment_id = p.id AND d.status <> 'won' AND d.withdrawn > 0)
-       AS dispute
+       AS dispute, EXISTS (SELECT FROM charges c WHERE c.payment_id = p.id AND c.captured > 0) AS several
 FROM orders o JOIN payments p ON p.order_id = o.id WHERE o.id = $1
 """  # noqa: S608
 _CREDIT = """
@@ -148,16 +149,21 @@ async def open(writer: Writer, order: OrderId, wish: RefundWish, n: int | None =
     if facts.dispute is not None and parts.provider.amount and not wish.store_credit:
         raise Refusal("charge_disputed", "The buyer's bank took this money back: until the dispute is won, it can go "
                       "back another way only, such as store credit.", dispute=facts.dispute)  # fmt: skip
+    refund = RefundId(new_id())
+    # Before the payment's own sum moves, which the first one's share is what is left of.
+    sources = await charges.sources(writer, order) if facts.several and parts.provider.amount else []
     await writer.exec_driver_sql(
         _OPEN,
         (
-            new_id(), order, facts.n, wish.key, wish.digest, amount, kind, parts.provider.amount,
+            refund, order, facts.n, wish.key, wish.digest, amount, kind, parts.provider.amount,
             amount - parts.provider.amount, shipping, wish.store_credit, wish.reason, wish.actor,
             wish.author.user if wish.author else None,
             [line for line, _, _ in lines], [quantity for _, quantity, _ in lines],
             list(parts.credit), [part.amount for part in parts.credit.values()], [worth for _, _, worth in lines],
         ),
     )  # fmt: skip
+    if sources:
+        await refund_part.reserve(writer, refund, parts.provider, sources)
     made = await _one(writer, _BY_KEY, order, wish.key)
     assert made is not None
     await orders.tell(writer, order, f"refund/{made.n}", "refund_started", wish.actor, n=made.n, amount=made.amount)
@@ -283,4 +289,5 @@ def _refund(row: Any) -> Refund:
         store_credit=row["store_credit"], provider=row["provider"], payment_reference=row["payment_reference"],
         created_at=row["created_at"], reason=row["reason"], reference=row["reference"], error=row["error"],
         settled_at=row["settled_at"], returned_at=row["returned_at"],
+        parts=refund_part.decode(row["parts"]) if row["parts"] else (),
     )  # fmt: skip

@@ -1,16 +1,18 @@
 """How a refund ends: money given and booked once, or its reservation given back; and what a payment is then."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from models.database import Reader, Writer
 from models.ids import OrderId, PaymentId
-from models.money import Money
+from models.money import Money, total
 from models.payment import PaymentStatus
-from models.refund import REFUND_MOVES, Refund, RefundStatus, status_after
+from models.refund import REFUND_MOVES, ProviderRefund, Refund, RefundStatus, status_after
 from models.tables import payment as payments
-from models.tables import store_credit
+from models.tables import refund_part, store_credit
 
 _LOCK = "SELECT FROM payments WHERE order_id = $1 FOR NO KEY UPDATE"
 _MOVE = """
@@ -46,6 +48,12 @@ _GIVE_BACK_CREDIT = """
 UPDATE credit_holds h SET refunded = h.refunded - c.amount FROM refund_credits c
 WHERE c.refund_id = $2 AND h.order_id = $1 AND h.account_id = c.account_id
 """
+_SHRINK = """
+WITH smaller AS (
+    UPDATE refunds SET amount = amount - $2::bigint, from_provider = from_provider - $2 WHERE id = $1 RETURNING order_id
+)
+UPDATE payments p SET refunded = p.refunded - $2 FROM smaller WHERE p.order_id = smaller.order_id
+"""
 _SUMS = """
 SELECT p.id, p.captured + (
            SELECT coalesce(sum(h.amount), 0) FROM credit_holds h
@@ -58,38 +66,79 @@ FROM payments p WHERE p.order_id = $1
 """
 
 
-async def succeed(writer: Writer, refund: Refund, reference: str | None) -> bool:
-    """It arrived, or credit is given now: everything is booked. False: that was so already."""
+async def succeed(
+    writer: Writer, refund: Refund, reference: str | None, parts: Sequence[ProviderRefund] = ()
+) -> bool:  # fmt: skip
+    """It arrived, or credit is given now: everything is booked. False: that was so already.
+
+    `parts`: how each part of it ended, where it has parts: it becomes as small as what arrived.
+    """
     if not await _move(writer, refund, RefundStatus.SUCCEEDED, reference, None):
         return False
+    if refund.parts and (lost := await refund_part.succeed(writer, refund, parts)).amount:
+        await _shrink(writer, refund, lost)
+        refund = msgspec.structs.replace(
+            refund, amount=refund.amount - lost, from_provider=refund.from_provider - lost
+        )  # fmt: skip
     given = await _given(writer, refund)
     await payments.book(writer, refund.order_id, f"refund/{refund.id}", {**given, "sales": refund.amount})
     await _restate(writer, refund.order_id)
     return True
 
 
-async def fail(writer: Writer, refund: Refund, reference: str | None, error: str) -> bool:
+async def fail(
+    writer: Writer, refund: Refund, reference: str | None, error: str, parts: Sequence[ProviderRefund] = ()
+) -> bool:  # fmt: skip
     """It will not arrive: its reservation is given back. False: it is not open any more."""
     if not await _move(writer, refund, RefundStatus.FAILED, reference, error, RefundStatus.OPEN):
         return False
+    await refund_part.fail(writer, refund, parts)
     await writer.exec_driver_sql(_GIVE_BACK, (refund.order_id, refund.from_provider.amount))
     await writer.exec_driver_sql(_GIVE_BACK_CREDIT, (refund.order_id, refund.id))
     return True
 
 
-async def come_back(writer: Writer, refund: Refund, error: str) -> bool:
+async def come_back(writer: Writer, refund: Refund, error: str, parts: Sequence[ProviderRefund] = ()) -> bool:
     """What the provider had sent came back: it is ours again, and booked so; credit that was given stays given.
 
-    False: it did not succeed before, or came back already.
+    False: it did not succeed before, or came back already. `parts`: how each stands now, where it has parts.
     """
+    if refund.parts:
+        return await _parts_come_back(writer, refund, error, parts)
     if not await _move(writer, refund, RefundStatus.FAILED, None, error, RefundStatus.SUCCEEDED):
         return False
-    sent = refund.from_provider
-    await writer.exec_driver_sql(_GIVE_BACK, (refund.order_id, sent.amount))
-    again = {f"provider:{refund.provider}": sent, "sales": -sent}
-    await payments.book(writer, refund.order_id, f"refund_failed/{refund.id}", again)
+    await writer.exec_driver_sql(_GIVE_BACK, (refund.order_id, refund.from_provider.amount))
+    await _book_back(writer, refund, f"refund_failed/{refund.id}", refund.from_provider)
     await _restate(writer, refund.order_id)
     return True
+
+
+async def _parts_come_back(writer: Writer, refund: Refund, error: str, parts: Sequence[ProviderRefund]) -> bool:
+    """It is as small as what is still with the buyer; failed, when nothing is."""
+    await writer.exec_driver_sql(_LOCK, (refund.order_id,))
+    back = await refund_part.come_back(writer, refund, parts)
+    if not back:
+        return False
+    lost = total([amount for _, amount in back], refund.amount.currency)
+    if await refund_part.still_there(writer, refund):
+        await _shrink(writer, refund, lost)
+    else:
+        await _move(writer, refund, RefundStatus.FAILED, None, error, RefundStatus.SUCCEEDED)
+        await writer.exec_driver_sql(_GIVE_BACK, (refund.order_id, lost.amount))
+    for part, amount in back:
+        await _book_back(writer, refund, f"refund_failed/{part.id}", amount)
+    await _restate(writer, refund.order_id)
+    return True
+
+
+async def _book_back(writer: Writer, refund: Refund, operation: str, amount: Money) -> None:
+    entries = {f"provider:{refund.provider}": amount, "sales": -amount}
+    await payments.book(writer, refund.order_id, operation, entries)
+
+
+async def _shrink(writer: Writer, refund: Refund, lost: Money) -> None:
+    """So much of it is not with the buyer, and can go back another way."""
+    await writer.exec_driver_sql(_SHRINK, (refund.id, lost.amount))
 
 
 async def _move(
@@ -141,6 +190,18 @@ FROM credit_holds h LEFT JOIN (
     WHERE r.status <> 'failed' OR r.returned_at IS NOT NULL
 ) c USING (order_id, account_id)
 GROUP BY h.order_id, h.account_id HAVING h.refunded <> coalesce(sum(c.amount), 0)
+UNION ALL
+SELECT 'reserved of a charge', c.id, c.refunded, coalesce(sum(x.amount), 0)::bigint
+FROM charges c LEFT JOIN refund_parts x ON x.charge_id = c.id AND x.status <> 'failed'
+WHERE c.created_at >= $1 GROUP BY c.id HAVING c.refunded <> coalesce(sum(x.amount), 0)
+UNION ALL
+SELECT 'taken by charges', p.id, p.captured, sum(c.captured)::bigint
+FROM payments p JOIN charges c ON c.payment_id = p.id
+WHERE p.created_at >= $1 GROUP BY p.id HAVING sum(c.captured) > p.captured OR sum(c.refunded) > p.refunded
+UNION ALL
+SELECT 'parts', r.id, r.from_provider, sum(x.amount)::bigint
+FROM refunds r JOIN refund_parts x ON x.refund_id = r.id AND x.status <> 'failed'
+WHERE r.created_at >= $1 AND r.status <> 'failed' GROUP BY r.id HAVING r.from_provider <> sum(x.amount)
 UNION ALL
 SELECT 'at the provider', p.id, coalesce((
            SELECT sum(m.amount) FROM money_entries m
