@@ -52,6 +52,7 @@ from activities.product_imports import ProductImportActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.refunds import RefundActivities
 from activities.returns import ReturnActivities
+from activities.screening import ScreeningActivities
 from activities.search import SearchActivities
 from activities.shipments import ShipmentActivities
 from activities.stock import StockActivities
@@ -128,7 +129,10 @@ def activities(
 ) -> dict[str, list[Callable[..., Any]]]:
     """All activities by task queue. Local ones run on the queue of their workflow."""
     late = LatePaymentActivities(database)
-    checkout = CheckoutActivities(database, settings.payment_window, settings.allocation, settings.ship_within)
+    checkout = CheckoutActivities(
+        database, settings.payment_window, settings.allocation, settings.ship_within, settings.screening
+    )
+    screening = ScreeningActivities(database)
     orders, shipments = OrderActivities(database), ShipmentActivities(database)
     charges = ChargeActivities(database)
     cancellations = CancellationActivities(database)
@@ -153,6 +157,7 @@ def activities(
         ORDERS: [
             checkout.place_order, orders.record_payment_attempt, orders.secure_order, orders.confirm_order,
             orders.cancel_order, orders.flag_order, orders.record_command,
+            screening.hold_order, screening.decide_review,
             shipments.send_parcel, shipments.note_arrival, cancellations.cancel_paid_order,
             charges.record_charge, charges.settle_charge, charges.drop_charge,
             late.record_late_payment, outbox.settle_letters,

@@ -19,10 +19,11 @@ from models.money import total as sum_of
 from models.order import FulfilmentStatus, Order, OrderLine, OrderStatus, Shipping, UsedCoupon, workflow_id
 from models.payment import PaymentStatus
 from models.pricing import Priced, quote
+from models.screening import Screening, Subject, judge
 from models.tables import cart as carts
 from models.tables import checkout as checkouts
 from models.tables import credit as credits
-from models.tables import inventory
+from models.tables import inventory, screening
 from models.tables import order as orders
 from models.tables import payment as payments
 from models.tables import pricing as price_tables
@@ -66,6 +67,8 @@ class OrderPlaced(msgspec.Struct, frozen=True):
     """Whether it used any up, which its end settles."""
     ship_within: timedelta = SHIP_WITHIN
     """How long it may wait, once paid, to be shipped before a person is told."""
+    screening: Screening | None = None
+    """How it was judged; None: this shop does not screen."""
 
     @property
     def due(self) -> Money:
@@ -85,11 +88,13 @@ class CheckoutActivities:
 
     def __init__(
         self, database: Database, payment_window: timedelta, allocation: Allocation = Allocation.FEWEST_PARCELS,
-        ship_within: timedelta = SHIP_WITHIN,
+        ship_within: timedelta = SHIP_WITHIN, screening: Screening | None = None,
     ) -> None:  # fmt: skip
+        """`screening`: its limit, and how long somebody may take to look; None: no order is screened."""
         self._database = database
         self._payment_window = payment_window
         self._ship_within = ship_within
+        self._screening = screening
         self._allocate = RULES[allocation]
 
     @activity.defn
@@ -164,6 +169,7 @@ class CheckoutActivities:
         await payments.open_payment(writer, payment_id, order.id, due, provider)
         paid = {"credit": credit, "due": due} if credit else {}
         await orders.tell(writer, order.id, "placed", "order_placed", "buyer", total=priced.totals.total, **paid)
+        judged = await self._screened(writer, order)
         if discounts.used:
             await redemptions.redeem(writer, order, discounts.used)
         # Last, because the rows of a hot product stay locked from here to the commit.
@@ -172,8 +178,19 @@ class CheckoutActivities:
         units, used = sum(line.quantity for line in cart.lines), bool(discounts.used)
         total = priced.totals.total
         return OrderPlaced(
-            order.id, payment_id, total, units, order.placed_at, order.pay_until, credit, used, self._ship_within
+            order.id, payment_id, total, units, order.placed_at, order.pay_until, credit, used, self._ship_within,
+            judged,
+        )  # fmt: skip
+
+    async def _screened(self, writer: Writer, order: Order) -> Screening | None:
+        """How an order is judged by what is known of who buys; only shops that screen ask."""
+        if self._screening is None:
+            return None
+        subject = Subject(
+            order.email, order.shipping_address, order.billing_address, order.totals.total, order.placed_at
         )
+        facts = await screening.facts_of(writer, order.id, order.customer_id, subject)
+        return msgspec.structs.replace(self._screening, signs=judge(subject, facts))
 
 
 async def _known(writer: Writer, purchase: Purchase) -> PlacingOutcome | None:

@@ -12,7 +12,7 @@ from models.order import UNSETTLED, OrderStatus
 from models.payment import PaymentStatus, ProviderPayment, Standing
 from models.tables import cart as carts
 from models.tables import credit as credits
-from models.tables import inventory, outbox
+from models.tables import inventory, outbox, securing
 from models.tables import order as orders
 from models.tables import order_desk as desk
 from models.tables import payment as payments
@@ -74,6 +74,8 @@ class CancelOrder(msgspec.Struct, frozen=True):
     """Whether it used any up."""
     author: Author | None = None
     """Who of the staff asked for it."""
+    held: bool = False
+    """Whether it was held for a person, so that what was bought has left the cart."""
 
 
 class FlagOrder(msgspec.Struct, frozen=True):
@@ -140,17 +142,10 @@ class OrderActivities:
         async with self._database.writing() as writer:
             if seen.kept is not None and request.buyer is not None:
                 await wallets.keep(writer, request.buyer, seen.kept)
-            bought = await carts.take_out_bought(writer, request.cart_id, request.attempt, request.order_id)
-            if bought and request.credit:
-                await credits.take_out_spent(writer, request.cart_id, request.order_id)
-            if bought and request.coupons:
-                await redemptions.take_off_cart(writer, request.cart_id, request.order_id)
-            await payments.move(
-                writer, request.payment_id, PaymentStatus.AUTHORIZED,
-                reference=seen.reference, client_secret=seen.client_secret, redirect_url=None, error=None,
+            await securing.secure(
+                writer, request.order_id, request.payment_id, request.cart_id, request.attempt, seen,
+                credit=request.credit is not None, coupons=request.coupons,
             )  # fmt: skip
-            actor = "provider" if seen.reference else "order"
-            await orders.tell(writer, request.order_id, "authorized", "payment_authorized", actor)
 
     @activity.defn
     async def confirm_order(self, request: ConfirmOrder) -> None:
@@ -201,13 +196,14 @@ class OrderActivities:
                 return
             await payments.move(writer, request.payment_id, PaymentStatus.VOIDED, client_secret=None, redirect_url=None)
             await orders.tell(writer, order, "cancelled", "order_cancelled", request.actor, reason=why)
-            await outbox.write_letter(writer, "order_cancelled", order)
+            await outbox.write_letter(writer, "order_cancelled", order, facts={"held": True} if request.held else None)
             if request.credit:
                 await credits.release(writer, order, why)
             if request.coupons:
                 await redemptions.settle(writer, order, HoldStatus.RELEASED)
             await inventory.release(writer, order, why)
-            was, now = {"status": OrderStatus.PENDING}, {"status": OrderStatus.CANCELLED}
+            was = {"status": OrderStatus.ON_HOLD if request.held else OrderStatus.PENDING}
+            now = {"status": OrderStatus.CANCELLED}
             await desk.write_down(writer, order, request.author, "order.cancel", was, now, request.reason)
 
     @activity.defn

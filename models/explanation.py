@@ -21,7 +21,9 @@ TO_SHIP, TO_SHIP_REST, TO_ARRIVE = (
 )  # fmt: skip
 TO_CANCEL = "staff to cancel it, because all its money has gone back"
 RETRY = "a retry by staff, or the next try by itself"
+REVIEW = "staff to approve or reject it"
 CAPTURE, VOID, NOT_SHIPPED = "capture the payment", "void the payment", "not shipped in time"
+HELD = "held until somebody has looked at it"
 """What a person can be asked for, as an order's `attention` begins."""
 
 
@@ -51,6 +53,11 @@ def payer(standing: Standing, on_a_page: bool) -> str:
     return "the buyer to pay with another card"
 
 
+def held_for(score: object, limit: object) -> str:
+    """Why an order does not go on by itself."""
+    return f"Held: {score} points, from {limit} on a person looks"
+
+
 _TRIES = {f"payment_{standing}": standing for standing in Standing}
 
 
@@ -74,7 +81,23 @@ def _of_rows(
         return Whereabouts(f"Shipped with {_carrier(events)}", TO_ARRIVE)
     if order.status in (OrderStatus.CONFIRMED, OrderStatus.PROCESSING):
         return _to_be_shipped(order, events, ship_within)
+    if order.status is OrderStatus.ON_HOLD and not _is_being_voided(order):
+        return _held(events)
     return _to_be_paid(order, events, pause)
+
+
+def _is_being_voided(order: Order) -> bool:
+    return order.attention is not None and order.attention.startswith(f"{VOID}: ")
+
+
+def _held(events: Sequence[OrderEvent]) -> Whereabouts:
+    screened, held = _last(events, "order_screened"), _last(events, "order_on_hold")
+    facts = screened.facts if screened else {}
+    until = held.facts.get("until") if held else None
+    return Whereabouts(
+        held_for(facts.get("score", "many"), facts.get("limit", "fewer")), REVIEW,
+        datetime.fromisoformat(until) if isinstance(until, str) else None,
+    )  # fmt: skip
 
 
 def _to_be_paid(order: Order, events: Sequence[OrderEvent], pause: timedelta) -> Whereabouts:
@@ -139,6 +162,11 @@ _HAPPENED = {
     "charge_authorized": "{amount} was reserved beside what the order began with ({purpose})",
     "credit_spent": "{amount} was paid with gift cards and store credit",
     "payment_returned": "{amount} came after the order had ended, and was sent back",
+    "order_screened": "It has {score} points where {limit} are enough for a person to look: {signs}",
+    "order_on_hold": "The order is held until somebody has looked at it",
+    "order_approved": "It was looked at and approved",
+    "order_rejected": "It was looked at and rejected",
+    "review_expired": "Nobody has looked at it in time",
     "order_confirmed": "The order is paid and promised to the buyer",
     "order_cancelled": "The order was cancelled: {reason}",
     "order_shipped": "Parcel {shipment} left with {carrier}, {tracking}",
@@ -224,6 +252,8 @@ def problem(attention: str) -> str:
 def _shown(value: object) -> object:
     if isinstance(value, Mapping) and value.keys() == {"amount", "currency"}:
         return str(msgspec.convert(value, Money))
+    if isinstance(value, list) and all(isinstance(each, Mapping) and "why" in each for each in value):
+        return ", ".join(f"{each['why']} ({each.get('weight')})" for each in value)
     return value
 
 

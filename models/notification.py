@@ -17,6 +17,8 @@ class NotificationKind(StrEnum):
     ORDER_CONFIRMED = "order_confirmed"
     PAYMENT_FAILED = "payment_failed"
     """A card was declined; the order waits for another one."""
+    ORDER_ON_HOLD = "order_on_hold"
+    """Somebody looks at it before it goes on."""
     ORDER_CANCELLED = "order_cancelled"
     ORDER_SHIPPED = "order_shipped"
     ORDER_DELIVERED = "order_delivered"
@@ -33,6 +35,7 @@ _K = NotificationKind
 NEWS: Mapping[str, NotificationKind] = {
     "order_confirmed": _K.ORDER_CONFIRMED,
     "payment_declined": _K.PAYMENT_FAILED,
+    "order_on_hold": _K.ORDER_ON_HOLD,
     "order_cancelled": _K.ORDER_CANCELLED,
     "order_shipped": _K.ORDER_SHIPPED,
     "order_delivered": _K.ORDER_DELIVERED,
@@ -49,6 +52,8 @@ _WHY_CANCELLED = {
     "payment_window_closed": "It was not paid in time.",
     "cancelled_at_provider": "Its payment was called off.",
     "cancelled_by_operator": "The shop had to cancel it.",
+    "not_accepted": "The shop cannot accept it.",
+    "not_reviewed_in_time": "The shop could not check it in time.",
 }
 
 
@@ -83,6 +88,8 @@ def words(kind: str, order_number: str | None, facts: Mapping[str, Any]) -> Word
             reason = str(facts.get("reason") or "")
             why = _WHY_CANCELLED.get(reason) or (f"Reason: {reason}" if reason else "")
             return Words("Order cancelled", f"{yours} was cancelled. {why}".rstrip())
+        case _K.ORDER_ON_HOLD:
+            return Words("Order on hold", f"{yours} is on hold: somebody of the shop looks at it before it goes on.")
         case _K.ORDER_SHIPPED:
             carrier, tracking = facts.get("carrier"), facts.get("tracking")
             way = (f" with {carrier}" if carrier else "") + (f", tracking number {tracking}" if tracking else "")

@@ -244,13 +244,16 @@ _IN_HAND = frozenset({_P.PAID, _P.PARTIALLY_REFUNDED})
 _SENT = frozenset({_F.PARTIAL, _F.FULFILLED, _F.RETURNED})
 """Something has left, and may be back before anybody said that it arrived."""
 
+_HELD = When(frozenset({_S.ON_HOLD}), frozenset({_P.AUTHORIZED}))
+"""A person has to look before its money is taken."""
+
 _PAID_AND_HERE = When(
     frozenset({_S.CONFIRMED}), frozenset({_P.PAID, _P.PARTIALLY_REFUNDED, _P.REFUNDED}), frozenset({_F.UNFULFILLED})
 )
 """Paid for, and nothing of it has left the house."""
 
 BUYER_ACTIONS: Mapping[Action, tuple[When, ...]] = {
-    Action.CANCEL: (_UNPAID, _PAID_AND_HERE),
+    Action.CANCEL: (_UNPAID, _HELD, _PAID_AND_HERE),
     Action.PAY: (_UNPAID,),
     Action.RETURN: (
         When(
@@ -263,7 +266,9 @@ BUYER_ACTIONS: Mapping[Action, tuple[When, ...]] = {
 """What a buyer can do, and when: any of the conditions will do."""
 
 STAFF_ACTIONS: Mapping[Action, tuple[When, ...]] = {
-    Action.CANCEL: (_UNPAID, _PAID_AND_HERE),
+    Action.CANCEL: (_UNPAID, _HELD, _PAID_AND_HERE),
+    Action.APPROVE: (_HELD,),
+    Action.REJECT: (_HELD,),
     Action.SHIP: (When(frozenset({_S.CONFIRMED, _S.PROCESSING}), _IN_HAND, frozenset({_F.UNFULFILLED, _F.PARTIAL})),),
     Action.DELIVER: (When(frozenset({_S.PROCESSING, _S.SHIPPED}), None, _SENT),),
     Action.REFUND: (When(None, _IN_HAND),),
@@ -272,7 +277,10 @@ STAFF_ACTIONS: Mapping[Action, tuple[When, ...]] = {
 }
 """What staff can do, and when. Whoever is not in it cannot be asked of any order yet."""
 
-INTERNAL = frozenset({"note", "retry_asked", "dispute_opened", "dispute_won", "dispute_lost"})
+INTERNAL = frozenset(
+    "note retry_asked order_screened order_approved order_rejected review_expired dispute_opened dispute_won "
+    "dispute_lost".split()
+)
 """Types of a timeline's facts that are staff's own: its buyer is not told."""
 
 

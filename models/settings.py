@@ -13,6 +13,7 @@ import msgspec
 from models.allocation import Allocation
 from models.money import EXPONENTS
 from models.review import Moderation
+from models.screening import Screening
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -101,6 +102,8 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
     """From which location an order's goods come."""
     ship_within: timedelta
     """How long a paid order may wait to be shipped before a person is told."""
+    screening: Screening | None
+    """From how many points on an order is held for a person, and for how long; None: orders are not screened."""
     cart_reminder_after: timedelta
     """How long a cart is left alone before its owner, if they want it, is reminded of it."""
     cart_lifetime: timedelta
@@ -132,7 +135,8 @@ KNOWN = frozenset(
         "RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
         "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH RATE_LIMIT_GIFT_CARD FORWARDED_HOPS "
         "REVIEWS_MODERATED SHELVES_STUDY_INTERVAL CART_REMINDER_AFTER CART_LIFETIME CART_TENDING_INTERVAL "
-        "SEARCH_HEALING_INTERVAL ALLOCATION STOCK_PROOF_INTERVAL RECONCILE_INTERVAL RECONCILE_WINDOW"
+        "SEARCH_HEALING_INTERVAL ALLOCATION STOCK_PROOF_INTERVAL RECONCILE_INTERVAL RECONCILE_WINDOW "
+        "SCREENING_LIMIT REVIEW_WITHIN"
     ).split()
 )
 """Every variable that means something to us; a test holds compose.yaml and the docs against it."""
@@ -176,6 +180,7 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         payment_window=read.seconds("PAYMENT_WINDOW", "1800"),
         allocation=Allocation(read.one_of("ALLOCATION", tuple(Allocation), "fewest_parcels")),
         ship_within=read.seconds("SHIP_WITHIN", "259200"),
+        screening=_screening(read.optional("SCREENING_LIMIT"), read.seconds("REVIEW_WITHIN", "86400")),
         cart_reminder_after=read.seconds("CART_REMINDER_AFTER", "86400"),
         cart_lifetime=read.seconds("CART_LIFETIME", "2592000"),
         cart_tending_interval=max(read.seconds("CART_TENDING_INTERVAL", "300"), timedelta(seconds=1)),
@@ -213,6 +218,14 @@ def _shared(read: "_Reader") -> dict[str, Any]:
         "log_level": read.one_of("LOG_LEVEL", LOG_LEVELS, "info", fold=True),
         "log_format": read.one_of("LOG_FORMAT", ("json", "console"), "json"),
     }
+
+
+def _screening(limit: str | None, within: timedelta) -> Screening | None:
+    if limit is None:
+        return None
+    if not limit.isdecimal() or not 0 < int(limit) <= 1000:
+        raise Invalid(f"SCREENING_LIMIT must be a number of points from 1 to 1000, or be empty, not {limit!r}")
+    return Screening(int(limit), within)
 
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}

@@ -166,6 +166,8 @@ TABLE: dict[str, str | set[Role]] = {
     "GET /admin/orders/{number:str}": {SUPPORT, FINANCE, ADMIN},
     "GET /admin/orders/{number:str}/explain": {SUPPORT, FINANCE, ADMIN},
     "POST /admin/orders/{number:str}/actions/cancel": {SUPPORT, ADMIN},
+    "POST /admin/orders/{number:str}/actions/approve": {SUPPORT, ADMIN},
+    "POST /admin/orders/{number:str}/actions/reject": {SUPPORT, ADMIN},
     "POST /admin/orders/{number:str}/actions/ship": {SUPPORT, ADMIN},
     "POST /admin/orders/{number:str}/actions/deliver": {SUPPORT, ADMIN},
     "POST /admin/orders/{number:str}/actions/retry": {SUPPORT, ADMIN},

@@ -57,6 +57,8 @@ class Collecting:
         """False: whether money will come is decided."""
         self.is_sure = False
         """It will: the order only goes forward."""
+        self.is_suspended = False
+        """It is there, and somebody looks before it is sure."""
         self._purchase = purchase
         self._provider = purchase.payment.provider
         self.terms = TERMS[self._provider]
@@ -82,7 +84,7 @@ class Collecting:
 
     def call_off(self, reason: str, actor: str, author: Author | None = None) -> None:
         """Nobody shall pay any more; the first to say so is named. Too late when the money is sure."""
-        if self.is_open:
+        if self.is_open or self.is_suspended:
             self.ending = self.ending or Ending(reason, actor, author)
 
     def hear(self, event: str) -> None:
@@ -90,6 +92,25 @@ class Collecting:
         if event not in self._events:
             self._events.add(event)
             self._unread_news = True
+
+    def suspend(self) -> None:
+        """The money is there, but somebody has to look before the order goes forward: until then it can end."""
+        self.is_sure, self.is_suspended = False, True
+
+    def resume(self) -> bool:
+        """Somebody has looked: whether it goes forward now, which is so unless it was called off meanwhile."""
+        self.is_sure, self.is_suspended = self.ending is None, False
+        return self.is_sure
+
+    @property
+    def cards(self) -> int:
+        """How many tries to pay there were."""
+        return self._attempts
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the provider said something since we last looked."""
+        return self._unread_news
 
     def answer(self) -> None:
         """What came of the tries so far is written down: whoever waits for it may be told."""
@@ -225,24 +246,37 @@ class Collecting:
         Also when the window has closed: the buyer may have paid while the news of it was lost.
         """
         last = _time_left(placed) <= timedelta(0)
-        self._unread_news = False
-        reference = self._reference()
-        seen = known
-        if reference is not None:
-            try:
-                seen = await workflow.execute_activity_method(
-                    PaymentActivities.read_payment,
-                    ReadPayment(placed.payment_id, reference, self._saves, self._provider, placed.due),
-                    summary="Ask the provider how the payment stands",
-                    **patience.provider(),
-                )
-            except FailureError as failed:
-                workflow.logger.warning("the provider cannot be asked: %s", telling.cause(failed))
+        seen = await self._read(placed) or known
         if self.terms.hosted and seen.standing not in MONEY_IS_SURE and seen.reference == known.reference:
             seen = msgspec.structs.replace(seen, redirect_url=known.redirect_url)  # only who opened it was told
         if last and seen.standing not in MONEY_IS_SURE:
             self.call_off("payment_window_closed", "order")
         return seen
+
+    async def _read(self, placed: OrderPlaced) -> ProviderPayment | None:
+        """How the payment stands; None: there is none yet, or the provider cannot be asked."""
+        self._unread_news = False
+        reference = self._reference()
+        if reference is None:
+            return None
+        try:
+            return await workflow.execute_activity_method(
+                PaymentActivities.read_payment,
+                ReadPayment(placed.payment_id, reference, self._saves, self._provider, placed.due),
+                summary="Ask the provider how the payment stands",
+                **patience.provider(),
+            )
+        except FailureError as failed:
+            workflow.logger.warning("the provider cannot be asked: %s", telling.cause(failed))
+            return None
+
+    async def look_whether_it_is_there(self, placed: OrderPlaced) -> None:
+        """While somebody looks at the order an authorization can lapse, or be given up: then the order ends."""
+        seen = await self._read(placed)
+        if seen is not None and seen.standing is Standing.CANCELED:
+            self.call_off("cancelled_at_provider", "provider")
+        elif seen is not None and seen.standing in MONEY_IS_SURE:
+            self.payment = seen
 
     async def _note(self, placed: OrderPlaced, seen: ProviderPayment) -> None:
         """Write down what came of a try, once, and let whoever waits for it know."""

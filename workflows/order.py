@@ -16,12 +16,23 @@ from models.errors import Refusal
 from models.explanation import A_MOMENT, CAPTURE, PAID, PROVIDER, Whereabouts
 from models.order import Action, OrderStatus
 from models.payment import PaymentStatus
+from models.screening import ScreeningDecision
 from workflows import patience
 from workflows.collecting import Collecting, Ending
 from workflows.enduring import to_its_end
 from workflows.fulfilling import Fulfilling
 from workflows.news import ProviderNews
-from workflows.order_messages import AwaitCheckout, CancelCheckout, DeliverOrder, OrderState, PayOrder, ShipOrder
+from workflows.order_messages import (
+    ApproveOrder,
+    AwaitCheckout,
+    CancelCheckout,
+    DeliverOrder,
+    OrderState,
+    PayOrder,
+    RejectOrder,
+    ShipOrder,
+)
+from workflows.reviewing import Reviewing, Verdict
 from workflows.steadfast import Attention, RetryStep
 from workflows.telling import Board
 from workflows.undo import UndoStack
@@ -35,6 +46,7 @@ class Order:
 
     Where credit pays for everything the provider is not asked: there is nothing to authorize, capture or void.
     Waits: for a payment that works, until the payment window closes (30 minutes unless set otherwise);
+    where it looks like fraud, for a person to approve or reject it, a day unless set otherwise, then it ends;
     after a step that exhausted its patience, an hour or until somebody says retry;
     for shipment, three days unless set otherwise, then a person is told and it goes on waiting;
     for delivery, without a limit.
@@ -49,6 +61,7 @@ class Order:
         self._board = Board(purchase.number)
         self._attention = Attention(self._board)
         self._collecting = Collecting(purchase, self._board, self._attention)
+        self._reviewing = Reviewing(purchase, self._board, self._attention, self._collecting)
         self._undo = UndoStack()
         self._fulfilling = Fulfilling(self._board, self._attention)
         self._board.tell("Freezing prices and holding stock", A_MOMENT)
@@ -65,7 +78,7 @@ class Order:
     async def _story(self) -> None:
         placed = await self._place()
         if placed is not None:
-            if await self._collecting.collect(placed):
+            if await self._collecting.collect(placed) and await self._reviewing.clears(placed):
                 await self._secure(placed)  # the point of no return
                 if placed.due.amount and self._collecting.terms.captures_apart:
                     await self._capture(placed)
@@ -157,7 +170,7 @@ class Order:
             OrderActivities.cancel_order,
             CancelOrder(
                 placed.order_id, placed.payment_id, self._purchase.cart_id, self._purchase.attempt,
-                why.reason, why.actor, placed.credit, placed.coupons, why.author,
+                why.reason, why.actor, placed.credit, placed.coupons, why.author, self._reviewing.was_held,
             ),
             summary="Cancel: release stock, free the cart, tell the buyer",
             **patience.DATABASE,
@@ -198,7 +211,7 @@ class Order:
             await self._fulfilling.call_off(self._placed, why)
             return self._state(request.digest)
         self._collecting.call_off(request.reason, request.actor, request.author)
-        await workflow.wait_condition(lambda: self._is_cancelled or self._is_paid)
+        await workflow.wait_condition(lambda: self._is_cancelled or self._is_settled)
         if not self._is_cancelled:
             raise Refusal("wrong_move", "The payment went through before the cancellation.", status=self._board.status)
         return self._state(request.digest)
@@ -209,6 +222,30 @@ class Order:
             raise Refusal("wrong_move", "This order cannot be cancelled any more.", status=self._board.status)
         if self._collecting.is_sure:
             self._fulfilling.must_allow(Action.CANCEL, "be cancelled")
+
+    @workflow.update(description="Staff: an order that is held goes on.")
+    async def approve(self, request: ApproveOrder) -> OrderState:
+        verdict = Verdict(ScreeningDecision.APPROVED, request.actor, request.reason, request.author)
+        self._reviewing.decide(Action.APPROVE, verdict)
+        await workflow.wait_condition(self._has_gone_on)
+        if self._collecting.ending is not None:
+            raise Refusal("wrong_move", "The order ended before it was approved.", status=self._board.status)
+        return self._state(request.digest)
+
+    @approve.validator
+    def _may_approve(self, request: ApproveOrder) -> None:
+        self._reviewing.must_be_open(Action.APPROVE)
+
+    @workflow.update(description="Staff: an order that is held ends; a reservation or payment goes back.")
+    async def reject(self, request: RejectOrder) -> OrderState:
+        verdict = Verdict(ScreeningDecision.REJECTED, request.actor, request.reason, request.author)
+        self._reviewing.decide(Action.REJECT, verdict)
+        await workflow.wait_condition(self._has_gone_on)
+        return self._state(request.digest)
+
+    @reject.validator
+    def _may_reject(self, request: RejectOrder) -> None:
+        self._reviewing.must_be_open(Action.REJECT)
 
     @workflow.signal(description="The payment provider's webhook: look at the payment again.")
     async def provider_news(self, news: ProviderNews) -> None:
@@ -264,6 +301,15 @@ class Order:
     @property
     def _is_paid(self) -> bool:
         return self._board.payment_status in MONEY_IN
+
+    @property
+    def _is_settled(self) -> bool:
+        return self._is_paid and self._collecting.is_sure
+
+    def _has_gone_on(self) -> bool:
+        """Whether the order has moved on from a review, or cannot and asks for a person again."""
+        moved = self._board.status in (OrderStatus.CONFIRMED, OrderStatus.CANCELLED)
+        return self._reviewing.is_over and (moved or self._attention.needed_for is not None)
 
     def _state(self, digest: str | None = None) -> OrderState:
         return OrderState(

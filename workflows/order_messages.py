@@ -41,6 +41,26 @@ class CancelCheckout(msgspec.Struct, frozen=True):
     """Who of the staff asks."""
 
 
+class ApproveOrder(msgspec.Struct, frozen=True):
+    """An order that is held is a good one."""
+
+    digest: str
+    actor: str
+    reason: str
+    author: Author | None = None
+    """Who of the staff says so."""
+
+
+class RejectOrder(msgspec.Struct, frozen=True):
+    """An order that is held is not accepted; the reason is staff's own."""
+
+    digest: str
+    actor: str
+    reason: str
+    author: Author | None = None
+    """Who of the staff says so."""
+
+
 class ShipOrder(msgspec.Struct, frozen=True):
     """A parcel was handed over."""
 

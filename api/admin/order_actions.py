@@ -28,7 +28,7 @@ from models.shipment import ShipItem
 from models.tables import order as orders
 from models.tables import order_desk as desk
 from workflows.order import Order as Owner
-from workflows.order_messages import CancelCheckout, DeliverOrder, ShipOrder
+from workflows.order_messages import ApproveOrder, CancelCheckout, DeliverOrder, RejectOrder, ShipOrder
 from workflows.steadfast import RetryStep
 
 MAY_SAY = ("order_not_found", "wrong_move", "idempotency_key_reused", "invalid", "unsupported_media_type")
@@ -38,8 +38,6 @@ MAY_SAY = ("order_not_found", "wrong_move", "idempotency_key_reused", "invalid",
 class NotYet(StrEnum):
     """Actions that no order can be asked for yet."""
 
-    APPROVE = "approve"
-    REJECT = "reject"
     CAPTURE = "capture"
     EXTEND_HOLD = "extend_hold"
 
@@ -119,6 +117,38 @@ async def cancel(
     order, author = await find(house, number), author_of(caller)
     wish = CancelCheckout(digest(data), data.reason, author.actor, author)
     return await ask(house, caller, order, Action.CANCEL, Owner.cancel, wish, idempotency)
+
+
+@post(
+    "/admin/orders/{number:str}/actions/approve", operation_id="approveOrder", access=Scope.ORDERS_WRITE,
+    tags=["Staff"], summary="Let an order that is held go on", status_code=200, responses=staff_refuses(*MAY_SAY),
+)  # fmt: skip
+async def approve(
+    house: House, caller: Caller, number: Number, data: JSONBody[Why], idempotency: IdempotencyKey = None
+) -> Response[DeskOrder]:
+    """It was held because it looked like fraud, and is none: its money is taken, its buyer told. Once it is decided.
+
+    202: asked for, and still under way.
+    """
+    order, author = await find(house, number), author_of(caller)
+    wish = ApproveOrder(digest(data), author.actor, data.reason, author)
+    return await ask(house, caller, order, Action.APPROVE, Owner.approve, wish, idempotency)
+
+
+@post(
+    "/admin/orders/{number:str}/actions/reject", operation_id="rejectOrder", access=Scope.ORDERS_WRITE,
+    tags=["Staff"], summary="End an order that is held", status_code=200, responses=staff_refuses(*MAY_SAY),
+)  # fmt: skip
+async def reject(
+    house: House, caller: Caller, number: Number, data: JSONBody[Why], idempotency: IdempotencyKey = None
+) -> Response[DeskOrder]:
+    """A reservation is given back, or what was paid; the buyer is told that it is not accepted, and not why.
+
+    202: asked for, and still under way.
+    """
+    order, author = await find(house, number), author_of(caller)
+    wish = RejectOrder(digest(data), author.actor, data.reason, author)
+    return await ask(house, caller, order, Action.REJECT, Owner.reject, wish, idempotency)
 
 
 @post(
@@ -255,4 +285,4 @@ def refuse(order: Order, refusal: Refusal) -> NoReturn:
     raise Refusal(refusal.code, refusal.detail, **facts) from refusal
 
 
-handlers = [cancel, ship, deliver, retry, note, not_yet]
+handlers = [cancel, approve, reject, ship, deliver, retry, note, not_yet]

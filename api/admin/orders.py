@@ -38,10 +38,12 @@ from models.order import (
 from models.payment import PaymentStatus
 from models.refund import RefundOutline
 from models.roles import Scope
+from models.screening import ScreeningOutline
 from models.shipment import Shipment
 from models.tables import dispute as disputes
 from models.tables import order as orders
 from models.tables import order_desk as desk
+from models.tables import screening
 
 InStatus = Annotated[OrderStatus | None, QueryParameter(name="status", description="Only orders that are in it now")]
 Paid = Annotated[PaymentStatus | None, QueryParameter(name="payment_status", description="Only with this payment")]
@@ -150,6 +152,8 @@ class DeskOrder(msgspec.Struct, frozen=True):
     pay_until: datetime
     """Until when it is kept unpaid."""
     cancel_reason: str | None
+    screening: ScreeningOutline | None
+    """How much it looks like fraud, and what was decided; null: it was not screened."""
     events: list[OrderEvent]
     """What happened, oldest first; with staff's notes, which its buyer does not see."""
     workflow_id: str
@@ -230,6 +234,7 @@ async def desk_order(house: House, order: Order) -> DeskOrder:
         refunds=list(order.refunds), disputes=await disputes.of_order(house.database, order.id),
         returns=[desk_return(each) for each in await returned(house, order)],
         placed_at=order.placed_at, pay_until=order.pay_until, cancel_reason=order.cancel_reason,
+        screening=await screening.of_order(house.database, order.number, order.id),
         events=await orders.timeline(house.database, order.id), workflow_id=order.workflow_id,
         actions=actions_of(order),
     )  # fmt: skip

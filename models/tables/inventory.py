@@ -102,6 +102,7 @@ FROM portions
 """
 """Numbers change with the ledger rows that explain them in one statement: one round trip while a hot row is locked."""
 
+_KEEP = "UPDATE stock_holds SET until = $2 WHERE order_id = $1 AND open > 0"
 _PROMISE = "UPDATE stock_holds SET until = NULL WHERE order_id = $1 AND open > 0"
 _HELD = """
 SELECT h.variant_id, h.location_id, h.open, h.shipped, h.released FROM stock_holds h
@@ -193,6 +194,11 @@ async def hold(
 async def promise(writer: Writer, order: OrderId) -> None:
     """The order is paid: what it holds is its own, for as long as it takes to send it. No number moves."""
     await writer.exec_driver_sql(_PROMISE, (order,))
+
+
+async def keep(writer: Writer, order: OrderId, until: datetime) -> None:
+    """What an order holds is held until then, though it is not paid. No number moves."""
+    await writer.exec_driver_sql(_KEEP, (order, until))
 
 
 async def holds_of(reader: Reader, order: OrderId) -> list[Held]:

@@ -96,6 +96,8 @@ WHERE s.thing = 'payment' AND s.made_at >= $1 AND (s.moved > 0 OR s.standing IN 
                    AND s.standing = 'authorized', false)
   AND NOT coalesce(p.reference = s.reference AND p.captured > 0 AND p.captured = s.moved AND p.currency = s.currency,
                    false)
+  AND NOT coalesce(o.status = 'on_hold' AND p.status = 'authorized' AND p.reference = s.reference
+                   AND s.standing = 'captured' AND p.amount = s.moved AND p.currency = s.currency, false)
 ORDER BY s.reference
 """  # noqa: S608
 _PAYMENTS_MISSING = f"""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 from temporalio import workflow
 from temporalio.api.common.v1 import WorkflowExecution
@@ -32,7 +33,7 @@ from models.tables import cart as carts
 from tests import people
 from tests.api.conftest import NOBODY, Api, media, started
 from tests.flow import Handle
-from tests.workflows import stories
+from tests.workflows import screened, stories
 from tests.workflows.stories import TWO_MUGS, Shelf
 from tests.workflows.trouble import Trouble
 from workflows import patience
@@ -46,6 +47,12 @@ __all__ = ["media"]
 CAPTURE, REFUNDS = "/v1/payment_intents/*/capture", "/v1/refunds"
 KEY = "0123456789abcdef0123456789abcdef"
 _LETTERS = str.maketrans("01", "GH")
+
+
+@pytest.fixture
+def settings(settings: WorkerSettings) -> WorkerSettings:
+    """Of a shop that screens."""
+    return msgspec.structs.replace(settings, screening=screened.LIMIT)
 
 
 @pytest.fixture(autouse=True)
@@ -152,6 +159,26 @@ async def declined(support: Support, trouble: Trouble) -> dict[str, Any]:
     return {"step": "Not paid: insufficient_funds",
             "waits_for": "the buyer to pay with another card", "within": PAY_IN_TIME, "can": ["cancel", "pay"],
             "error": "The payment was declined: there is not enough money on the card"}  # fmt: skip
+
+
+async def held(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """It looks like fraud."""
+    await screened.held(support.shelf)
+    return {"step": "Held: 70 points, from 60 on a person looks",
+            "waits_for": "staff to approve or reject it", "within": timedelta(days=1), "can": ["cancel"],
+            "error": "Held until somebody has looked at it"}  # fmt: skip
+
+
+async def held_and_not_voided(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """It was rejected, and the provider will not give the reservation back: a person is asked."""
+    about = "/v1/payment_intents/*/cancel"
+    await support.flow.stripe.fault("error_before", status=400, path=about, times=None)
+    handle, _ = await screened.held(support.shelf)
+    await support.shelf.ask(handle, Order.reject, screened.reject())
+    await support.when(lambda said: str(said.get("attention")).startswith("void"))
+    return {"step": "Needs attention: could not void the payment: ",
+            "waits_for": "a retry by staff, or the next try by itself", "within": timedelta(hours=1),
+            "can": ["cancel"], "error": "Could not void the payment: ", "retries": True}  # fmt: skip
 
 
 async def not_captured(support: Support, trouble: Trouble) -> dict[str, Any]:
@@ -269,6 +296,8 @@ PLACES: dict[Place, tuple[str, str]] = {
     without_a_card: ("pending", "pending"),
     on_the_page: ("pending", "pending"),
     declined: ("pending", "failed"),
+    held: ("on_hold", "authorized"),
+    held_and_not_voided: ("on_hold", "authorized"),
     not_captured: ("pending", "authorized"),
     capture_refused: ("pending", "authorized"),
     confirmed: ("confirmed", "paid"),
@@ -401,7 +430,7 @@ async def whole(support: Support) -> dict[str, Any]:
 
 def test_every_status_is_among_the_places() -> None:
     """Given the statuses of orders and payments, then each that one can be in today is that of a place above."""
-    nobody_asks_for = {OrderStatus.ON_HOLD, OrderStatus.COMPLETED}
+    nobody_asks_for = {OrderStatus.COMPLETED}
     assert {status for status, _ in PLACES.values()} == set(OrderStatus) - nobody_asks_for
     assert {payment for _, payment in PLACES.values()} == set(PaymentStatus)
 

@@ -8,7 +8,7 @@ import pytest
 
 from models.order import OrderStatus, workflow_id
 from tests.flow import Flow
-from tests.workflows import ledgers, stories
+from tests.workflows import ledgers, screened, stories
 from tests.workflows.steps import asked_by
 from tests.workflows.trouble import Kind, Trouble
 from workflows.late_payment import late_payment_id
@@ -59,7 +59,7 @@ MATRIX = sum(len(steps) for steps in STEPS.values()) * len(KINDS)
 
 def test_the_matrix_knows_every_step_of_an_order(record_property: Callable[[str, object], None]) -> None:
     """An activity that comes into an order's path needs its place here."""
-    known = {step for steps in STEPS.values() for step in steps}
+    known = {step for steps in (STEPS | screened.STEPS).values() for step in steps}  # those have a shop of their own
     assert known == asked_by("order") - (asked_by("refund") - known)  # which has a matrix of its own
     record_property("measured", f"fault matrix: {MATRIX} cases in {len(STEPS)} stories")
 
