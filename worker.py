@@ -35,6 +35,7 @@ from activities.charges import ChargeActivities
 from activities.checkout import CheckoutActivities
 from activities.completions import CompletionActivities
 from activities.disputes import DisputeActivities
+from activities.edits import EditActivities
 from activities.erasure import ErasureActivities
 from activities.histories import HistoryActivities
 from activities.late_payments import LatePaymentActivities
@@ -136,6 +137,7 @@ def activities(
     orders, shipments = OrderActivities(database), ShipmentActivities(database)
     charges = ChargeActivities(database)
     cancellations = CancellationActivities(database)
+    edits = EditActivities(database, settings.edit_window, settings.allocation)
     outbox = OutboxActivities(database)
     mail = MailActivities(settings.smtp_url, settings.mail_from, settings.secret_key, settings.public_url)
     erasure, histories = ErasureActivities(database, settings.secret_key), HistoryActivities()
@@ -160,6 +162,7 @@ def activities(
             screening.hold_order, screening.decide_review,
             shipments.send_parcel, shipments.note_arrival, cancellations.cancel_paid_order,
             charges.record_charge, charges.settle_charge, charges.drop_charge,
+            edits.open_edit, edits.commit_edit, edits.end_edit,
             late.record_late_payment, outbox.settle_letters,
             passwords.open_reset, passwords.close_reset, carts.remind_of_carts, carts.find_forgotten_carts,
             carts.spare_carts_being_bought, carts.remove_carts,

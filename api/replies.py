@@ -7,6 +7,7 @@ import msgspec
 from litestar import Response
 
 from api.context import House
+from api.edit_replies import EditReply, edit_reply
 from models import clock, tokens
 from models.address import Address
 from models.credit import Bill
@@ -168,12 +169,14 @@ class OrderReply(msgspec.Struct):
     """Until when an unpaid order is kept."""
     cancel_reason: str | None
     can: list[str]
-    """What the buyer can do now: `cancel`, `pay`, `return`."""
+    """What the buyer can do now: `cancel`, `pay`, `edit`, `return`."""
     payment: PaymentReply | None = None
     """While it can be paid: the client secret with which the buyer's browser finishes the payment."""
     shipments: list[ShipmentReply] = []
     refunds: list[RefundReply] = []
     returns: list[ReturnReply] = []
+    edits: list[EditReply] = []
+    """Changes that were asked for before it was sent."""
     coupons: list[UsedCoupon] = []
     """Which coupons it used up, and what each took off; together `totals.discount`."""
 
@@ -192,7 +195,7 @@ class OrderListItem(msgspec.Struct):
     items: list[OrderLineName]
     """The first three positions."""
     can: list[str]
-    """What the buyer can do now: `cancel`, `pay`, `return`."""
+    """What the buyer can do now: `cancel`, `pay`, `edit`, `return`."""
 
 
 class OrderList(msgspec.Struct):
@@ -292,6 +295,7 @@ async def order_reply(house: House, order: Order) -> OrderReply:
         coupons=list(order.coupons),
         refunds=refund_replies(order.refunds),
         returns=[return_reply(each) for each in await returned(house, order)],
+        edits=[edit_reply(each) for each in order.edits],
         shipments=[
             ShipmentReply(each.carrier, each.tracking, each.items, each.shipped_at, each.delivered_at)
             for each in parcels

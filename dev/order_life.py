@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from models.edit import EDIT_MOVES
 from models.order import BUYER_ACTIONS, FULFILMENT_MOVES, ORDER_MOVES, STAFF_ACTIONS, Action, When
 from models.payment import PAYMENT_MOVES
 from models.returns import RETURN_MOVES
@@ -39,7 +40,7 @@ def _cells(when: When) -> Iterator[str]:
 
 DRAWN: Mapping[str, str] = {
     "order": picture(ORDER_MOVES), "payment": picture(PAYMENT_MOVES), "fulfilment": picture(FULFILMENT_MOVES),
-    "return": picture(RETURN_MOVES),
+    "return": picture(RETURN_MOVES), "edit": picture(EDIT_MOVES),
     "buyer": actions(BUYER_ACTIONS), "staff": actions(STAFF_ACTIONS),
 }  # fmt: skip
 

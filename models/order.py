@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from models.address import Address
+from models.edit import EditOutline
 from models.ids import CartId, OrderId, OrderNumber, UserId, VariantId
 from models.money import Money
 from models.payment import PaymentStatus
@@ -157,6 +158,7 @@ class Order(msgspec.Struct, frozen=True):
     """Of the total, what gift cards and store credit pay; None: nothing."""
     coupons: tuple[UsedCoupon, ...] = ()
     refunds: tuple[RefundOutline, ...] = ()
+    edits: tuple[EditOutline, ...] = ()
 
 
 class OrderCard(msgspec.Struct, frozen=True):
@@ -205,6 +207,7 @@ class Action(StrEnum):
 
     PAY = "pay"
     CANCEL = "cancel"
+    EDIT = "edit"
     RETURN = "return"
     APPROVE = "approve"
     REJECT = "reject"
@@ -252,9 +255,13 @@ _PAID_AND_HERE = When(
 )
 """Paid for, and nothing of it has left the house."""
 
+_EDITABLE = When(frozenset({_S.CONFIRMED}), _IN_HAND, frozenset({_F.UNFULFILLED}))
+"""Its content can be another one: money can go back, and nothing of it has left the house."""
+
 BUYER_ACTIONS: Mapping[Action, tuple[When, ...]] = {
     Action.CANCEL: (_UNPAID, _HELD, _PAID_AND_HERE),
     Action.PAY: (_UNPAID,),
+    Action.EDIT: (_EDITABLE,),
     Action.RETURN: (
         When(
             frozenset({_S.PROCESSING, _S.SHIPPED, _S.DELIVERED}),
@@ -269,6 +276,7 @@ STAFF_ACTIONS: Mapping[Action, tuple[When, ...]] = {
     Action.CANCEL: (_UNPAID, _HELD, _PAID_AND_HERE),
     Action.APPROVE: (_HELD,),
     Action.REJECT: (_HELD,),
+    Action.EDIT: (_EDITABLE,),
     Action.SHIP: (When(frozenset({_S.CONFIRMED, _S.PROCESSING}), _IN_HAND, frozenset({_F.UNFULFILLED, _F.PARTIAL})),),
     Action.DELIVER: (When(frozenset({_S.PROCESSING, _S.SHIPPED}), None, _SENT),),
     Action.REFUND: (When(None, _IN_HAND),),

@@ -72,7 +72,7 @@ class Fulfilling:
             if all_sent:
                 self._board.tell(f"Shipped with {carrier}", TO_ARRIVE)
             else:
-                self._tell()
+                self.tell()
 
     async def deliver(self, placed: OrderPlaced, n: int | None, actor: str, author: Author | None) -> None:
         """A parcel arrives, or all that are under way do. Raises: Refusal."""
@@ -102,12 +102,12 @@ class Fulfilling:
                 **patience.DATABASE,
             )
             if ended.refund is not None:
-                await self._give_money_back(placed, ended.refund)
+                await self.give_money_back(placed, ended.refund, f"Refund {ended.refund} of a cancelled order")
             self._board.move(OrderStatus.CANCELLED, None)
             self._board.tell(f"Cancelled: {why.reason}")
 
-    async def _give_money_back(self, placed: OrderPlaced, n: int) -> None:
-        """It outlives the order. Whoever has begun it already does the same."""
+    async def give_money_back(self, placed: OrderPlaced, n: int, summary: str) -> None:
+        """By the order's `n`-th refund, which is reserved and outlives it. Whoever has begun it does the same."""
         with contextlib.suppress(WorkflowAlreadyStartedError):
             await workflow.start_child_workflow(
                 Refund.run,
@@ -116,14 +116,14 @@ class Fulfilling:
                 task_queue=patience.ORDERS,
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
-                static_summary=f"Refund {n} of a cancelled order",
+                static_summary=summary,
             )
 
     async def follow(self, placed: OrderPlaced) -> None:
         """Until the order is delivered or called off. One that is not shipped in time asks for a person."""
         while not self._has_left:
             self._until = workflow.now() + placed.ship_within
-            self._tell()
+            self.tell()
             try:
                 await workflow.wait_condition(
                     lambda: self._has_left, timeout=placed.ship_within, timeout_summary="Time to ship it is over"
@@ -151,7 +151,7 @@ class Fulfilling:
     def _waits(self) -> str:
         return TO_SHIP_REST if self._parcels else TO_SHIP
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
         """What is not sent yet, and until when it has to be."""
         if self._attention.needed_for is not None:
             self._board.tell(f"Needs attention: {self._attention.needed_for}", self._waits)

@@ -1,8 +1,8 @@
 """One order, from checkout until it is delivered or cancelled. Nobody else changes it; everybody sends it messages.
 
 Id: `order/<cart>/<attempt>`. Here are its story and its messages; how it gets its money is in `collecting.py`, how its
-goods get to the buyer in `fulfilling.py`, how a step that must succeed is done in `steadfast.py`, what it shows to
-people in `telling.py`.
+goods get to the buyer in `fulfilling.py`, how it is changed before that in `amending.py`, how a step that must succeed
+is done in `steadfast.py`, what it shows to people in `telling.py`.
 """
 
 from temporalio import workflow
@@ -18,6 +18,7 @@ from models.order import Action, OrderStatus
 from models.payment import PaymentStatus
 from models.screening import ScreeningDecision
 from workflows import patience
+from workflows.amending import Amending
 from workflows.collecting import Collecting, Ending
 from workflows.enduring import to_its_end
 from workflows.fulfilling import Fulfilling
@@ -26,9 +27,12 @@ from workflows.order_messages import (
     ApproveOrder,
     AwaitCheckout,
     CancelCheckout,
+    CommitEdit,
     DeliverOrder,
+    DropEdit,
     OrderState,
     PayOrder,
+    ProposeEdit,
     RejectOrder,
     ShipOrder,
 )
@@ -48,6 +52,7 @@ class Order:
     Waits: for a payment that works, until the payment window closes (30 minutes unless set otherwise);
     where it looks like fraud, for a person to approve or reject it, a day unless set otherwise, then it ends;
     after a step that exhausted its patience, an hour or until somebody says retry;
+    for a yes to a proposed edit, a quarter of an hour unless set otherwise;
     for shipment, three days unless set otherwise, then a person is told and it goes on waiting;
     for delivery, without a limit.
     Temporal's own cancel is an operator's `cancel`: undone while unpaid, without effect afterwards.
@@ -64,6 +69,7 @@ class Order:
         self._reviewing = Reviewing(purchase, self._board, self._attention, self._collecting)
         self._undo = UndoStack()
         self._fulfilling = Fulfilling(self._board, self._attention)
+        self._amending = Amending(self._board, self._fulfilling)
         self._board.tell("Freezing prices and holding stock", A_MOMENT)
 
     @workflow.run
@@ -209,6 +215,7 @@ class Order:
         if self._collecting.is_sure and self._placed is not None:
             why = Ending(request.reason, request.actor, request.author)
             await self._fulfilling.call_off(self._placed, why)
+            await self._amending.overtaken(self._placed)
             return self._state(request.digest)
         self._collecting.call_off(request.reason, request.actor, request.author)
         await workflow.wait_condition(lambda: self._is_cancelled or self._is_settled)
@@ -251,6 +258,36 @@ class Order:
     async def provider_news(self, news: ProviderNews) -> None:
         self._collecting.hear(news.event_id)
 
+    @workflow.update(description="Buyer or staff: what would a change of the order cost? What it adds is held.")
+    async def propose_edit(self, request: ProposeEdit) -> OrderState:
+        assert self._placed is not None
+        await self._amending.propose(self._placed, request.wish)
+        return self._state(request.digest)
+
+    @propose_edit.validator
+    def _may_propose(self, request: ProposeEdit) -> None:
+        self._fulfilling.must_allow(Action.EDIT, "be changed")
+
+    @workflow.update(description="Buyer or staff: make the order what the edit says.")
+    async def commit_edit(self, request: CommitEdit) -> OrderState:
+        assert self._placed is not None
+        await self._amending.commit(self._placed, request)
+        return self._state(request.digest)
+
+    @commit_edit.validator
+    def _may_commit(self, request: CommitEdit) -> None:
+        self._amending.must_know(request.n)
+
+    @workflow.update(description="Buyer or staff: nobody wants the edit any more.")
+    async def drop_edit(self, request: DropEdit) -> OrderState:
+        assert self._placed is not None
+        await self._amending.drop(self._placed, request)
+        return self._state(request.digest)
+
+    @drop_edit.validator
+    def _may_drop(self, request: DropEdit) -> None:
+        self._amending.must_know(request.n)
+
     @workflow.update(description="Warehouse: a parcel was handed to the carrier.")
     async def ship(self, request: ShipOrder) -> OrderState:
         assert self._placed is not None
@@ -258,6 +295,7 @@ class Order:
             self._placed, request.carrier, request.tracking, request.items, request.location, request.actor,
             request.author,
         )  # fmt: skip
+        await self._amending.overtaken(self._placed)
         return self._state(request.digest)
 
     @ship.validator
@@ -312,8 +350,9 @@ class Order:
         return self._reviewing.is_over and (moved or self._attention.needed_for is not None)
 
     def _state(self, digest: str | None = None) -> OrderState:
+        stands = self._amending.made or self._placed
         return OrderState(
             self._purchase.number, digest or self._purchase.digest, self._board.status, self._board.payment_status,
-            self._placed.total if self._placed else None, self._collecting.payment, self._refusal,
-            self._attention.needed_for, self._placed.credit if self._placed else None,
+            stands.total if stands else None, self._collecting.payment, self._refusal,
+            self._attention.needed_for, stands.credit if stands else None,
         )  # fmt: skip

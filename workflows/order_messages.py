@@ -4,6 +4,7 @@ import msgspec
 
 from activities.checkout import Refused
 from models.audit import Author
+from models.edit import EditWish
 from models.ids import OrderNumber
 from models.money import Money
 from models.order import OrderStatus
@@ -83,6 +84,35 @@ class DeliverOrder(msgspec.Struct, frozen=True):
     shipment: int | None = None
     """Which; None: all that are under way."""
     digest: str = ""
+    author: Author | None = None
+    """Who of the staff says so."""
+
+
+class ProposeEdit(msgspec.Struct, frozen=True):
+    """Say what a change of the order would cost, and hold what it adds."""
+
+    digest: str
+    wish: EditWish
+
+
+class CommitEdit(msgspec.Struct, frozen=True):
+    """Make the order what its `n`-th edit says."""
+
+    digest: str
+    n: int
+    actor: str
+    method: str | None = None
+    """The provider's id of what pays the difference; None: what paid the order."""
+    author: Author | None = None
+    """Who of the staff says so."""
+
+
+class DropEdit(msgspec.Struct, frozen=True):
+    """Nobody wants the order's `n`-th edit any more."""
+
+    digest: str
+    n: int
+    actor: str
     author: Author | None = None
     """Who of the staff says so."""
 

@@ -12,6 +12,7 @@ from api import pages
 from api.admin.refusals import staff_refuses
 from api.admin.return_records import DeskReturn, desk_return
 from api.context import House
+from api.edit_replies import DeskEdit, desk_edit
 from api.orders import Number
 from api.pages import PageSize, Place
 from api.problems import FieldError, Invalid
@@ -148,6 +149,8 @@ class DeskOrder(msgspec.Struct, frozen=True):
     disputes: list[DisputeOutline]
     """What its buyer wants back by way of their bank."""
     returns: list[DeskReturn]
+    edits: list[DeskEdit]
+    """Changes that were asked for before it was sent."""
     placed_at: datetime
     pay_until: datetime
     """Until when it is kept unpaid."""
@@ -233,6 +236,7 @@ async def desk_order(house: House, order: Order) -> DeskOrder:
         payment=DeskPayment(order.payment_status, order.payment_reference, order.payment_error),
         refunds=list(order.refunds), disputes=await disputes.of_order(house.database, order.id),
         returns=[desk_return(each) for each in await returned(house, order)],
+        edits=[desk_edit(each) for each in order.edits],
         placed_at=order.placed_at, pay_until=order.pay_until, cancel_reason=order.cancel_reason,
         screening=await screening.of_order(house.database, order.number, order.id),
         events=await orders.timeline(house.database, order.id), workflow_id=order.workflow_id,

@@ -66,6 +66,11 @@ _KEEP_WITHOUT = (
     f"UPDATE coupon_redemptions SET email = NULL WHERE user_id = $1 OR order_id IN ({_THEIRS})",  # noqa: S608
     f"""UPDATE returns SET reason = '{ERASED}', digest = '{ERASED}', key = id::text
         WHERE order_id IN ({_THEIRS}) AND key <> id::text""",  # noqa: S608
+    f"""UPDATE order_edits SET reason = '{ERASED}', digest = '{ERASED}', key = id::text,
+            shipping_address = {_PLACE.format(erased=ERASED, address="shipping_address")}
+        WHERE shipping_address IS NOT NULL AND order_id IN ({_THEIRS}) AND key <> id::text""",  # noqa: S608
+    f"""UPDATE order_edits SET reason = '{ERASED}', digest = '{ERASED}', key = id::text
+        WHERE order_id IN ({_THEIRS}) AND key <> id::text""",  # noqa: S608
     # A digest is made of the request: of name and street, too. A key is whatever the client wrote.
     f"""UPDATE checkouts SET digest = '{ERASED}', key = '{ERASED}'
         WHERE cart_id = $1 OR number IN (SELECT number FROM orders WHERE customer_id = $1)""",  # noqa: S608

@@ -65,6 +65,9 @@ _RETURN = _own("r", "n", "status", "reason", "requested_at", "settled_at") + " |
     items=_list(_object(sku="l.sku", quantity="x.quantity") + " ORDER BY l.position",
                 "return_lines x JOIN order_lines l ON l.id = x.order_line_id WHERE x.return_id = r.id"),
 )  # fmt: skip
+_EDIT = _own("e", "n", "status", "reason", "shipping_address", "created_at", "settled_at") + " || " + _object(
+    difference=_money("e.difference", "o.currency")
+)  # fmt: skip
 _TOTALS = _object(
     **{name: _money(f"o.{name}", "o.currency") for name in ("subtotal", "discount", "shipping", "tax", "total")},
     tax_included="o.tax_included",
@@ -80,6 +83,7 @@ _ORDER = _own(
     lines=_list(f"{_LINE} ORDER BY l.position", "order_lines l WHERE l.order_id = o.id"),
     refunds=_list(f"{_REFUND} ORDER BY r.n", "refunds r WHERE r.order_id = o.id"),
     returns=_list(f"{_RETURN} ORDER BY r.n", "returns r WHERE r.order_id = o.id"),
+    edits=_list(f"{_EDIT} ORDER BY e.n", "order_edits e WHERE e.order_id = o.id"),
     payment=_one(_PAYMENT, "payments p WHERE p.order_id = o.id"),
     events=_list(_object(type="e.type", actor="split_part(e.actor, '/', 1)", at="e.at", facts="e.facts")
                  + " ORDER BY e.at, e.id",

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from models.address import Address
-from models.allocation import Place, Rule, Shelf, fewest_parcels
+from models.allocation import Place, Portion, Rule, Shelf, fewest_parcels
 from models.database import Reader, Writer
 from models.errors import Refusal
 from models.ids import LocationId, OrderId, VariantId, new_id
@@ -171,6 +171,16 @@ async def hold(
 
     Raises: Refusal `out_of_stock` with `items: [{sku, requested, available}]`; nothing is held then.
     """
+    found = await portions(writer, wanted, to, rule)
+    taken = [[each.variant for each in found], [each.location for each in found]]
+    await writer.exec_driver_sql(_HOLD, (order, *taken, [each.quantity for each in found], until))
+
+
+async def portions(writer: Writer, wanted: Mapping[VariantId, int], to: Address, rule: Rule) -> list[Portion]:
+    """From where so many units would come; nobody else moves what lies there to the end of the transaction.
+
+    Raises: Refusal `out_of_stock`.
+    """
     rows = (await writer.exec_driver_sql(_LOCK, (list(wanted),))).all()
     left, skus = dict.fromkeys(wanted, 0), {row.variant_id: row.sku for row in rows}
     for row in rows:
@@ -186,9 +196,7 @@ async def hold(
         Shelf(row.variant_id, Place(row.location_id, row.country, row.region, row.priority, row.code), row.available)
         for row in rows
     ]
-    portions = rule(to, wanted, shelves)
-    taken = [[each.variant for each in portions], [each.location for each in portions]]
-    await writer.exec_driver_sql(_HOLD, (order, *taken, [each.quantity for each in portions], until))
+    return rule(to, wanted, shelves)
 
 
 async def promise(writer: Writer, order: OrderId) -> None:

@@ -25,6 +25,7 @@ from models.order import (
     UsedCoupon,
 )
 from models.pricing import Totals
+from models.tables import order_edit as edits
 from models.tables.base import (
     Json,
     as_json,
@@ -229,6 +230,12 @@ async def lock(writer: Writer, order: OrderId) -> None:
     await writer.exec_driver_sql("SELECT FROM orders WHERE id = $1 FOR NO KEY UPDATE", (order,))
 
 
+async def credit_of(writer: Writer, order: OrderId) -> Money | None:
+    """Of an order's total, what gift cards and store credit pay; None: nothing."""
+    row = (await writer.exec_driver_sql(_CREDIT, (order,))).one()
+    return Money(row.credit, row.currency) if row.credit else None
+
+
 async def tell(writer: Writer, order: OrderId, fact: str, type: str, actor: str, **facts: object) -> None:
     """Append to an order's timeline; a fact that is told already is not told again."""
     await tell_all(writer, order, Fact(fact, type, actor, facts))
@@ -245,9 +252,10 @@ async def tell_all(writer: Writer, order: OrderId, *told: Fact) -> None:
     )  # fmt: skip
 
 
+_CREDIT = "SELECT credit, currency FROM orders WHERE id = $1"
 _FIND = f"""
 SELECT o.*, p.status AS payment_status, p.reference, p.client_secret, p.redirect_url, p.error, p.provider,
-       {REFUNDS} AS refunds
+       {REFUNDS} AS refunds, {edits.EDITS} AS edits
 FROM orders o JOIN payments p ON p.order_id = o.id WHERE {{}}
 """  # noqa: S608
 _BY_NUMBER = _FIND.format("o.number = $1")
@@ -306,5 +314,5 @@ async def _order(database: Database, row: Any) -> Order:
         coupons=tuple(
             UsedCoupon(each["code"], Money(each["discount"], kind)) for each in msgspec.json.decode(row["coupons"])
         ),
-        refunds=outlines(row["refunds"] or "[]"),
+        refunds=outlines(row["refunds"] or "[]"), edits=edits.outlines(row["edits"] or "[]"),
     )  # fmt: skip

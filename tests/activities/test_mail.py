@@ -193,6 +193,24 @@ async def test_a_paid_order_that_is_cancelled_says_what_goes_back(postman: Postm
     assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
 
 
+@pytest.mark.parametrize(
+    ("back", "charged", "words"),
+    [("11.00 USD", None, "11.00 USD go back the way you paid"), (None, "11.00 USD", "11.00 USD were charged besides."),
+     (None, None, "This is what you get now.")],
+)  # fmt: skip
+async def test_a_changed_order_says_what_it_is_now(
+    postman: Postman, back: str | None, charged: str | None, words: str
+) -> None:
+    """Given an order that was changed, then the mail has what it is now, where it goes, and what moves of the money."""
+    one = letter(template="order_edited", back=back, charged=charged)
+    assert await postman.send(one) == [Sent(one.id)]
+    [mail] = await postman.caught(one.to)
+    assert mail["subject"] == "Order HF-ABCDE-FGHJK was changed"
+    assert words in mail["text"] and "1 Main St" in mail["text"] and "27.00 USD" in mail["text"]
+    assert ("go back" in mail["text"], "were charged" in mail["text"]) == (back is not None, charged is not None)
+    assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
+
+
 async def test_money_that_came_too_late_goes_back(postman: Postman) -> None:
     """Given a payment for an order that had ended, then the mail says how much goes back, and that nothing is lost."""
     one = letter(template="payment_returned", amount="27.00 ETB")
@@ -263,7 +281,7 @@ def test_every_template_has_a_letter_and_every_letter_a_template() -> None:
     names = {path.stem for path in (Path(module.__file__).parent / "templates").glob("[!_]*.txt")}
     of_orders = {
         "order_confirmed", "payment_failed", "payment_returned", "order_cancelled", "order_cancelled_paid", "shipped",
-        "refund", "return",
+        "refund", "return", "order_edited",
     }  # fmt: skip
     assert names == {*of_orders, *ACCOUNT_LETTERS}
 

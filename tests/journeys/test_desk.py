@@ -56,7 +56,7 @@ async def test_staff_send_an_order_in_two_parcels(house: House, shopper: Shopper
     placed = (await shopper.buy(sku, 2)).json()["order"]
     await shopper.order_when(placed, "confirmed")
     clerk = await Clerk.hire(house, shopper.http)
-    assert (await clerk.see(placed["number"]))["actions"] == ["cancel", "ship", "refund", "note"]
+    assert (await clerk.see(placed["number"]))["actions"] == ["cancel", "edit", "ship", "refund", "note"]
 
     form: dict[str, Any] = {"carrier": "UPS", "tracking": "1Z-1", "items": [{"sku": sku, "quantity": 1}]}
     clicks = await asyncio.gather(*(clerk.do(placed["number"], "ship", "s-1", **form) for _ in range(3)))
@@ -109,7 +109,7 @@ async def test_a_buyer_cancels_what_is_paid_and_not_sent(house: House, shopper: 
     """Given a paid order, when its buyer takes it back, then it is over at once, and the money is back soon after."""
     placed = (await shopper.buy(await house.stock(5))).json()["order"]
     paid = await shopper.order_when(placed, "confirmed")
-    assert paid["can"] == ["cancel"]
+    assert paid["can"] == ["cancel", "edit"]
 
     cancelled = await shopper.cancel(placed)
 

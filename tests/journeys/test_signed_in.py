@@ -213,7 +213,7 @@ async def test_ones_own_orders(house: House, ada: Member, bob: Member) -> None:
     assert (pending["status"], pending["payment_status"], pending["can"]) == ("pending", "failed", ["cancel", "pay"])
     assert {name: value for name, value in many.items() if name != "placed_at"} == {
         "number": numbers[1], "status": "confirmed", "payment_status": "paid", "fulfilment_status": "unfulfilled",
-        "total": {"amount": 9300, "currency": "usd"}, "item_count": 8, "can": ["cancel"],
+        "total": {"amount": 9300, "currency": "usd"}, "item_count": 8, "can": ["cancel", "edit"],
         "items": [{"sku": sku, "name": sku.title(), "quantity": 2} for sku in skus[:3]],
     }  # fmt: skip
     assert [order["number"] for order in (await ada.list(status="pending"))["items"]] == numbers[2:]

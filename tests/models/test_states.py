@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from models.edit import EDIT_MOVES, EditStatus
 from models.order import (
     BUYER_ACTIONS,
     FULFILMENT_MOVES,
@@ -32,6 +33,9 @@ AXES = [
     ),
     pytest.param(
         ReturnStatus, RETURN_MOVES, ReturnStatus.REQUESTED, {"rejected", "settled", "expired"}, id="return"
+    ),
+    pytest.param(
+        EditStatus, EDIT_MOVES, EditStatus.PROPOSED, {"committed", "dropped", "expired"}, id="edit"
     ),
 ]  # fmt: skip
 
@@ -94,13 +98,14 @@ MONEY_CAME = (PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatu
 def test_a_buyer_can_pay_what_is_unpaid_and_cancel_what_is_here(
     status: OrderStatus, payment: PaymentStatus, fulfilment: FulfilmentStatus
 ) -> None:
-    """Given every standing, then buyers pay and cancel what is unpaid, cancel what is here, and return what is not."""
+    """Given every standing, then buyers pay and cancel what is unpaid, cancel and edit what is here, return others."""
     unpaid = status is OrderStatus.PENDING and payment in (PaymentStatus.PENDING, PaymentStatus.FAILED)
     here = status is OrderStatus.CONFIRMED and fulfilment is FulfilmentStatus.UNFULFILLED and payment in MONEY_CAME
     gone = status in (OrderStatus.PROCESSING, OrderStatus.SHIPPED, OrderStatus.DELIVERED) and payment in MONEY_CAME
     theirs = gone and fulfilment in (FulfilmentStatus.PARTIAL, FulfilmentStatus.FULFILLED)
     held = status is OrderStatus.ON_HOLD and payment is PaymentStatus.AUTHORIZED
-    wanted = ["cancel", "pay"] if unpaid else ["cancel"] if here or held else []
+    left = here and payment is not PaymentStatus.REFUNDED
+    wanted = ["cancel", "pay"] if unpaid else ["cancel", *["edit"] * left] if here or held else []
     assert buyer_actions(status, payment, fulfilment, returnable=False) == wanted
     assert buyer_actions(status, payment, fulfilment, returnable=True) == [*wanted, *["return"] * theirs]
 
@@ -109,7 +114,7 @@ STAFF_CAN: Mapping[tuple[OrderStatus, PaymentStatus, FulfilmentStatus], set[str]
     (OrderStatus.PENDING, PaymentStatus.PENDING, FulfilmentStatus.UNFULFILLED): {"cancel"},
     (OrderStatus.PENDING, PaymentStatus.FAILED, FulfilmentStatus.UNFULFILLED): {"cancel"},
     (OrderStatus.ON_HOLD, PaymentStatus.AUTHORIZED, FulfilmentStatus.UNFULFILLED): {"cancel", "approve", "reject"},
-    (OrderStatus.CONFIRMED, PaymentStatus.PAID, FulfilmentStatus.UNFULFILLED): {"cancel", "ship", "refund"},
+    (OrderStatus.CONFIRMED, PaymentStatus.PAID, FulfilmentStatus.UNFULFILLED): {"cancel", "edit", "ship", "refund"},
     (OrderStatus.PROCESSING, PaymentStatus.PAID, FulfilmentStatus.PARTIAL): {"ship", "deliver", "refund"},
     (OrderStatus.SHIPPED, PaymentStatus.PAID, FulfilmentStatus.FULFILLED): {"deliver", "refund"},
     (OrderStatus.SHIPPED, PaymentStatus.REFUNDED, FulfilmentStatus.RETURNED): {"deliver"},

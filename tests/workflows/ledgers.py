@@ -19,6 +19,9 @@ SELECT o.number, o.status, p.provider, p.id AS payment_id, p.status AS payment_s
        (SELECT array_agg(DISTINCT CASE WHEN h.open > 0 AND h.until IS NULL THEN 'promised' WHEN h.open > 0 THEN 'held'
                                        WHEN h.shipped > 0 THEN 'shipped' ELSE 'released' END)
         FROM stock_holds h WHERE h.order_id = o.id) AS holds,
+       (SELECT count(*) FROM order_edits e WHERE e.order_id = o.id AND e.status = 'committed')::int AS edits,
+       (SELECT coalesce(-sum(e.difference), 0) FROM order_edits e
+        WHERE e.order_id = o.id AND e.status = 'committed' AND e.difference < 0)::int AS less,
        (SELECT count(*) FROM outbox x WHERE x.order_id = o.id AND x.payload ->> 'template' LIKE 'order_%') AS letters
 FROM orders o JOIN payments p ON p.order_id = o.id ORDER BY o.placed_at
 """
@@ -36,20 +39,27 @@ async def disagreements(flow: Flow) -> list[str]:
         captured, held = sum(i["captured"] for i in intents), sum(i["held"] for i in intents)
         sold, due = row["status"] in _KEPT, row["total"] - row["credit"]
         back = row["status"] == "cancelled" and row["payment_status"] == "refunded"
+        less = row["less"]  # than it cost at first: went back
         wanted = {
             "status": row["status"] if sold else "cancelled",
-            "payment_status": "paid" if sold else "refunded" if back else "voided",
+            "payment_status": "partially_refunded"
+            if sold and less
+            else "paid"
+            if sold
+            else "refunded"
+            if back
+            else "voided",
             "holds": [_KEPT.get(row["status"], "released")],
             "booked": due if sold else 0,
             "credit_booked": row["credit"] if sold else 0,
             "credit_taken": row["credit"] if sold else 0,
             "credit_holds": ["committed" if sold or back else "released"] if row["credit"] else None,
             "balance": 0,
-            "letters": 2 if back else 1,
+            "letters": (2 if back else 1) + row["edits"],
             "attention": None,
         }
-        charged, given = (sold or back) and due > 0, due if back else 0
-        provider = {"captured": due if charged else 0, "held": 0, "refunded": given, "captures": int(charged)}
+        charged, given = (sold or back) and due > 0, (due if back else 0) + less
+        provider = {"captured": due + less if charged else 0, "held": 0, "refunded": given, "captures": int(charged)}
         seen = {
             "captured": captured, "held": held, "refunded": sum(i["refunded"] for i in intents),
             "captures": sum(i["captured"] > 0 for i in intents),

@@ -10,9 +10,11 @@ from typing import Any, cast
 
 from temporalio.api.sdk.v1 import WorkflowMetadata
 
+from activities.edits import EDIT_WINDOW
 from models.audit import Author
 from models.checkout import PaymentChoice
 from models.database import fetching
+from models.edit import EditItem, EditWish
 from models.ids import CartId, OrderNumber, UserId, VariantId, new_id
 from models.money import Money
 from models.order import OrderStatus
@@ -25,7 +27,15 @@ from tests.flow import Flow, Handle
 from workflows.late_payment import late_payment_id
 from workflows.news import ProviderNews
 from workflows.order import Order
-from workflows.order_messages import CancelCheckout, DeliverOrder, OrderState, PayOrder, ShipOrder
+from workflows.order_messages import (
+    CancelCheckout,
+    CommitEdit,
+    DeliverOrder,
+    OrderState,
+    PayOrder,
+    ProposeEdit,
+    ShipOrder,
+)
 from workflows.steadfast import RetryStep
 
 MUG = 1000 + 500 + 100
@@ -355,11 +365,42 @@ async def paid_while_cancelled(shelf: Shelf) -> Handle:
     return handle
 
 
+async def edited(shelf: Shelf) -> Handle:
+    """Of two mugs the buyer wants one after all: what the other cost goes back; not sent yet."""
+    async with shelf.flow.database.writing() as writer:
+        await carts.add(fetching(writer), shelf.cart, shelf.sku, 1, None, "usd")
+    handle, _ = await shelf.flow.buy(shelf.cart, TWO_MUGS, number=shelf.number)
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    wish = EditWish("buyer/one", "one", "buyer", (EditItem(shelf.sku, 1),), reason="one is enough")
+    await shelf.ask(handle, Order.propose_edit, ProposeEdit("one", wish))
+    done = await shelf.ask(handle, Order.commit_edit, CommitEdit("yes", 1, "buyer"))
+    assert done.total == Money(MUG, "usd")
+    async with asyncio.timeout(30):
+        while (await shelf.row())["payment_status"] != "partially_refunded":
+            await asyncio.sleep(0.05)
+    return handle
+
+
+async def edit_expired(shelf: Shelf) -> Handle:
+    """The buyer asks what three mugs would cost, and says no more: what that held is for sale; then one is sent."""
+    handle, _ = await shelf.buy()
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    wish = EditWish("buyer/three", "three", "buyer", (EditItem(shelf.sku, 3),))
+    await shelf.ask(handle, Order.propose_edit, ProposeEdit("three", wish))
+    assert await shelf.left() == (5, 3)
+    await shelf.flow.fast_forward(handle, EDIT_WINDOW + timedelta(minutes=1))
+    async with asyncio.timeout(30):
+        while await shelf.left() != (5, 1):
+            await asyncio.sleep(0.05)
+    await shelf.ask(handle, Order.ship, ShipOrder("warehouse", "UPS", "1Z"))
+    return handle
+
+
 Story = Callable[[Shelf], Coroutine[Any, Any, Handle]]
 ALL: tuple[Story, ...] = (
     delivered, sent_in_two_parcels, cancelled_after_payment, paid_with_another_card, window_closed, cancelled_by_buyer,
     confirmed_at_the_bank, webhook_lost, captured_late, paid_partly_with_credit, covered_by_credit, credit_given_back,
     card_kept, paid_on_a_page, paid_on_stripes_page, turned_from_page_to_card, left_stripes_page, paid_while_cancelled,
-    refused,
+    edited, edit_expired, refused,
 )  # fmt: skip
 """All of them."""

@@ -206,14 +206,14 @@ async def confirmed(support: Support, trouble: Trouble) -> dict[str, Any]:
     handle, _ = await support.shelf.buy()
     await support.flow.until(handle, OrderStatus.CONFIRMED)
     return {"step": "Paid and confirmed", "waits_for": "the warehouse to ship it",
-            "within": SHIP_IN_TIME, "can": ["cancel"]}  # fmt: skip
+            "within": SHIP_IN_TIME, "can": ["cancel", "edit"]}  # fmt: skip
 
 
 async def covered(support: Support, trouble: Trouble) -> dict[str, Any]:
     """Paid with a gift card."""
     await stories.covered_by_credit(support.shelf)
     return {"step": "Paid and confirmed", "waits_for": "the warehouse to ship it",
-            "within": SHIP_IN_TIME, "can": ["cancel"]}  # fmt: skip
+            "within": SHIP_IN_TIME, "can": ["cancel", "edit"]}  # fmt: skip
 
 
 async def overdue(support: Support, trouble: Trouble) -> dict[str, Any]:
@@ -222,8 +222,8 @@ async def overdue(support: Support, trouble: Trouble) -> dict[str, Any]:
     await support.flow.until(handle, OrderStatus.CONFIRMED)
     await support.flow.fast_forward(handle, SHIP_IN_TIME + timedelta(minutes=1))
     await support.when(lambda said: said["attention"] is not None)
-    return {"step": "Needs attention: not shipped in time",
-            "waits_for": "the warehouse to ship it", "can": ["cancel"], "error": "Not shipped in time"}  # fmt: skip
+    return {"step": "Needs attention: not shipped in time", "waits_for": "the warehouse to ship it",
+            "can": ["cancel", "edit"], "error": "Not shipped in time"}  # fmt: skip
 
 
 async def paid_back(support: Support, trouble: Trouble) -> dict[str, Any]:
@@ -243,7 +243,7 @@ async def partly_paid_back(support: Support, trouble: Trouble) -> dict[str, Any]
     await _refund(support, amount=Money(300, "usd"))
     await support.when(lambda said: said["payment_status"] == "partially_refunded")
     return {"step": "Paid and confirmed", "waits_for": "the warehouse to ship it", "told_by": "rows",
-            "within": SHIP_IN_TIME, "can": ["cancel"]}  # fmt: skip
+            "within": SHIP_IN_TIME, "can": ["cancel", "edit"]}  # fmt: skip
 
 
 async def partly_shipped(support: Support, trouble: Trouble) -> dict[str, Any]:

@@ -49,6 +49,8 @@ STEPS: dict[stories.Story, tuple[str, ...]] = {
     stories.turned_from_page_to_card: ("authorize_payment_now", "authorize_payment", "record_payment_attempt"),
     stories.left_stripes_page: ("authorize_payment_now", "read_payment", "void_payment", "cancel_order"),
     stories.paid_while_cancelled: ("void_payment", "cancel_order", "return_payment", "record_late_payment"),
+    stories.edited: ("open_edit", "commit_edit"),
+    stories.edit_expired: ("open_edit", "end_edit"),
     stories.card_kept: ("authorize_payment_now", "secure_order"),
 }  # fmt: skip
 """What can fail in each story."""

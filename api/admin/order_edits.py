@@ -1,0 +1,83 @@
+"""Staff change an order before anything of it is sent, as its buyer could; with a reason, and in the audit log."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Response, delete, post
+from litestar.openapi import ResponseSpec
+from litestar.params import JSONBody
+
+from api.addresses import AddressBody
+from api.admin.changes import Reason
+from api.admin.order_actions import answered, author_of, refuse
+from api.admin.orders import DeskOrder, find
+from api.admin.refusals import staff_refuses
+from api.context import Caller, House, IdempotencyKey, digest, idempotency_key
+from api.edit_replies import DeskEdit, desk_edit
+from api.edits import LATER, MAY_SAY, MAY_SAY_OF_ONE, CommitBody, Nth, WantedItem, asked, committed, dropped, items_of
+from api.orders import Number
+from models.edit import EditWish
+from models.errors import Refusal
+from models.ids import new_id
+from models.roles import Scope
+from workflows.order_messages import CommitEdit, DropEdit
+
+
+class DeskEditBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the order shall be like, and why. Positions that are not named stay as they are."""
+
+    reason: Reason
+    items: Annotated[list[WantedItem], msgspec.Meta(max_length=100)] = []
+    shipping_address: AddressBody | None = None
+    """Where it shall go; left out: that stays."""
+
+
+@post(
+    "/admin/orders/{number:str}/edits", operation_id="editAnyOrder", access=Scope.ORDERS_WRITE, tags=["Staff"],
+    summary="What would a change of an order cost?", status_code=201,
+    responses={202: ResponseSpec(None, description="Taken on; look at the order's `edits`"), **staff_refuses(*MAY_SAY)},
+)  # fmt: skip
+async def propose(
+    house: House, caller: Caller, number: Number, data: JSONBody[DeskEditBody], idempotency: IdempotencyKey = None
+) -> Response[DeskEdit | None]:
+    """Nothing of the order changes until the edit is committed; what it adds is held so long."""
+    order, author = await find(house, number), author_of(caller)
+    wish = EditWish(
+        f"{author.actor}/{idempotency_key(idempotency) or new_id()}", digest(data), author.actor, items_of(data.items),
+        data.shipping_address, data.reason, author,
+    )  # fmt: skip
+    try:
+        made = await asked(house, order, wish)
+    except Refusal as refusal:
+        if refusal.code != "wrong_move":
+            raise
+        refuse(await find(house, number), refusal)
+    return Response(desk_edit(made) if made else None, status_code=201 if made else 202, headers={} if made else LATER)
+
+
+@post(
+    "/admin/orders/{number:str}/edits/{n:int}/commit", operation_id="commitAnyEdit", access=Scope.ORDERS_WRITE,
+    tags=["Staff"], summary="Change the order as proposed", status_code=200, responses=staff_refuses(*MAY_SAY_OF_ONE),
+)  # fmt: skip
+async def commit(
+    house: House, caller: Caller, number: Number, n: Nth, data: JSONBody[CommitBody], idempotency: IdempotencyKey = None
+) -> Response[DeskOrder]:
+    """All of it, or nothing; its buyer gets a letter. What the order costs less goes back the way it was paid."""
+    order, author = await find(house, number), author_of(caller)
+    wish = CommitEdit(digest(data), n, author.actor, data.payment_method, author)
+    key = f"{caller.account}:{idempotency_key(idempotency) or new_id()}"
+    return await answered(house, order, committed(house, order, wish, key))
+
+
+@delete(
+    "/admin/orders/{number:str}/edits/{n:int}", operation_id="dropAnyEdit", access=Scope.ORDERS_WRITE, tags=["Staff"],
+    summary="Let a proposed change go", status_code=204,
+    responses=staff_refuses("order_not_found", "edit_not_found", "edit_over", "invalid"),
+)  # fmt: skip
+async def drop(house: House, caller: Caller, number: Number, n: Nth) -> None:
+    """The order stays as it is, and what the edit held is for sale again."""
+    order, author = await find(house, number), author_of(caller)
+    await dropped(house, order, DropEdit(digest([n]), n, author.actor, author))
+
+
+handlers = [propose, commit, drop]

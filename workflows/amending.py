@@ -1,0 +1,109 @@
+"""How an order is changed before anything of it is sent: proposed with its price, then made what the edit says, or not.
+
+At most one edit waits for a yes. Whoever ships or cancels the order meanwhile goes first: the edit is let go then.
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+from activities.checkout import OrderPlaced
+from activities.edits import EditActivities, EditMade, EndEdit, MakeEdit, OpenEdit
+from models.audit import Author
+from models.edit import EditStatus, EditWish
+from models.errors import Refusal
+from models.order import Action
+from workflows import patience
+from workflows.fulfilling import Fulfilling
+from workflows.order_messages import CommitEdit, DropEdit
+from workflows.telling import Board
+
+
+class Amending:
+    """The edits of one order. Each takes its turn among the commands that move the order."""
+
+    def __init__(self, board: Board, fulfilling: Fulfilling) -> None:
+        self.made: EditMade | None = None
+        """What the order is since it was changed last; None: what it was placed as."""
+        self._board = board
+        self._fulfilling = fulfilling
+        self._ends: dict[int, EditStatus] = {}
+        """By number, where each edit stands."""
+        self._watch: asyncio.Task[None] | None = None
+        """Waits for the end of the one that is proposed."""
+
+    def must_know(self, n: int) -> None:
+        """Raises: Refusal `edit_not_found`."""
+        if n not in self._ends:
+            raise Refusal("edit_not_found", "This order has no such edit.")
+
+    async def propose(self, placed: OrderPlaced, wish: EditWish) -> None:
+        """Say what the order would cost, and hold what it adds for a while. Raises: Refusal."""
+        async with self._fulfilling.turn:
+            self._fulfilling.must_allow(Action.EDIT, "be changed")
+            edit = await workflow.execute_local_activity_method(
+                EditActivities.open_edit,
+                OpenEdit(placed.order_id, wish, workflow.now()),
+                summary="Price a change of the order, hold what it adds",
+                **patience.DATABASE,
+            )
+            if edit.n not in self._ends:
+                self._ends[edit.n] = edit.status
+                self._watch = asyncio.create_task(self._expire(placed, edit.n, edit.expires_at))
+
+    async def commit(self, placed: OrderPlaced, wish: CommitEdit) -> None:
+        """Make the order what the edit says, or refuse, and then it stays as it is. Again: nothing. Raises: Refusal."""
+        async with self._fulfilling.turn:
+            stands = self._ends[wish.n]
+            if stands is EditStatus.COMMITTED:
+                return
+            if stands is not EditStatus.PROPOSED:
+                raise Refusal("edit_over", f"This edit is {stands}: ask for another one.", status=stands)
+            self._fulfilling.must_allow(Action.EDIT, "be changed")
+            made: EditMade = await workflow.execute_local_activity_method(
+                EditActivities.commit_edit,
+                MakeEdit(placed.order_id, wish.n, wish.actor, wish.author),
+                summary=f"Make the order what edit {wish.n} says",
+                **patience.DATABASE,
+            )
+            self._ends[wish.n], self.made = EditStatus.COMMITTED, made
+            if made.refund is not None:
+                await self._fulfilling.give_money_back(placed, made.refund, f"Refund {made.refund} of a changed order")
+            self._fulfilling.tell()
+
+    async def drop(self, placed: OrderPlaced, wish: DropEdit) -> None:
+        """Nobody wants it any more. Again: the same. Raises: Refusal `edit_over` for one that is committed."""
+        async with self._fulfilling.turn:
+            if self._ends[wish.n] is EditStatus.PROPOSED:
+                await self._end(placed, wish.n, EditStatus.DROPPED, wish.actor, wish.author)
+            if self._ends[wish.n] is EditStatus.COMMITTED:
+                raise Refusal("edit_over", "This edit is committed: ask for another one.", status="committed")
+
+    async def overtaken(self, placed: OrderPlaced) -> None:
+        """The order was shipped or cancelled: an edit that waited for a yes cannot be made any more."""
+        for n in [n for n, status in self._ends.items() if status is EditStatus.PROPOSED]:
+            async with self._fulfilling.turn:
+                if self._ends[n] is EditStatus.PROPOSED:
+                    await self._end(placed, n, EditStatus.DROPPED, "order", None)
+
+    async def _expire(self, placed: OrderPlaced, n: int, until: datetime) -> None:
+        """Nobody says yes in time: what the edit holds is for sale again."""
+        try:
+            await workflow.wait_condition(
+                lambda: self._ends[n] is not EditStatus.PROPOSED,
+                timeout=max(until - workflow.now(), timedelta(0)),
+                timeout_summary=f"Edit {n} can be said yes to",
+            )
+        except TimeoutError:
+            async with self._fulfilling.turn:
+                if self._ends[n] is EditStatus.PROPOSED:
+                    await self._end(placed, n, EditStatus.EXPIRED, "order", None)
+
+    async def _end(self, placed: OrderPlaced, n: int, to: EditStatus, actor: str, author: Author | None) -> None:
+        self._ends[n] = await workflow.execute_local_activity_method(
+            EditActivities.end_edit,
+            EndEdit(placed.order_id, n, to, actor, author),
+            summary=f"Edit {n} is {to}: what it held is for sale again",
+            **patience.DATABASE,
+        )
