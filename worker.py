@@ -145,7 +145,7 @@ def activities(
     carts = CartActivities(database)
     methods = PaymentMethodActivities(database)
     setups = SetupActivities(payments.connection)
-    refunds, disputes = RefundActivities(database), DisputeActivities(database)
+    refunds, disputes = RefundActivities(database, settings.secret_key), DisputeActivities(database)
     returned = ReturnActivities(database, settings.return_within)
     reconciliation, completions = (
         ReconciliationActivities(database),

@@ -14,10 +14,10 @@ import msgspec
 import structlog
 from temporalio import activity
 
-from models.ids import ResetId, UserId
+from models.ids import CreditAccountId, ResetId, UserId
 from models.letter import Letter
 from models.reset import code
-from models.tokens import unsubscribe_token
+from models.tokens import gift_card_code, unsubscribe_token
 
 log = structlog.get_logger()
 
@@ -147,5 +147,9 @@ class MailActivities:
 
     def _secrets_of(self, letter: Letter) -> dict[str, str]:
         """What is derived at the last moment, so that no table and no history has it."""
-        reset = letter.facts.get("reset")
-        return {} if reset is None else {"code": code(self._key, ResetId(UUID(str(reset))))}
+        secrets: dict[str, str] = {}
+        if (reset := letter.facts.get("reset")) is not None:
+            secrets["code"] = code(self._key, ResetId(UUID(str(reset))))
+        if (card := letter.facts.get("gift_card")) is not None:
+            secrets["gift_card_code"] = gift_card_code(self._key, CreditAccountId(UUID(str(card))))
+        return secrets

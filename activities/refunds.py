@@ -3,9 +3,11 @@
 import msgspec
 from temporalio import activity
 
+from models import tokens
+from models.credit import CardCode
 from models.database import Database, Writer
 from models.errors import Refusal
-from models.ids import OrderId
+from models.ids import CreditAccountId, OrderId
 from models.money import Money
 from models.refund import ProviderRefund, ProviderRefundStanding, Refund, RefundStatus, RefundWish
 from models.tables import order as orders
@@ -50,10 +52,11 @@ class EndRefund(msgspec.Struct, frozen=True):
 
 
 class RefundActivities:
-    """Needs Postgres alone."""
+    """Needs Postgres, and the key that a gift card's code follows from."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, secret_key: bytes) -> None:
         self._database = database
+        self._key = secret_key
 
     @activity.defn
     async def reserve_refund(self, request: ReserveRefund) -> Reserved:
@@ -89,12 +92,14 @@ class RefundActivities:
         refund, seen = request.refund, request.seen
         async with self._database.writing() as writer:
             await orders.lock(writer, refund.order_id)
-            if not await refund_end.succeed(writer, refund, _named(refund, seen), request.parts):
+            if not await refund_end.succeed(writer, refund, _named(refund, seen), request.parts, self._code(refund)):
                 return
             await orders.unflag(writer, refund.order_id, "refund %")
             if refund.parts:
                 refund = await _as_it_is(writer, refund)
             facts = {"n": refund.n, "amount": refund.amount, "store_credit": refund.store_credit}
+            if refund.gift_card:
+                facts["gift_card"] = True
             await orders.tell(
                 writer, refund.order_id, f"refund/{refund.n}/succeeded", "refund_succeeded",
                 "provider" if seen else "order", **facts,
@@ -124,6 +129,13 @@ class RefundActivities:
         """
         async with self._database.writing() as writer:
             await self._failed(writer, request, "returned")
+
+    def _code(self, refund: Refund) -> CardCode | None:
+        """Of the gift card that it goes to: kept nowhere, as every card's."""
+        if not refund.gift_card:
+            return None
+        code = tokens.gift_card_code(self._key, CreditAccountId(refund.id))
+        return CardCode(tokens.gift_card_key(self._key, code), code[-4:])
 
     async def _failed(self, writer: Writer, request: EndRefund, how: str) -> None:
         refund, seen = request.refund, request.seen
@@ -174,4 +186,5 @@ def _words(refund: Refund) -> dict[str, object]:
         "amount": str(refund.amount), "store_credit": refund.store_credit,
         "to_provider": str(refund.to_provider) if refund.to_provider.amount else None,
         "to_credit": str(to_credit) if to_credit.amount else None,
+        **({"gift_card": str(refund.id)} if refund.gift_card else {}),
     }  # fmt: skip

@@ -108,6 +108,8 @@ class RefundReply(msgspec.Struct, frozen=True):
     created_at: datetime
     settled_at: datetime | None
     """When it arrived, or failed."""
+    gift_card: bool = False
+    """All of it is on a new gift card, whose code was mailed."""
 
 
 class ReturnedItem(msgspec.Struct, frozen=True):
@@ -307,7 +309,7 @@ def refund_replies(refunds: Iterable[RefundOutline]) -> list[RefundReply]:
     """Refunds as the buyer sees them: without what staff wrote."""
     return [
         RefundReply(each.n, each.status, each.amount, each.to_provider, each.to_credit, list(each.items),
-                    each.created_at, each.settled_at)
+                    each.created_at, each.settled_at, each.gift_card)
         for each in refunds
     ]  # fmt: skip
 

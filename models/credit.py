@@ -6,7 +6,7 @@ Credit is a tender, not a discount: an order's total stays the full price, and w
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 import msgspec
@@ -28,6 +28,13 @@ class CreditKind(StrEnum):
     """Whoever knows its code."""
     STORE_CREDIT = "store_credit"
     """One account's."""
+
+
+class CardCode(NamedTuple):
+    """What is kept of a gift card's code."""
+
+    key: str
+    last4: str
 
 
 class EntryType(StrEnum):

@@ -99,6 +99,7 @@ def words(kind: str, order_number: str | None, facts: Mapping[str, Any]) -> Word
         case _K.ORDER_REFUNDED:
             what = _money(facts.get("amount")) or "Money"
             where = " as store credit" if facts.get("store_credit") is True else ""
+            where = " as a gift card, whose code was mailed" if facts.get("gift_card") is True else where
             return Words("Money back", f"{what} of {yours[0].lower()}{yours[1:]} went back to you{where}.")
         case _K.RETURN_APPROVED:
             return Words("Return approved", f"{yours}: please send back what you want to return.")

@@ -61,6 +61,8 @@ class RefundWish(msgspec.Struct, frozen=True):
     """What was paid for shipping, its tax included."""
     store_credit: bool = False
     """To the buyer's store credit, wherever the money came from."""
+    gift_card: bool = False
+    """To a new gift card, whose code is mailed to the buyer, wherever the money came from."""
     author: Author | None = None
     """Who of the staff asks; it is written into the audit log then."""
     fee: Money | None = None
@@ -99,13 +101,15 @@ class Refund(msgspec.Struct, frozen=True):
     """When it succeeded, or failed."""
     returned_at: datetime | None = None
     """When it came back after it had succeeded."""
+    gift_card: bool = False
+    """All of it goes to a new gift card, which has the refund's id."""
     parts: tuple[RefundPart, ...] = ()
     """What each payment at the provider gives, where the order has several; none: the one gives all."""
 
     @property
     def to_provider(self) -> Money:
         """What the payment provider has to send back."""
-        return Money.zero(self.amount.currency) if self.store_credit else self.from_provider
+        return Money.zero(self.amount.currency) if self.store_credit or self.gift_card else self.from_provider
 
 
 class ProviderRefundStanding(StrEnum):
@@ -208,6 +212,8 @@ class RefundOutline(msgspec.Struct, frozen=True):
     """The provider's id of the refund."""
     created_at: datetime
     settled_at: datetime | None
+    gift_card: bool = False
+    """All of it goes to a new gift card, whose code its buyer has by mail."""
 
 
 class PaymentRecord(msgspec.Struct, frozen=True):

@@ -49,8 +49,9 @@ class RefundBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Each at what was paid for it: less its discount, with its tax."""
     shipping: bool = False
     """What was paid for shipping, with its tax; it goes back once."""
-    to: Annotated[str, msgspec.Meta(pattern="^(original|store_credit)$(?!\n)")] = "original"
-    """`original`: the way it was paid, the card first. `store_credit`: to the buyer's account here."""
+    to: Annotated[str, msgspec.Meta(pattern="^(original|store_credit|gift_card)$(?!\n)")] = "original"
+    """`original`: the way it was paid, the card first. `store_credit`: to the buyer's account here. `gift_card`: to
+    a new one, whose code is mailed to the buyer, guest or not."""
 
 
 class RefundMade(msgspec.Struct, frozen=True):
@@ -91,7 +92,7 @@ async def refund(
     wish = RefundWish(
         key=f"{author.actor}/{idempotency_key(idempotency) or new_id()}", reason=data.reason, actor=author.actor,
         digest=digest(data), amount=data.amount, items=items, shipping=data.shipping,
-        store_credit=data.to == "store_credit", author=author,
+        store_credit=data.to == "store_credit", gift_card=data.to == "gift_card", author=author,
     )  # fmt: skip
     try:
         return await _give_back(house, order, wish)

@@ -21,8 +21,9 @@ REFUNDS = f"""(
     SELECT jsonb_agg(
         jsonb_build_object(
             'n', r.n, 'status', r.status, 'amount', {_money("r.amount")}, 'store_credit', r.store_credit,
-            'to_provider', {_money("CASE WHEN r.store_credit THEN 0 ELSE r.from_provider END")},
-            'to_credit', {_money("CASE WHEN r.store_credit THEN r.amount ELSE r.from_credit END")},
+            'gift_card', r.gift_card,
+            'to_provider', {_money("CASE WHEN r.store_credit OR r.gift_card THEN 0 ELSE r.from_provider END")},
+            'to_credit', {_money("CASE WHEN r.store_credit OR r.gift_card THEN r.amount ELSE r.from_credit END")},
             'shipping', {_money("r.shipping")}, 'reason', r.reason, 'error', r.error, 'reference', r.reference,
             'created_at', r.created_at, 'settled_at', r.settled_at, 'items', coalesce((
                 SELECT jsonb_agg(jsonb_build_object('sku', l.sku, 'quantity', x.quantity) ORDER BY l.position)

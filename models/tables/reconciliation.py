@@ -245,8 +245,8 @@ WHERE p.provider = $1 AND p.created_at >= $2 AND p.reference IS NOT NULL AND p.i
 """,
     Thing.REFUND: """
 SELECT r.id, r.id::text || ' ' || r.currency AS name FROM refunds r JOIN payments p ON p.order_id = r.order_id
-WHERE p.provider = $1 AND r.created_at >= $2 AND NOT r.store_credit AND r.from_provider > 0 AND r.id > $3::uuid
-ORDER BY r.id LIMIT $4
+WHERE p.provider = $1 AND r.created_at >= $2 AND NOT (r.store_credit OR r.gift_card) AND r.from_provider > 0
+  AND r.id > $3::uuid ORDER BY r.id LIMIT $4
 """,
 }
 

@@ -31,6 +31,7 @@ refunds = sa.Table(
     minor_units("from_credit", comment="of what gift cards and store credit paid"),
     minor_units("shipping", server_default="0", comment="of the amount, what was asked for as shipping"),
     sa.Column("store_credit", sa.Boolean, nullable=False, comment="all of it goes to the buyer's store credit"),
+    sa.Column("gift_card", sa.Boolean, nullable=False, server_default="false", comment="all of it: a new gift card"),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("actor_id", pg.UUID(as_uuid=True), comment="who of staff"),
@@ -43,6 +44,7 @@ refunds = sa.Table(
     sa.UniqueConstraint("order_id", "key"),
     sa.CheckConstraint("amount > 0 AND amount = from_provider + from_credit", name="parts_add_up"),
     sa.CheckConstraint("from_provider >= 0 AND from_credit >= 0 AND shipping >= 0", name="parts_not_negative"),
+    sa.CheckConstraint("NOT (store_credit AND gift_card)", name="one_way_to_go"),
 )  # fmt: skip
 
 refund_lines = sa.Table(
@@ -101,8 +103,8 @@ credit AS (
     WHERE h.order_id = $2 AND h.account_id = parts.account_id
 ), made AS (
     INSERT INTO refunds (id, order_id, n, key, digest, status, amount, currency, from_provider, from_credit, shipping,
-                         store_credit, reason, actor, actor_id)
-    VALUES ($1::uuid, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $13, $14::uuid)
+                         store_credit, reason, actor, actor_id, gift_card)
+    VALUES ($1::uuid, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $13, $14::uuid, $20)
 ), credited AS (
     INSERT INTO refund_credits (refund_id, account_id, amount) SELECT $1, account_id, amount FROM parts
 )
@@ -146,7 +148,7 @@ async def open(writer: Writer, order: OrderId, wish: RefundWish, n: int | None =
     if wish.store_credit:
         await _must_take_credit(writer, facts.customer_id, Money(amount, kind))
     parts = split(Money(amount, kind), captured, credit)
-    if facts.dispute is not None and parts.provider.amount and not wish.store_credit:
+    if facts.dispute is not None and parts.provider.amount and not (wish.store_credit or wish.gift_card):
         raise Refusal("charge_disputed", "The buyer's bank took this money back: until the dispute is won, it can go "
                       "back another way only, such as store credit.", dispute=facts.dispute)  # fmt: skip
     refund = RefundId(new_id())
@@ -160,6 +162,7 @@ async def open(writer: Writer, order: OrderId, wish: RefundWish, n: int | None =
             wish.author.user if wish.author else None,
             [line for line, _, _ in lines], [quantity for _, quantity, _ in lines],
             list(parts.credit), [part.amount for part in parts.credit.values()], [worth for _, _, worth in lines],
+            wish.gift_card,
         ),
     )  # fmt: skip
     if sources:
@@ -168,7 +171,12 @@ async def open(writer: Writer, order: OrderId, wish: RefundWish, n: int | None =
     assert made is not None
     await orders.tell(writer, order, f"refund/{made.n}", "refund_started", wish.actor, n=made.n, amount=made.amount)
     if wish.author is not None:
-        after = {"refund": made.n, "amount": made.amount, "store_credit": made.store_credit}
+        after = {
+            "refund": made.n,
+            "amount": made.amount,
+            "store_credit": made.store_credit,
+            "gift_card": made.gift_card,
+        }
         await audit.append(
             writer, wish.author.user, "order.refund", made.order_number,
             after=after, reason=wish.reason, request_id=wish.author.request_id,
@@ -288,6 +296,6 @@ def _refund(row: Any) -> Refund:
         from_provider=Money(row["from_provider"], kind), from_credit=Money(row["from_credit"], kind),
         store_credit=row["store_credit"], provider=row["provider"], payment_reference=row["payment_reference"],
         created_at=row["created_at"], reason=row["reason"], reference=row["reference"], error=row["error"],
-        settled_at=row["settled_at"], returned_at=row["returned_at"],
+        settled_at=row["settled_at"], returned_at=row["returned_at"], gift_card=row["gift_card"],
         parts=refund_part.decode(row["parts"]) if row["parts"] else (),
     )  # fmt: skip

@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 
+from models.credit import CardCode, CreditKind
 from models.database import Reader, Writer
-from models.ids import OrderId, PaymentId
+from models.ids import CreditAccountId, OrderId, PaymentId
 from models.money import Money, total
 from models.payment import PaymentStatus
 from models.refund import REFUND_MOVES, ProviderRefund, Refund, RefundStatus, status_after
+from models.tables import gift_card as gift_cards
 from models.tables import payment as payments
 from models.tables import refund_part, store_credit
 
@@ -67,11 +69,13 @@ FROM payments p WHERE p.order_id = $1
 
 
 async def succeed(
-    writer: Writer, refund: Refund, reference: str | None, parts: Sequence[ProviderRefund] = ()
+    writer: Writer, refund: Refund, reference: str | None, parts: Sequence[ProviderRefund] = (),
+    code: CardCode | None = None,
 ) -> bool:  # fmt: skip
     """It arrived, or credit is given now: everything is booked. False: that was so already.
 
-    `parts`: how each part of it ended, where it has parts: it becomes as small as what arrived.
+    `parts`: how each part of it ended, where it has parts: it becomes as small as what arrived. `code`: of the gift
+    card that it goes to, where it goes to one.
     """
     if not await _move(writer, refund, RefundStatus.SUCCEEDED, reference, None):
         return False
@@ -80,7 +84,7 @@ async def succeed(
         refund = msgspec.structs.replace(
             refund, amount=refund.amount - lost, from_provider=refund.from_provider - lost
         )  # fmt: skip
-    given = await _given(writer, refund)
+    given = await _given(writer, refund, code)
     await payments.book(writer, refund.order_id, f"refund/{refund.id}", {**given, "sales": refund.amount})
     await _restate(writer, refund.order_id)
     return True
@@ -151,7 +155,7 @@ async def _move(
     return moved.rowcount == 1
 
 
-async def _given(writer: Writer, refund: Refund) -> Mapping[str, Money]:
+async def _given(writer: Writer, refund: Refund, code: CardCode | None) -> Mapping[str, Money]:
     """Give credit back; what leaves each account of the ledger of money."""
     kind = refund.amount.currency
     if refund.store_credit:
@@ -159,6 +163,19 @@ async def _given(writer: Writer, refund: Refund) -> Mapping[str, Money]:
         await store_credit.open_account(writer, customer, kind)
         await writer.exec_driver_sql(_GRANT, (refund.id, refund.order_id, refund.amount.amount))
         return {"store_credit": -refund.amount}
+    if refund.gift_card:
+        assert code is not None
+        await gift_cards.issue(
+            writer,
+            CreditAccountId(refund.id),
+            code.key,
+            code.last4,
+            refund.amount,
+            None,
+            "order",
+            f"refund/{refund.id}",
+        )
+        return {CreditKind.GIFT_CARD: -refund.amount}
     rows = await writer.exec_driver_sql(_GIVE, (refund.id, refund.order_id))
     given = {row.kind: Money(-row.amount, kind) for row in rows}
     if refund.from_provider.amount:
@@ -207,7 +224,8 @@ SELECT 'at the provider', p.id, coalesce((
            SELECT sum(m.amount) FROM money_entries m
            WHERE m.order_id = p.order_id AND m.account = 'provider:' || p.provider
        ), 0)::bigint, p.captured - coalesce(sum(r.from_provider), 0)::bigint - {_DISPUTED}
-FROM payments p LEFT JOIN refunds r ON r.order_id = p.order_id AND r.status = 'succeeded' AND NOT r.store_credit
+FROM payments p
+LEFT JOIN refunds r ON r.order_id = p.order_id AND r.status = 'succeeded' AND NOT (r.store_credit OR r.gift_card)
 WHERE p.created_at >= $1 GROUP BY p.id HAVING coalesce((
     SELECT sum(m.amount) FROM money_entries m WHERE m.order_id = p.order_id AND m.account = 'provider:' || p.provider
 ), 0) <> p.captured - coalesce(sum(r.from_provider), 0) - {_DISPUTED}

@@ -25,12 +25,12 @@ PARTS = """(
 
 SENT = """(
     SELECT r.id, r.order_id, r.n, r.currency, r.created_at, r.status, p.provider, p.reference AS payment_reference,
-           CASE WHEN r.store_credit THEN 0 ELSE r.from_provider END AS sent
+           CASE WHEN r.store_credit OR r.gift_card THEN 0 ELSE r.from_provider END AS sent
     FROM refunds r JOIN payments p ON p.order_id = r.order_id
     WHERE NOT EXISTS (SELECT FROM refund_parts x WHERE x.refund_id = r.id)
     UNION ALL
     SELECT x.id, r.order_id, r.n, r.currency, r.created_at, x.status, p.provider, coalesce(c.reference, p.reference),
-           CASE WHEN r.store_credit THEN 0 ELSE x.amount END
+           CASE WHEN r.store_credit OR r.gift_card THEN 0 ELSE x.amount END
     FROM refund_parts x JOIN refunds r ON r.id = x.refund_id JOIN payments p ON p.order_id = r.order_id
     LEFT JOIN charges c ON c.id = x.charge_id
 )"""

@@ -16,13 +16,13 @@ from activities import mail as module
 from activities.mail import MailActivities, Sending, SendingResult, Sent
 from activities.orders import CancelOrder, ConfirmOrder, RecordAttempt
 from dev.stack import Stack
-from models.ids import ResetId, UserId, new_id
+from models.ids import CreditAccountId, ResetId, UserId, new_id
 from models.letter import Letter
 from models.money import Money
 from models.payment import ProviderPayment, Standing
 from models.reset import code
 from models.tables import outbox
-from models.tokens import unsubscribe_token
+from models.tokens import gift_card_code, unsubscribe_token
 from models.wire import HoldfastConverter
 from tests import shop
 from tests.activities.conftest import Try
@@ -154,6 +154,8 @@ async def test_a_cancellation_says_why_and_that_nothing_is_lost(till: Till, post
         ({"to_provider": None, "to_credit": "16.00 USD", "store_credit": True},
          ["16.00 USD is store credit of your account now."]),
         ({"to_provider": "16.00 USD", "to_credit": None, "store_credit": False}, ["16.00 USD went back to the card"]),
+        ({"to_provider": None, "to_credit": "16.00 USD", "store_credit": False, "gift_card": str(UUID(int=7))},
+         [f"16.00 USD is on a new gift card: {gift_card_code(KEY, CreditAccountId(UUID(int=7)))}."]),
     ],
 )  # fmt: skip
 async def test_a_refund_says_how_much_and_where(postman: Postman, facts: dict[str, Any], words: list[str]) -> None:

@@ -21,6 +21,7 @@ from tests import people, purse
 from tests.activities.conftest import Try
 from tests.activities.till import MUG_TO_NEW_YORK, Till
 
+KEY = b"a key of 32 bytes or more, of a test"
 SENT = ProviderRefund(ProviderRefundStanding.SUCCEEDED, "re_1")
 GONE = ProviderRefund(ProviderRefundStanding.FAILED, "re_1", "lost_or_stolen_card", "lost or stolen card")
 
@@ -48,7 +49,7 @@ async def sold(till: Till, credit: int = 0) -> OrderId:
 
 async def reserved(till: Till, order: OrderId, wish: RefundWish) -> Refund:
     """The first refund of an order."""
-    await till.twice(RefundActivities(till.database).reserve_refund, ReserveRefund(order, 1, wish))
+    await till.twice(RefundActivities(till.database, KEY).reserve_refund, ReserveRefund(order, 1, wish))
     [made] = await refunds.of_order(till.database, order)
     return made
 
@@ -56,7 +57,7 @@ async def reserved(till: Till, order: OrderId, wish: RefundWish) -> Refund:
 @pytest.mark.parametrize("credit", [0, 600, MUG_TO_NEW_YORK])
 async def test_each_step_again_changes_no_row(till: Till, credit: int) -> None:
     """Given each step of a refund that arrives and comes back, when it is run again, then no row in the house moves."""
-    steps, order = RefundActivities(till.database), await sold(till, credit)
+    steps, order = RefundActivities(till.database, KEY), await sold(till, credit)
     async with till.database.writing() as writer:
         author = Author(await people.account(writer), "request-1")
     made = await reserved(till, order, RefundWish("k", "broken", author.actor, author=author))
@@ -82,7 +83,7 @@ def _until_confirmed(credit: int) -> list[str]:
 
 async def test_a_refund_that_fails_leaves_what_it_found(till: Till) -> None:
     """Given a refund that the provider refuses, then payment and credit are as before it, and a person is asked."""
-    steps, order = RefundActivities(till.database), await sold(till, 600)
+    steps, order = RefundActivities(till.database, KEY), await sold(till, 600)
     before = await till.rows("payments", "credit_holds", "credit_accounts", "money_entries", "credit_entries")
     made = await reserved(till, order, RefundWish("k", "broken", "order"))
     await till.twice(steps.fail_refund, EndRefund(made, GONE))

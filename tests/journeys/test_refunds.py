@@ -1,6 +1,7 @@
 """Money back over HTTP, in the running house: once a click, never more than was paid, and everybody is told."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -160,6 +161,24 @@ async def test_what_is_not_paid_is_refused_with_what_can_be_done(house: House, s
     assert (answer.status_code, answer.json()["code"]) == (409, "wrong_move"), answer.text
     assert answer.json()["facts"]["actions"] == ["cancel", "note"]
     assert (await clerk.do("HF-22222-22222", "refund", amount=usd(1), reason="why")).status_code == 404
+
+
+async def test_a_guest_spends_what_came_back_as_a_gift_card(house: House, shopper: Shopper, books: Books) -> None:
+    """Given a refund as a gift card, then its code is in the mail, and pays the next order."""
+    placed = await sold(house, shopper)
+    clerk = await Clerk.hire(house, shopper.http)
+
+    yes = await clerk.do(placed["number"], "refund", amount=usd(MUG), reason="as asked", to="gift_card")
+
+    assert (yes.status_code, yes.json()["to_credit"], yes.json()["to_provider"]) == (201, usd(MUG), usd(0)), yes.text
+    assert [each["gift_card"] for each in (await shopper.order(placed))["refunds"]] == [True]
+    _, mail = await house.letters_when(placed["number"], 2)
+    [code] = re.findall(r"new gift card: ([2-9A-Z-]{19})", mail["text"])
+    put = await shopper.http.post("/cart/gift-cards", json={"code": code}, headers={"Cart-Token": shopper.cart_token})
+    assert put.status_code == 201, put.text
+    assert put.json()["gift_cards"][0]["balance"] == usd(MUG)
+    assert await given_back(books, placed["number"]) == 0
+    await agree(books.database)
 
 
 async def test_the_provider_says_no_and_store_credit_is_another_way(

@@ -26,7 +26,7 @@ Refunding = WorkflowHandle[Refund, RefundState]
 
 _SAID = """
 SELECT o.number, p.captured, coalesce((SELECT sum(r.from_provider) FROM refunds r
-        WHERE r.order_id = o.id AND r.status = 'succeeded' AND NOT r.store_credit), 0)::int AS refunded
+        WHERE r.order_id = o.id AND r.status = 'succeeded' AND NOT (r.store_credit OR r.gift_card)), 0)::int AS refunded
 FROM orders o JOIN payments p ON p.order_id = o.id
 """
 

@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from models.ids import OrderId
+from models import tokens
+from models.ids import CreditAccountId, OrderId
 from models.money import Money
 from models.refund import Refund as RefundRow
 from models.refund import RefundedItem, RefundStatus, workflow_id
+from models.settings import WorkerSettings
 from models.tables import refund as refunds
 from tests import people, purse, shop
 from tests.flow import Flow
@@ -121,6 +123,23 @@ async def test_as_store_credit_the_provider_keeps_its_money(flow: Flow) -> None:
     assert await disagreements(flow) == []
     told = await flow.database.fetch("SELECT kind, cause FROM notifications WHERE kind = 'order_refunded'")
     assert [row["cause"] for row in told] == [f"order_refunded/{sold.order}/1"]
+
+
+async def test_as_a_gift_card_a_guest_can_be_paid_back_here(flow: Flow, sold: Sold, settings: WorkerSettings) -> None:
+    """Given a guest, then a card is given out once, with the code that is mailed; the provider keeps its money."""
+    assert (await sold.refund(600, gift_card=True)).status is RefundStatus.SUCCEEDED
+
+    [refund] = await refunds.of_order(flow.database, sold.order)
+    [card] = await flow.database.fetch("SELECT id, kind, code_key, last4, balance, expires_at FROM credit_accounts")
+    code = tokens.gift_card_code(settings.secret_key, CreditAccountId(refund.id))
+    assert (card["id"], card["kind"], card["balance"], card["expires_at"]) == (refund.id, "gift_card", 600, None)
+    assert (card["code_key"], card["last4"]) == (tokens.gift_card_key(settings.secret_key, code), code[-4:])
+    assert await sold.payment() == ("partially_refunded", MUG, 600)
+    assert await sold.given_back() == 0
+    assert await shop.money_booked(flow.database) == {"provider:stripe": MUG, "gift_card": -600, "sales": 600 - MUG}
+    [letter] = await flow.database.fetch("SELECT payload FROM outbox WHERE cause LIKE 'refund/%'")
+    assert str(refund.id) in letter["payload"] and code not in letter["payload"]
+    assert await disagreements(flow) == []
 
 
 async def test_a_guest_has_no_store_credit(sold: Sold) -> None:
