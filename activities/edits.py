@@ -8,18 +8,21 @@ from temporalio import activity
 
 from models.allocation import RULES, Allocation
 from models.audit import Author
+from models.credit import least_charge
 from models.database import Database, Writer
 from models.edit import Content, EditItem, EditStatus, EditWish, OrderEdit, changes, edited
 from models.errors import Refusal
-from models.ids import EditId, OrderId, new_id
+from models.ids import ChargeId, EditId, OrderId, new_id
 from models.money import Money, share_out
 from models.order import Action, UsedCoupon, staff_actions
+from models.payment import TERMS
 from models.refund import Refund, RefundWish
 from models.tables import edit_hold as holds
 from models.tables import order as orders
 from models.tables import order_desk as desk
 from models.tables import order_edit as edits
 from models.tables import outbox
+from models.tables import payment as payments
 from models.tables import pricing as price_tables
 from models.tables import refund as refunds
 from models.tables import shipment as shipments
@@ -43,6 +46,8 @@ class MakeEdit(msgspec.Struct, frozen=True):
     n: int
     actor: str
     author: Author | None = None
+    charge: ChargeId | None = None
+    """What it costs more, reserved; None: it costs no more."""
 
 
 class EndEdit(msgspec.Struct, frozen=True):
@@ -98,6 +103,7 @@ class EditActivities:
             _must_change(now, after, wish)
             difference = after.totals.total - now.content.totals.total
             _must_be_there(now, after, difference)
+            _must_be_chargeable(now, difference)
             edit = EditId(new_id())
             n, until = await edits.next_number(writer, order), request.asked_at + self._window
             actor, author = wish.actor, wish.author
@@ -136,8 +142,9 @@ class EditActivities:
             if edit.status is not EditStatus.PROPOSED:
                 raise Refusal("edit_over", f"This edit is {edit.status}: ask for another one.", status=edit.status)
             _must_allow(stands)
-            if edit.difference.amount > 0:
-                raise Refusal("charge_impossible", "What is added to an order cannot be charged yet.")
+            more = max(edit.difference.amount, 0)
+            if more and request.charge is None:
+                raise Refusal("charge_impossible", "What the order costs more is not reserved.")
             now = await edits.stand(writer, order)
             _must_be_there(now, edit.after, edit.difference)
             refund = await _reserve(writer, edit, request.actor) if edit.difference.amount < 0 else None
@@ -146,12 +153,14 @@ class EditActivities:
                 writer, edit, _coupons(now, edit.after),
                 refund.from_credit if refund else Money.zero(edit.difference.currency),
             )  # fmt: skip
+            if more:
+                await payments.ask_more(writer, order, more)
             facts = _shown(now.content, edit.after, edit)
             await orders.tell(
                 writer, order, f"edit/{n}/committed", "order_edited", request.actor,
                 n=n, difference=edit.difference, total=edit.after.totals.total, **facts,
             )  # fmt: skip
-            words = {"back": str(refund.amount) if refund else None, "charged": None}
+            words = {"back": str(refund.amount) if refund else None, "charged": str(edit.difference) if more else None}
             await outbox.write_letter(writer, "order_edited", order, str(n), words)
             was = {"total": now.content.totals.total, "items": _units(now.content)}
             after = {"total": edit.after.totals.total, "items": _units(edit.after), "edit": n}
@@ -207,6 +216,16 @@ def _must_be_there(now: Standing, after: Content, difference: Money) -> None:
         raise Refusal("refund_exceeds", "Money of these items has gone back already.", left=now.left, items=again)
     if -difference.amount > now.left.amount:
         raise Refusal("refund_exceeds", f"No more than {now.left} can go back.", left=now.left)
+
+
+def _must_be_chargeable(now: Standing, difference: Money) -> None:
+    """Raises: Refusal `charge_impossible` for more that whoever took the money cannot take."""
+    terms, least = TERMS.get(now.provider), least_charge(difference.currency)
+    if difference.amount > 0 and (terms is None or not terms.captures_apart):
+        raise Refusal("charge_impossible", "This order was not paid by card: it cannot become dearer.",
+                      difference=difference)  # fmt: skip
+    if 0 < difference.amount < least.amount:
+        raise Refusal("charge_impossible", f"No card is charged less than {least}.", difference=difference, least=least)
 
 
 async def _priced(writer: Writer, now: Standing, wish: EditWish) -> Content:

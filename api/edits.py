@@ -30,12 +30,13 @@ from workflows.order_messages import CommitEdit, DropEdit, ProposeEdit
 MAY_SAY = (
     "order_not_found", "wrong_move", "edit_open", "edit_changes_nothing", "edit_leaves_nothing", "unknown_sku",
     "out_of_stock", "not_sold_in_currency", "quantity_out_of_range", "cart_full", "no_shipping",
-    "shipping_method_unknown", "refund_exceeds", "idempotency_key_reused", "invalid", "unsupported_media_type",
+    "shipping_method_unknown", "refund_exceeds", "charge_impossible", "idempotency_key_reused", "invalid",
+    "unsupported_media_type",
 )  # fmt: skip
 """What asking for an edit can be refused with."""
 MAY_SAY_OF_ONE = (
-    "order_not_found", "edit_not_found", "edit_over", "wrong_move", "charge_impossible", "charge_disputed",
-    "refund_exceeds", "idempotency_key_reused", "invalid", "unsupported_media_type",
+    "order_not_found", "edit_not_found", "edit_over", "payment_declined", "wrong_move", "charge_impossible",
+    "charge_disputed", "not_held", "refund_exceeds", "idempotency_key_reused", "invalid", "unsupported_media_type",
 )  # fmt: skip
 """What committing one can be refused with."""
 
@@ -117,10 +118,15 @@ async def commit(
     order_token: OrderToken = None,
     idempotency: IdempotencyKey = None,
 ) -> Response[OrderReply]:
-    """All of it, or nothing. What the order costs less goes back the way it was paid. 202: still under way."""
+    """All of it, or nothing. 202: still under way.
+
+    What the order costs more is charged first: 402 says that the card is declined, and the edit still waits for a yes.
+    What it costs less goes back the way it was paid.
+    """
     key = idempotency_key(idempotency)
     order = await find(house, caller, number, order_token)
-    wish = CommitEdit(digest(data), n, "buyer", data.payment_method)
+    customer = caller.customer if caller.user is not None and order.customer_id == caller.user else None
+    wish = CommitEdit(digest(data), n, "buyer", data.payment_method, customer)
     done = await committed(house, order, wish, f"{_who(caller)}:{key or new_id()}")
     now = await orders.find(house.database, order.number) or order
     return Response(await order_reply(house, now), status_code=200 if done else 202)

@@ -7,29 +7,42 @@ import asyncio
 from datetime import datetime, timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
 from activities.checkout import OrderPlaced
 from activities.edits import EditActivities, EditMade, EndEdit, MakeEdit, OpenEdit
 from models.audit import Author
+from models.charge import Charge, Purpose
 from models.edit import EditStatus, EditWish
 from models.errors import Refusal
+from models.explanation import PROVIDER
+from models.money import Money
 from models.order import Action
+from models.payment import Standing, is_page
 from workflows import patience
+from workflows.charging import Charging
+from workflows.collecting import REJECTED
 from workflows.fulfilling import Fulfilling
 from workflows.order_messages import CommitEdit, DropEdit
 from workflows.telling import Board
+
+RETRY_AFTER = 30
+"""Seconds after which a yes that met a silent provider may be said again."""
 
 
 class Amending:
     """The edits of one order. Each takes its turn among the commands that move the order."""
 
-    def __init__(self, board: Board, fulfilling: Fulfilling) -> None:
+    def __init__(self, board: Board, fulfilling: Fulfilling, charging: Charging) -> None:
         self.made: EditMade | None = None
         """What the order is since it was changed last; None: what it was placed as."""
         self._board = board
         self._fulfilling = fulfilling
+        self._charging = charging
         self._ends: dict[int, EditStatus] = {}
         """By number, where each edit stands."""
+        self._difference: dict[int, Money] = {}
+        """And what the order would cost more."""
         self._watch: asyncio.Task[None] | None = None
         """Waits for the end of the one that is proposed."""
 
@@ -49,11 +62,15 @@ class Amending:
                 **patience.DATABASE,
             )
             if edit.n not in self._ends:
-                self._ends[edit.n] = edit.status
+                self._ends[edit.n], self._difference[edit.n] = edit.status, edit.difference
                 self._watch = asyncio.create_task(self._expire(placed, edit.n, edit.expires_at))
 
-    async def commit(self, placed: OrderPlaced, wish: CommitEdit) -> None:
-        """Make the order what the edit says, or refuse, and then it stays as it is. Again: nothing. Raises: Refusal."""
+    async def commit(self, placed: OrderPlaced, wish: CommitEdit, first: str | None) -> None:
+        """Make the order what the edit says, or refuse, and then it stays as it is. Again: nothing.
+
+        What it costs more is reserved before, and taken after that. `first`: the provider's id of what paid the order.
+        Raises: Refusal.
+        """
         async with self._fulfilling.turn:
             stands = self._ends[wish.n]
             if stands is EditStatus.COMMITTED:
@@ -61,16 +78,51 @@ class Amending:
             if stands is not EditStatus.PROPOSED:
                 raise Refusal("edit_over", f"This edit is {stands}: ask for another one.", status=stands)
             self._fulfilling.must_allow(Action.EDIT, "be changed")
-            made: EditMade = await workflow.execute_local_activity_method(
-                EditActivities.commit_edit,
-                MakeEdit(placed.order_id, wish.n, wish.actor, wish.author),
-                summary=f"Make the order what edit {wish.n} says",
-                **patience.DATABASE,
-            )
+            more = self._difference[wish.n]
+            charge = await self._reserve(placed, wish, more, first) if more.amount > 0 else None
+            made = await self._make(placed, wish, charge)
             self._ends[wish.n], self.made = EditStatus.COMMITTED, made
+            if charge is not None:
+                self._board.tell(f"Taking what edit {wish.n} costs more", PROVIDER)
+                await self._charging.capture(placed, charge, more)
             if made.refund is not None:
                 await self._fulfilling.give_money_back(placed, made.refund, f"Refund {made.refund} of a changed order")
             self._fulfilling.tell()
+
+    async def _reserve(self, placed: OrderPlaced, wish: CommitEdit, more: Money, first: str | None) -> Charge:
+        """What the order costs more, on the card that paid it or another one. Raises: Refusal; nothing is reserved."""
+        if first is None or is_page(first):
+            raise Refusal("charge_impossible", "This order was not paid by card: it cannot become dearer.")
+        self._board.tell(f"Reserving what edit {wish.n} costs more", PROVIDER)
+        got = await self._charging.reserve(placed, Purpose.EDIT, more, first, wish.method, wish.customer)
+        if isinstance(got, Charge):
+            return got
+        self._fulfilling.tell()
+        if got.standing is Standing.UNKNOWN and got.code == REJECTED:
+            raise Refusal("charge_impossible", "The payment provider does not take more for this order.")
+        if got.standing is Standing.UNKNOWN:
+            raise Refusal(
+                "unavailable", "The payment provider does not answer: nothing was charged.", retry_after=RETRY_AFTER
+            )
+        raise Refusal(
+            "payment_declined", got.detail or "The payment was declined.", decline_code=got.code, difference=more
+        )
+
+    async def _make(self, placed: OrderPlaced, wish: CommitEdit, charge: Charge | None) -> EditMade:
+        """Rewrite the order. Raises: FailureError with the Refusal; what was reserved for it is let go then."""
+        try:
+            return await workflow.execute_local_activity_method(
+                EditActivities.commit_edit,
+                MakeEdit(placed.order_id, wish.n, wish.actor, wish.author, charge.id if charge else None),
+                summary=f"Make the order what edit {wish.n} says",
+                **patience.DATABASE,
+            )
+        except FailureError:
+            if charge is not None:
+                self._board.tell(f"Giving back what edit {wish.n} would have cost more", PROVIDER)
+                await self._charging.release(placed, charge)
+                self._fulfilling.tell()
+            raise
 
     async def drop(self, placed: OrderPlaced, wish: DropEdit) -> None:
         """Nobody wants it any more. Again: the same. Raises: Refusal `edit_over` for one that is committed."""

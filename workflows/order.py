@@ -19,6 +19,7 @@ from models.payment import PaymentStatus
 from models.screening import ScreeningDecision
 from workflows import patience
 from workflows.amending import Amending
+from workflows.charging import Charging
 from workflows.collecting import Collecting, Ending
 from workflows.enduring import to_its_end
 from workflows.fulfilling import Fulfilling
@@ -69,7 +70,8 @@ class Order:
         self._reviewing = Reviewing(purchase, self._board, self._attention, self._collecting)
         self._undo = UndoStack()
         self._fulfilling = Fulfilling(self._board, self._attention)
-        self._amending = Amending(self._board, self._fulfilling)
+        self._charging = Charging(purchase, self._attention)
+        self._amending = Amending(self._board, self._fulfilling, self._charging)
         self._board.tell("Freezing prices and holding stock", A_MOMENT)
 
     @workflow.run
@@ -271,7 +273,8 @@ class Order:
     @workflow.update(description="Buyer or staff: make the order what the edit says.")
     async def commit_edit(self, request: CommitEdit) -> OrderState:
         assert self._placed is not None
-        await self._amending.commit(self._placed, request)
+        paid = self._collecting.payment
+        await self._amending.commit(self._placed, request, paid.reference if paid else None)
         return self._state(request.digest)
 
     @commit_edit.validator

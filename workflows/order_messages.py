@@ -103,6 +103,8 @@ class CommitEdit(msgspec.Struct, frozen=True):
     actor: str
     method: str | None = None
     """The provider's id of what pays the difference; None: what paid the order."""
+    customer: str | None = None
+    """The provider's id of who pays, when they are signed in and have one."""
     author: Author | None = None
     """Who of the staff says so."""
 

@@ -62,9 +62,12 @@ async def propose(
 async def commit(
     house: House, caller: Caller, number: Number, n: Nth, data: JSONBody[CommitBody], idempotency: IdempotencyKey = None
 ) -> Response[DeskOrder]:
-    """All of it, or nothing; its buyer gets a letter. What the order costs less goes back the way it was paid."""
+    """All of it, or nothing; its buyer gets a letter.
+
+    What the order costs more is charged first, to the card that paid; what it costs less goes back the way it was paid.
+    """
     order, author = await find(house, number), author_of(caller)
-    wish = CommitEdit(digest(data), n, author.actor, data.payment_method, author)
+    wish = CommitEdit(digest(data), n, author.actor, data.payment_method, author=author)
     key = f"{caller.account}:{idempotency_key(idempotency) or new_id()}"
     return await answered(house, order, committed(house, order, wish, key))
 

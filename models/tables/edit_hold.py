@@ -9,6 +9,7 @@ from datetime import datetime
 from models.address import Address
 from models.allocation import Rule
 from models.database import Writer
+from models.errors import Refusal
 from models.ids import EditId, LocationId, OrderId, VariantId
 from models.tables import inventory
 
@@ -85,7 +86,7 @@ async def release(writer: Writer, edit: EditId, order: OrderId, reason: str) -> 
 async def commit(writer: Writer, edit: EditId, order: OrderId, changes: Mapping[VariantId, int]) -> None:
     """What the edit holds is the order's own, for as long as it takes to send it; what it has no more is for sale.
 
-    `changes`: units by variant, negative: so many go.
+    `changes`: units by variant, negative: so many go. Raises: Refusal `not_held` when it never held them.
     """
     await writer.exec_driver_sql(_LOCK, (list(changes),))
     await writer.exec_driver_sql(_KEEP, (edit, order))
@@ -100,6 +101,8 @@ async def commit(writer: Writer, edit: EditId, order: OrderId, changes: Mapping[
         if units:
             gone[each.variant] -= units
             taken.append((each.variant, each.location, units))
-    assert not any(gone.values()), "an order that is not sent holds all its units"
+    if any(gone.values()):
+        short = [{"variant": variant, "missing": units} for variant, units in gone.items() if units]
+        raise Refusal("not_held", "The order does not hold all that it would give up.", items=short)
     columns = [[one for one, _, _ in taken], [where for _, where, _ in taken], [units for _, _, units in taken]]
     await writer.exec_driver_sql(_GIVE_UP, (order, *columns, f"edit/{edit}"))

@@ -51,6 +51,7 @@ _OWNER = """
 SELECT o.id, o.number, o.workflow_id, o.status AS order_status, p.status, p.provider, p.reference
 FROM payments p JOIN orders o ON o.id = p.order_id WHERE p.id = $1
 """
+_ASK_MORE = "UPDATE payments SET amount = amount + $2::bigint WHERE order_id = $1"
 _STATUS = "SELECT status FROM payments WHERE reference = $1"
 _BOOK = """
 INSERT INTO money_entries (id, operation, account, amount, currency, order_id)
@@ -97,6 +98,11 @@ async def restate(writer: Writer, payment: PaymentId, to: PaymentStatus) -> None
 async def note(writer: Writer, payment: PaymentId, **values: Any) -> None:
     """Write the provider's reference, secret or error without a move."""
     await writer.execute(sa.update(payments).where(payments.c.id == payment).values(**values))
+
+
+async def ask_more(writer: Writer, order: OrderId, amount: int) -> None:
+    """So much more, in minor units, is asked of the provider in all."""
+    await writer.exec_driver_sql(_ASK_MORE, (order, amount))
 
 
 class Owner(NamedTuple):

@@ -216,3 +216,54 @@ async def test_what_cannot_be_is_refused_and_moves_nothing(
     for missing in (await guest.commit(7), await guest.drop(7)):
         assert (missing.status_code, missing.json()["code"]) == (404, "edit_not_found")
     assert (await guest.commit(10**30)).status_code in (404, 422)
+
+
+async def test_a_guest_adds_a_thing_and_pays_it_with_a_card_they_name(
+    house: House, shopper: Shopper, books: Books
+) -> None:
+    """Given an order that becomes dearer, then a declined card leaves it as it is, and a good one is charged."""
+    sku, cup = await house.stock(5), await house.stock(5, {"usd": 700})
+    placed, guest = await bought(shopper, sku, 1)
+    told = await guest.propose(items=[{"sku": cup, "quantity": 1}])
+    assert (told.status_code, told.json()["difference"]) == (201, usd(770)), told.text
+
+    declined = await guest.commit(key="bad", payment_method="pm_card_chargeDeclined")
+    assert (declined.status_code, declined.json()["code"]) == (402, "payment_declined"), declined.text
+    assert declined.json()["facts"]["difference"] == usd(770)
+    assert (await guest.commit(key="bad", payment_method="pm_card_chargeDeclined")).status_code == 402
+    before = await guest.read()
+    assert (before["totals"]["total"], before["edits"][0]["status"]) == (usd(1600), "proposed")
+    done = await guest.commit(key="good", payment_method="pm_card_visa")
+
+    assert (done.status_code, done.json()["totals"]["total"]) == (200, usd(1600 + 770)), done.text
+    assert [(each["sku"], each["quantity"]) for each in done.json()["items"]] == [(sku, 1), (cup, 1)]
+    assert await books.money(placed["number"]) == {"provider:stripe": 2370, "sales": -2370}
+    assert sum(each["captured"] for each in await books.intents(placed["number"])) == 2370
+    assert (await books.stock(sku), await books.stock(cup)) == ((5, 1), (5, 1))
+    changed = [each for each in await house.letters_when(placed["number"], 2) if "changed" in each["subject"]]
+    assert "7.70 USD were charged besides." in changed[0]["text"]
+    assert (await shopper.cancel(placed)).status_code == 200
+    assert (await paid_back(guest))["payment_status"] == "refunded"
+    assert await books.money(placed["number"]) == {"provider:stripe": 0, "sales": 0}
+    await agree(books)
+
+
+async def test_staff_add_a_thing_for_an_account_whose_card_is_kept(house: House, books: Books) -> None:
+    """Given an account that keeps its card, when staff add a thing for it, then that card pays the difference."""
+    ada = await member(house, books)
+    sku = await house.stock(5)
+    await ada.put(sku)
+    form = ada.order_form(await ada.quote())
+    form["payment"]["save"] = True
+    placed = (await ada.check_out(form)).json()["order"]
+    await ada.order_when(placed, "confirmed")
+    clerk = await Clerk.hire(house, ada.http)
+    async with house.client() as http:
+        staff = Changer(http, f"/admin/orders/{placed['number']}", clerk.headers)
+        told = await staff.propose(items=[{"sku": sku, "quantity": 2}], reason="#4711")
+        assert (told.status_code, told.json()["difference"]) == (201, usd(1100)), told.text
+        done = await staff.commit()
+        assert (done.status_code, done.json()["totals"]["total"]) == (200, usd(2700)), done.text
+    assert await books.money(placed["number"]) == {"provider:stripe": 2700, "sales": -2700}
+    await agree(books)
+    await ada.http.aclose()

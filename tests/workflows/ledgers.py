@@ -19,6 +19,7 @@ SELECT o.number, o.status, p.provider, p.id AS payment_id, p.status AS payment_s
        (SELECT array_agg(DISTINCT CASE WHEN h.open > 0 AND h.until IS NULL THEN 'promised' WHEN h.open > 0 THEN 'held'
                                        WHEN h.shipped > 0 THEN 'shipped' ELSE 'released' END)
         FROM stock_holds h WHERE h.order_id = o.id) AS holds,
+       (SELECT count(*) FROM charges c WHERE c.payment_id = p.id AND c.status = 'captured')::int AS charges,
        (SELECT count(*) FROM order_edits e WHERE e.order_id = o.id AND e.status = 'committed')::int AS edits,
        (SELECT coalesce(-sum(e.difference), 0) FROM order_edits e
         WHERE e.order_id = o.id AND e.status = 'committed' AND e.difference < 0)::int AS less,
@@ -58,8 +59,9 @@ async def disagreements(flow: Flow) -> list[str]:
             "letters": (2 if back else 1) + row["edits"],
             "attention": None,
         }
+        charges = row["charges"] + (1 if (sold or back) and due > 0 else 0)
         charged, given = (sold or back) and due > 0, (due if back else 0) + less
-        provider = {"captured": due + less if charged else 0, "held": 0, "refunded": given, "captures": int(charged)}
+        provider = {"captured": due + less if charged else 0, "held": 0, "refunded": given, "captures": charges}
         seen = {
             "captured": captured, "held": held, "refunded": sum(i["refunded"] for i in intents),
             "captures": sum(i["captured"] > 0 for i in intents),

@@ -9,19 +9,23 @@ from datetime import timedelta
 from typing import Any, cast
 
 from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.client import WorkflowUpdateFailedError
 
 from activities.edits import EDIT_WINDOW
 from models.audit import Author
 from models.checkout import PaymentChoice
 from models.database import fetching
 from models.edit import EditItem, EditWish
-from models.ids import CartId, OrderNumber, UserId, VariantId, new_id
+from models.errors import refusal_of
+from models.ids import CartId, OrderId, OrderNumber, UserId, VariantId, new_id
 from models.money import Money
 from models.order import OrderStatus
 from models.payment import CHAPA, PaymentStatus, Returned, Standing
+from models.refund import RefundedItem, RefundWish
 from models.shipment import ShipItem
 from models.tables import cart as carts
 from models.tables import payment_method as wallets
+from models.tables import refund as refunds
 from tests import people, purse, shop
 from tests.flow import Flow, Handle
 from workflows.late_payment import late_payment_id
@@ -381,6 +385,44 @@ async def edited(shelf: Shelf) -> Handle:
     return handle
 
 
+async def kept_card(shelf: Shelf) -> dict[str, Any]:
+    """An account whose card is kept with the purchase; what its checkout has to say about it."""
+    async with shelf.flow.database.writing() as writer:
+        buyer = await people.account(writer)
+    return {"payment": PaymentChoice(method="pm_card_visa", save=True), "customer_id": buyer}
+
+
+async def edited_dearer(shelf: Shelf) -> Handle:
+    """One mug becomes two, and the card that paid pays the other one too; not sent yet."""
+    handle, _ = await shelf.buy(**await kept_card(shelf))
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    wish = EditWish("buyer/two", "two", "buyer", (EditItem(shelf.sku, 2),))
+    await shelf.ask(handle, Order.propose_edit, ProposeEdit("two", wish))
+    done = await shelf.ask(handle, Order.commit_edit, CommitEdit("yes", 1, "buyer"))
+    assert done.total == Money(TWO_MUGS, "usd")
+    return handle
+
+
+async def edit_refused_late(shelf: Shelf) -> Handle:
+    """While a dearer edit waits for a yes, staff pay its mug back: what the yes reserves is let go; then it is sent."""
+    handle, _ = await shelf.buy(**await kept_card(shelf))
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    wish = EditWish("buyer/two", "two", "buyer", (EditItem(shelf.sku, 2),))
+    await shelf.ask(handle, Order.propose_edit, ProposeEdit("two", wish))
+    order = OrderId((await shelf.row())["id"])
+    async with shelf.flow.database.writing() as writer:
+        await refunds.open(writer, order, RefundWish("staff/1", "#4711", "staff", items=(RefundedItem(shelf.sku, 1),)))
+    try:
+        await shelf.ask(handle, Order.commit_edit, CommitEdit("yes", 1, "buyer"))
+    except WorkflowUpdateFailedError as failed:
+        refusal = refusal_of(failed.cause)
+        assert refusal is not None and refusal.code == "refund_exceeds", failed
+    else:
+        raise AssertionError("money of this mug has gone back already")
+    await shelf.ask(handle, Order.ship, ShipOrder("warehouse", "UPS", "1Z"))
+    return handle
+
+
 async def edit_expired(shelf: Shelf) -> Handle:
     """The buyer asks what three mugs would cost, and says no more: what that held is for sale; then one is sent."""
     handle, _ = await shelf.buy()
@@ -401,6 +443,6 @@ ALL: tuple[Story, ...] = (
     delivered, sent_in_two_parcels, cancelled_after_payment, paid_with_another_card, window_closed, cancelled_by_buyer,
     confirmed_at_the_bank, webhook_lost, captured_late, paid_partly_with_credit, covered_by_credit, credit_given_back,
     card_kept, paid_on_a_page, paid_on_stripes_page, turned_from_page_to_card, left_stripes_page, paid_while_cancelled,
-    edited, edit_expired, refused,
+    edited, edited_dearer, edit_refused_late, edit_expired, refused,
 )  # fmt: skip
 """All of them."""

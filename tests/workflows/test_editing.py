@@ -20,7 +20,7 @@ from models.tables import inventory, refund_end
 from models.tables import order as orders
 from tests import shop
 from tests.flow import Flow, Handle
-from tests.workflows.stories import MUG, TWO_MUGS, Shelf
+from tests.workflows.stories import MUG, TWO_MUGS, Shelf, edit_refused_late, kept_card
 from workflows.order import Order
 from workflows.order_messages import CancelCheckout, CommitEdit, DropEdit, OrderState, ProposeEdit, ShipOrder
 
@@ -29,11 +29,14 @@ PARCEL = ShipOrder("warehouse", "UPS", "1Z")
 YES = CommitEdit("yes", 1, "buyer")
 
 
-async def two_mugs(shelf: Shelf) -> Handle:
+FOUR_MUGS = 4000 + 500 + 400
+
+
+async def two_mugs(shelf: Shelf, **changes: Any) -> Handle:
     """Bought and paid."""
     async with shelf.flow.database.writing() as writer:
         await carts.add(fetching(writer), shelf.cart, shelf.sku, 1, None, "usd")
-    handle, _ = await shelf.flow.buy(shelf.cart, TWO_MUGS, number=shelf.number)
+    handle, _ = await shelf.flow.buy(shelf.cart, TWO_MUGS, number=shelf.number, **changes)
     await shelf.flow.until(handle, OrderStatus.CONFIRMED)
     return handle
 
@@ -244,3 +247,111 @@ async def test_of_a_yes_a_parcel_and_a_cancellation_at_once_one_order_comes_out(
         units = 1 if yes else 2
         await settled(shelf, row["total"] if sent else 0, held=0)
         assert await shelf.left() == ((5 - units if sent else 5), 0)
+
+
+async def intents(shelf: Shelf) -> list[tuple[str, int, int]]:
+    """Status, what was taken and what is reserved of each payment at the provider, the oldest first."""
+    found = await shelf.flow.intents(shelf.number)
+    return [(each["status"], each["captured"], each["held"]) for each in found]
+
+
+async def test_more_units_and_the_card_that_paid_pays_them(shelf: Shelf) -> None:
+    """Given two mugs and a card that was kept, when two more are wanted, then it is charged for them, once."""
+    handle = await two_mugs(shelf, **await kept_card(shelf))
+    await shelf.ask(handle, Order.propose_edit, wish(shelf, 4))
+
+    first, second = await asyncio.gather(*(shelf.ask(handle, Order.commit_edit, YES, key) for key in "ab"))
+
+    assert (first.total, second.total) == (Money(FOUR_MUGS, "usd"), Money(FOUR_MUGS, "usd"))
+    assert await edits(shelf) == [(1, "committed", 2200)]
+    await settled(shelf, FOUR_MUGS, held=4)
+    assert sorted(await intents(shelf)) == [("succeeded", 2200, 0), ("succeeded", TWO_MUGS, 0)]
+    assert (await shelf.facts())[-4:] == ["edit_proposed", "charge_authorized", "order_edited", "payment_captured"]
+    assert await shelf.letters() == ["order_confirmed", "order_edited"]
+    assert (await shelf.row())["payment_status"] == "paid"
+    await shelf.ask(handle, Order.cancel, NEVER_MIND)
+    await settled(shelf, 0, held=0)
+    assert (await shelf.row())["payment_status"] == "refunded"
+
+
+async def test_an_edit_and_back(shelf: Shelf) -> None:
+    """Given an order that became dearer, when that is taken back, then it costs what it did, and all books agree."""
+    handle = await two_mugs(shelf, **await kept_card(shelf))
+    for n, units in ((1, 3), (2, 2)):
+        await shelf.ask(handle, Order.propose_edit, wish(shelf, units, str(n)))
+        await shelf.ask(handle, Order.commit_edit, CommitEdit("yes", n, "buyer"))
+    await settled(shelf, TWO_MUGS, held=2)
+    assert await edits(shelf) == [(1, "committed", 1100), (2, "committed", -1100)]
+    order = await orders.find(shelf.flow.database, shelf.number)
+    assert order is not None
+    assert (order.totals.total.amount, [line.quantity for line in order.lines]) == (TWO_MUGS, [2])
+
+
+async def test_a_declined_card_leaves_the_edit_open(shelf: Shelf) -> None:
+    """Given a dearer edit, when a card is declined, then nothing changes, and another card says yes all the same."""
+    handle = await two_mugs(shelf)
+    await shelf.ask(handle, Order.propose_edit, wish(shelf, 3))
+
+    bad = CommitEdit("bad card", 1, "buyer", "pm_card_chargeDeclined")
+    code, facts = await refused(shelf.ask(handle, Order.commit_edit, bad))
+
+    assert (code, facts["difference"]) == ("payment_declined", {"amount": 1100, "currency": "usd"})
+    assert ((await shelf.row())["total"], await shelf.left()) == (TWO_MUGS, (5, 3))
+    assert await edits(shelf) == [(1, "proposed", 1100)]
+    assert sum(held for _, _, held in await intents(shelf)) == 0
+    # A guest's card was not kept, and nobody may charge it again while they are away.
+    assert (await refused(shelf.ask(handle, Order.commit_edit, YES)))[0] == "payment_declined"
+    await shelf.ask(handle, Order.commit_edit, CommitEdit("good card", 1, "buyer", "pm_card_visa"))
+    await settled(shelf, 2700 + 1100, held=3)
+    assert sorted(await intents(shelf))[-2:] == [("succeeded", 1100, 0), ("succeeded", TWO_MUGS, 0)]
+
+
+async def test_what_was_reserved_goes_back_when_the_order_cannot_be_changed(shelf: Shelf) -> None:
+    """Given a dearer edit, when money of its mug goes back meanwhile, then the yes is refused, nobody charged."""
+    handle = await edit_refused_late(shelf)
+    assert await edits(shelf) == [(1, "dropped", 1100)]
+    assert sorted(await intents(shelf)) == [("canceled", 0, 0), ("succeeded", MUG, 0)]
+    assert ((await shelf.row())["total"], await shelf.left()) == (MUG, (4, 0))
+    assert (await shelf.facts())[-3:] == ["charge_authorized", "order_shipped", "edit_dropped"]
+    await handle.terminate("the test is over")
+
+
+async def test_of_a_dearer_yes_a_parcel_and_a_cancellation_at_once_one_order_comes_out(flow: Flow) -> None:
+    """Given all three at the same moment, then what was sent is paid for, and of what was not nothing is kept."""
+    ways = [(0, 1, 2), (0, 2, 1), (1, 0, 2), (2, 0, 1)]
+    for way in ways:
+        shelf = await Shelf.open(flow)
+        handle = await two_mugs(shelf, **await kept_card(shelf))
+        await shelf.ask(handle, Order.propose_edit, wish(shelf, 4))
+        asked = (
+            shelf.ask(handle, Order.commit_edit, YES), shelf.ask(handle, Order.ship, PARCEL),
+            shelf.ask(handle, Order.cancel, NEVER_MIND),
+        )  # fmt: skip
+        answers = await asyncio.gather(*(asked[index] for index in way), return_exceptions=True)
+        assert all(isinstance(each, OrderState | WorkflowUpdateFailedError) for each in answers), answers
+        by = dict(zip(way, answers, strict=True))
+        yes, sent, ended = (isinstance(by[index], OrderState) for index in range(3))
+        assert sent is not ended, by
+        assert [status for _, status, _ in await edits(shelf)] == ["committed" if yes else "dropped"]
+        total, units = (FOUR_MUGS, 4) if yes else (TWO_MUGS, 2)
+        await settled(shelf, total if sent else 0, held=0)
+        assert await shelf.left() == ((5 - units if sent else 5), 0)
+        assert sum(held for _, _, held in await intents(shelf)) == 0
+
+
+@pytest.mark.parametrize(("units", "price"), [(3, 1000), (2, 1)], ids=["covered by credit", "less than a card takes"])
+async def test_what_nobody_could_charge_is_refused_when_it_is_asked_for(shelf: Shelf, units: int, price: int) -> None:
+    """Given an order that credit paid, or a difference of a cent, then the wish is refused, and nothing is held."""
+    if units == 3:
+        handle, _ = await shelf.buy(None, **await shelf.credit(MUG))
+        await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+        asked = wish(shelf, 3)
+    else:
+        handle = await two_mugs(shelf)
+        sku = f"PIN{shelf.sku[3:]}"
+        async with shelf.flow.database.writing() as writer:
+            await shop.stock_product(writer, sku, 5, {"usd": price})
+        asked = ProposeEdit("pin", EditWish("buyer/pin", "pin", "buyer", (EditItem(sku, 1),)))
+    before = await shelf.left()
+    assert (await refused(shelf.ask(handle, Order.propose_edit, asked)))[0] == "charge_impossible"
+    assert (await edits(shelf), await shelf.left()) == ([], before)

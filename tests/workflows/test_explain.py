@@ -12,7 +12,7 @@ import pytest
 from temporalio import workflow
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowHandle, WorkflowUpdateStage
 from temporalio.common import RetryPolicy
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
@@ -20,6 +20,7 @@ from temporalio.worker import Worker
 from dev.stack import LIMITS_FAR_AWAY
 from models.checkout import PaymentChoice
 from models.database import fetching
+from models.edit import EditItem, EditWish
 from models.ids import OrderId, OrderNumber
 from models.money import Money
 from models.order import OrderStatus, workflow_id
@@ -38,7 +39,7 @@ from tests.workflows.stories import TWO_MUGS, Shelf
 from tests.workflows.trouble import Trouble
 from workflows import patience
 from workflows.order import Order
-from workflows.order_messages import CancelCheckout, ShipOrder
+from workflows.order_messages import CancelCheckout, CommitEdit, ProposeEdit, ShipOrder
 from workflows.patience import ORDERS
 from workflows.refund import Refund, RefundOrder
 
@@ -246,6 +247,32 @@ async def partly_paid_back(support: Support, trouble: Trouble) -> dict[str, Any]
             "within": SHIP_IN_TIME, "can": ["cancel", "edit"]}  # fmt: skip
 
 
+async def edit_proposed(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """A change of it waits for a yes: that does not keep the warehouse from sending it as it is."""
+    await _two_wanted(support)
+    return {"step": "Paid and confirmed", "waits_for": "the warehouse to ship it",
+            "within": SHIP_IN_TIME, "can": ["cancel", "edit"]}  # fmt: skip
+
+
+async def paying_for_an_edit(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """Somebody said yes to a change that costs more, and the provider takes its time."""
+    arrived, _ = trouble.hold(workflow_id(support.shelf.cart, 1), "authorize_further")
+    handle = await _two_wanted(support)
+    stage = WorkflowUpdateStage.ACCEPTED
+    await handle.start_update(Order.commit_edit, CommitEdit("yes", 1, "buyer"), wait_for_stage=stage)
+    await arrived.wait()
+    return {"step": "Reserving what edit 1 costs more", "waits_for": "the payment provider",
+            "alone": "the warehouse to ship it", "can": ["cancel", "edit"]}  # fmt: skip
+
+
+async def _two_wanted(support: Support) -> Handle:
+    handle, _ = await support.shelf.buy(**await stories.kept_card(support.shelf))
+    await support.flow.until(handle, OrderStatus.CONFIRMED)
+    wish = EditWish("buyer/two", "two", "buyer", (EditItem(support.shelf.sku, 2),))
+    await support.shelf.ask(handle, Order.propose_edit, ProposeEdit("two", wish))
+    return handle
+
+
 async def partly_shipped(support: Support, trouble: Trouble) -> dict[str, Any]:
     """One of two is on its way."""
     handle = await _two(support)
@@ -305,6 +332,8 @@ PLACES: dict[Place, tuple[str, str]] = {
     overdue: ("confirmed", "paid"),
     paid_back: ("confirmed", "refunded"),
     partly_paid_back: ("confirmed", "partially_refunded"),
+    edit_proposed: ("confirmed", "paid"),
+    paying_for_an_edit: ("confirmed", "paid"),
     partly_shipped: ("processing", "paid"),
     shipped: ("shipped", "paid"),
     delivered: ("delivered", "paid"),

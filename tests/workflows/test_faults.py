@@ -50,6 +50,10 @@ STEPS: dict[stories.Story, tuple[str, ...]] = {
     stories.left_stripes_page: ("authorize_payment_now", "read_payment", "void_payment", "cancel_order"),
     stories.paid_while_cancelled: ("void_payment", "cancel_order", "return_payment", "record_late_payment"),
     stories.edited: ("open_edit", "commit_edit"),
+    stories.edited_dearer: (
+        "open_edit", "authorize_further", "record_charge", "commit_edit", "settle_charge",
+    ),
+    stories.edit_refused_late: ("void_payment", "drop_charge"),
     stories.edit_expired: ("open_edit", "end_edit"),
     stories.card_kept: ("authorize_payment_now", "secure_order"),
 }  # fmt: skip
