@@ -37,6 +37,7 @@ from activities.completions import CompletionActivities
 from activities.disputes import DisputeActivities
 from activities.edits import EditActivities
 from activities.erasure import ErasureActivities
+from activities.exchanges import ExchangeActivities
 from activities.histories import HistoryActivities
 from activities.late_payments import LatePaymentActivities
 from activities.mail import MailActivities
@@ -146,7 +147,8 @@ def activities(
     methods = PaymentMethodActivities(database)
     setups = SetupActivities(payments.connection)
     refunds, disputes = RefundActivities(database, settings.secret_key), DisputeActivities(database)
-    returned = ReturnActivities(database, settings.return_within)
+    returned = ReturnActivities(database, settings.return_within, settings.secret_key)
+    exchanges = ExchangeActivities(database, settings.exchange_within)
     reconciliation, completions = (
         ReconciliationActivities(database),
         CompletionActivities(database, settings.return_within),
@@ -170,6 +172,7 @@ def activities(
             disputes.record_dispute,
             returned.open_return, returned.decide_return, returned.receive_return, returned.inspect_return,
             returned.settle_return, returned.expire_return,
+            exchanges.prepare_exchange, exchanges.read_exchange, exchanges.end_exchange,
             erasure.close_account, erasure.look_for_business, erasure.forget_account, erasure.blank_events,
             histories.delete_histories,
             payments.authorize_payment_now,

@@ -13,12 +13,13 @@ from models.coupon import Discounts
 from models.credit import PROVIDER, spend
 from models.database import Database, Writer
 from models.errors import Refusal, Unavailable
+from models.exchange import SHIPPING_CODE
 from models.ids import OrderId, PaymentId, new_id
 from models.money import Money
 from models.money import total as sum_of
 from models.order import FulfilmentStatus, Order, OrderLine, OrderStatus, Shipping, UsedCoupon, workflow_id
 from models.payment import PaymentStatus
-from models.pricing import Priced, quote
+from models.pricing import Priced, price, quote
 from models.screening import Screening, Subject, judge
 from models.tables import cart as carts
 from models.tables import checkout as checkouts
@@ -161,7 +162,8 @@ class CheckoutActivities:
                           line.unit_price * line.quantity, tax, discount)
                 for line, tax, discount in zip(cart.lines, priced.line_taxes, priced.line_discounts, strict=True)
             ),
-            placed_at=now, pay_until=now + self._payment_window, credit=credit,
+            placed_at=now, credit=credit,
+            pay_until=now + (purchase.exchange.pay_within if purchase.exchange else self._payment_window),
             coupons=tuple(UsedCoupon(each.coupon.code, each.discount) for each in discounts.used),
         )  # fmt: skip
         await orders.insert(writer, order)
@@ -169,7 +171,7 @@ class CheckoutActivities:
         await payments.open_payment(writer, payment_id, order.id, due, provider)
         paid = {"credit": credit, "due": due} if credit else {}
         await orders.tell(writer, order.id, "placed", "order_placed", "buyer", total=priced.totals.total, **paid)
-        judged = await self._screened(writer, order)
+        judged = await self._screened(writer, order) if purchase.exchange is None else None
         if discounts.used:
             await redemptions.redeem(writer, order, discounts.used)
         # Last, because the rows of a hot product stay locked from here to the commit.
@@ -210,6 +212,9 @@ async def _priced(writer: Writer, cart: Cart, purchase: Purchase, discounts: Dis
     """The chosen shipping and the totals. Raises: Refusal `no_shipping`, `shipping_method_unknown`."""
     assert cart.currency is not None
     to = purchase.shipping_address
+    if purchase.exchange is not None:
+        rates, free = await price_tables.tax_rates_for(writer, to.country), Money.zero(cart.currency)
+        return Shipping(SHIPPING_CODE, "Exchange", "3-5 days"), price(cart.items, free, rates, to.country, to.region)
     methods = await price_tables.shipping_methods_for(writer, to.country, cart.currency)
     rates = await price_tables.tax_rates_for(writer, to.country)
     quoted = quote(cart.items, methods, rates, to.country, to.region, purchase.shipping_method, discounts.lines)

@@ -10,6 +10,7 @@ from models.errors import Refusal
 from models.ids import CreditAccountId, OrderId
 from models.money import Money
 from models.refund import ProviderRefund, ProviderRefundStanding, Refund, RefundStatus, RefundWish
+from models.tables import exchange as exchanges
 from models.tables import order as orders
 from models.tables import outbox, refund_end
 from models.tables import refund as refunds
@@ -95,6 +96,8 @@ class RefundActivities:
             if not await refund_end.succeed(writer, refund, _named(refund, seen), request.parts, self._code(refund)):
                 return
             await orders.unflag(writer, refund.order_id, "refund %")
+            if refund.card is not None:
+                return  # of an exchange: what its buyer hears of is the order that it paid for
             if refund.parts:
                 refund = await _as_it_is(writer, refund)
             facts = {"n": refund.n, "amount": refund.amount, "store_credit": refund.store_credit}
@@ -105,6 +108,8 @@ class RefundActivities:
                 "provider" if seen else "order", **facts,
             )  # fmt: skip
             await outbox.write_letter(writer, "refund", refund.order_id, str(refund.n), _words(refund))
+            if refund.from_credit.amount and not (refund.store_credit or refund.gift_card):
+                await exchanges.hand_over_card(writer, refund)
             if (lost := request.refund.amount - refund.amount).amount:
                 await _ask_for_a_person(writer, request, lost, "failed")
 

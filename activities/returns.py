@@ -27,6 +27,7 @@ from models.returns import (
     sort_out,
     summed,
 )
+from models.tables import exchange as exchanges
 from models.tables import inventory, outbox
 from models.tables import order as orders
 from models.tables import order_desk as desk
@@ -97,11 +98,12 @@ class EndReturn(msgspec.Struct, frozen=True):
 
 
 class ReturnActivities:
-    """Needs Postgres alone."""
+    """Needs Postgres, how long goods can be returned, and the key that numbers of exchanges follow from."""
 
-    def __init__(self, database: Database, within: timedelta = WITHIN) -> None:
+    def __init__(self, database: Database, within: timedelta = WITHIN, secret_key: bytes = b"") -> None:
         self._database = database
         self._within = within
+        self._key = secret_key
 
     @activity.defn
     async def open_return(self, request: OpenReturn) -> ReturnOpened:
@@ -121,7 +123,8 @@ class ReturnActivities:
                         raise Refusal("return_superseded", "Another return of this order was begun meanwhile.")
                     await self._must_be_returnable(writer, order, stands)
                     chosen = choose(await rows.out(writer, order), summed(wish.items))
-                    await rows.open(writer, ReturnId(new_id()), order, request.n, wish, chosen)
+                    instead = await _instead(writer, order, wish)
+                    await rows.open(writer, ReturnId(new_id()), order, request.n, wish, chosen, instead)
                     known = await _read(writer, order, request.n)
                     await orders.tell(
                         writer, order, f"return/{known.n}", "return_requested", wish.actor,
@@ -203,7 +206,7 @@ class ReturnActivities:
             found = sort_out(await rows.arrived(writer, goods.id), wish)
             places = await _places(writer, goods.id, found, wish.location)
             await rows.inspect(writer, goods.id, found)
-            refund = await _reserve(writer, goods, found, wish)
+            refund = await _reserve(writer, goods, found, wish, self._key)
             await rows.put(writer, goods.id, wish.fee.amount if wish.fee else 0, refund)
             if await rows.is_all_back(writer, goods.order_id):
                 await orders.settle_fulfilment(writer, goods.order_id, FulfilmentStatus.RETURNED)
@@ -211,9 +214,12 @@ class ReturnActivities:
             facts = {"items": told, "fee": wish.fee, "refund": refund}
             await _tell(writer, goods, ReturnStatus.INSPECTED, wish.actor, **facts)
             await _log(writer, goods, "inspect", ReturnStatus.INSPECTED, wish.author, wish.reason or None, **facts)
+            done = await _read(writer, request.order_id, request.n)
+            if done.exchange is not None:
+                await exchanges.tell(writer, done)
             # Last, because the rows of a hot product stay locked from here to the commit.
             await _shelve(writer, goods, found, places, wish)
-            return await _read(writer, request.order_id, request.n)
+            return done
 
     @activity.defn
     async def settle_return(self, request: EndReturn) -> Return:
@@ -303,13 +309,26 @@ async def _places(writer: Writer, id: ReturnId, found: Sorted, code: str | None)
     return {each.line: LocationId(whence.get(each.line, MAIN)) for each, _, _ in found}
 
 
-async def _reserve(writer: Writer, goods: Return, found: Sorted, wish: InspectionWish) -> int | None:
+async def _instead(writer: Writer, order: OrderId, wish: ReturnWish) -> Mapping[str, VariantId]:
+    """By SKU of what comes back, the variant that is wanted for it."""
+    wanted = {item.sku: item.exchange_sku for item in wish.items if item.exchange_sku is not None}
+    if not wanted:
+        return {}
+    found = await exchanges.offers(writer, list(wanted.values()), await rows.currency_of(writer, order))
+    return {sku: found[instead] for sku, instead in wanted.items()}
+
+
+async def _reserve(
+    writer: Writer, goods: Return, found: Sorted, wish: InspectionWish, key: bytes
+) -> int | None:  # fmt: skip
     """Number of the refund; None: nothing of it is left to go back, or the buyer's bank took it back already."""
     items = tuple(RefundedItem(each.sku, good + bad) for each, good, bad in found)
     asked = RefundWish(
         f"return/{goods.id}", f"return {goods.n}", wish.actor, items=items, fee=wish.fee, up_to=True, author=wish.author
     )
     try:
+        if goods.wants_goods:
+            return await exchanges.begin(writer, goods, asked, key)
         return (await refunds.open(writer, goods.order_id, asked)).n
     except Refusal as refusal:
         if refusal.code not in ("refund_exceeds", "charge_disputed"):

@@ -12,6 +12,7 @@ from models import clock, tokens
 from models.address import Address
 from models.credit import Bill
 from models.errors import Refusal
+from models.exchange import SHIPPING_CODE, Exchange, ExchangeStatus
 from models.ids import OrderNumber
 from models.money import Money
 from models.order import (
@@ -29,6 +30,7 @@ from models.payment import PaymentStatus, ProviderPayment, Standing
 from models.refund import RefundedItem, RefundOutline, RefundStatus
 from models.returns import Return, ReturnStatus, closes_at
 from models.shipment import ShipItem, Shipment
+from models.tables import exchange as exchanges
 from models.tables import returns
 from models.tables import shipment as shipments
 from workflows.order_messages import OrderState
@@ -119,6 +121,23 @@ class ReturnedItem(msgspec.Struct, frozen=True):
     quantity: int
     received: int
     """Of these, came."""
+    exchange_sku: str | None = None
+    """Wanted instead; null: the money."""
+
+
+class ExchangeOrder(msgspec.Struct, frozen=True):
+    """What is sent instead of goods that came back: an order like any."""
+
+    status: ExchangeStatus
+    """`open`: see the order whether something is left to pay. `done`. `refunded`: the money goes back instead."""
+    number: OrderNumber | None
+    """Null: none could be made."""
+    order_token: str | None
+    """Opens that order without an account."""
+    due: Money | None
+    """What was to be paid besides what came back."""
+    why: str | None
+    """Why the money goes back: `out_of_stock`, `payment_window_closed` …"""
 
 
 class ReturnReply(msgspec.Struct, frozen=True):
@@ -142,6 +161,8 @@ class ReturnReply(msgspec.Struct, frozen=True):
     requested_at: datetime
     settled_at: datetime | None
     """When it was over, whatever way."""
+    exchange_order: ExchangeOrder | None = None
+    """Once somebody has looked into the parcel, when other goods are wanted."""
 
 
 class ShipmentReply(msgspec.Struct):
@@ -181,6 +202,8 @@ class OrderReply(msgspec.Struct):
     """Changes that were asked for before it was sent."""
     coupons: list[UsedCoupon] = []
     """Which coupons it used up, and what each took off; together `totals.discount`."""
+    exchange_of: str | None = None
+    """Number of the order whose goods came back for this one."""
 
 
 class OrderListItem(msgspec.Struct):
@@ -296,8 +319,9 @@ async def order_reply(house: House, order: Order) -> OrderReply:
         payment=payment_of(order) if "pay" in can else None,
         coupons=list(order.coupons),
         refunds=refund_replies(order.refunds),
-        returns=[return_reply(each) for each in await returned(house, order)],
+        returns=[return_reply(house, each) for each in await returned(house, order)],
         edits=[edit_reply(each) for each in order.edits],
+        exchange_of=await exchanged(house, order),
         shipments=[
             ShipmentReply(each.carrier, each.tracking, each.items, each.shipped_at, each.delivered_at)
             for each in parcels
@@ -314,12 +338,24 @@ def refund_replies(refunds: Iterable[RefundOutline]) -> list[RefundReply]:
     ]  # fmt: skip
 
 
-def return_reply(goods: Return) -> ReturnReply:
+async def exchanged(house: House, order: Order) -> str | None:
+    """Number of the order whose goods came back for this one; others are not asked."""
+    return await exchanges.origin(house.database, order.number) if order.shipping.code == SHIPPING_CODE else None
+
+
+def return_reply(house: House, goods: Return) -> ReturnReply:
     """A return as its buyer sees it."""
+    items = [ReturnedItem(each.sku, each.quantity, each.received, each.exchange_sku) for each in goods.lines]
     return ReturnReply(
-        goods.n, goods.status, [ReturnedItem(each.sku, each.quantity, each.received) for each in goods.lines],
-        goods.reason, goods.decision, goods.send_until, goods.fee, goods.refund, goods.requested_at, goods.settled_at,
+        goods.n, goods.status, items, goods.reason, goods.decision, goods.send_until, goods.fee, goods.refund,
+        goods.requested_at, goods.settled_at, _exchange_order(house, goods.exchange) if goods.exchange else None,
     )  # fmt: skip
+
+
+def _exchange_order(house: House, exchange: Exchange) -> ExchangeOrder:
+    token = tokens.order_token(house.settings.secret_key, exchange.number) if exchange.number else None
+    due = exchange.price - exchange.paid if exchange.price and exchange.paid else None
+    return ExchangeOrder(exchange.status, exchange.number, token, due, exchange.why)
 
 
 def order_list_item(house: House, order: OrderCard) -> OrderListItem:

@@ -18,7 +18,7 @@ from api import owners
 from api.access import Access
 from api.context import Caller, House, IdempotencyKey, Identity, OrderToken, digest, idempotency_key
 from api.orders import Number, find
-from api.problems import refuses
+from api.problems import FieldError, Invalid, refuses
 from api.replies import ReturnReply, return_reply
 from models.address import Text
 from models.errors import Refusal, Unavailable
@@ -39,6 +39,9 @@ class UnwantedItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     sku: Annotated[Text, msgspec.Meta(examples=["MUG-SAND"])]
     quantity: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+    exchange_sku: Annotated[Text, msgspec.Meta(examples=["MUG-BLUE"])] | None = None
+    """Wanted instead of the money, at its price of the day on which the goods have been looked into. All items of a
+    return name one, or none does."""
 
 
 class ReturnBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +63,7 @@ class ReturnBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     responses={
         202: ResponseSpec(None, description="Taken on; look at the order's `returns`"),
         **refuses("order_not_found", "wrong_move", "nothing_to_return", "return_window_closed", "unknown_sku",
+                  "not_sold_in_currency",
                   "idempotency_key_reused", "invalid", "unsupported_media_type", "unavailable"),
     },
 )  # fmt: skip
@@ -77,20 +81,37 @@ async def return_goods(
     """
     key = idempotency_key(idempotency)
     order = await find(house, caller, number, order_token)
-    items = tuple(ReturnItem(each.sku, each.quantity) for each in data.items)
+    _must_be_clear(data.items)
+    items = tuple(ReturnItem(each.sku, each.quantity, each.exchange_sku) for each in data.items)
     wish = ReturnWish(f"{_who(caller)}/{key or new_id()}", data.reason, "buyer", items, digest(data))
     for _ in range(ATTEMPTS):
         known = await returns.by_key(house.database, order.id, wish.key)
         if known is not None:
-            return _answer(known, wish)
+            return _answer(house, known, wish)
         answer = await _ask_owner(house, order, await returns.upcoming(house.database, order.id), wish)
         if answer is None:
             return Response(None, status_code=202, headers={"Retry-After": "2"})
         if answer.goods is not None and answer.goods.key == wish.key:
-            return _answer(answer.goods, wish)
+            return _answer(house, answer.goods, wish)
         if answer.refusal is not None and answer.digest == wish.digest and answer.refusal.code != "return_superseded":
             raise Refusal(answer.refusal.code, answer.refusal.detail, **answer.refusal.facts)
     raise Unavailable("returns", "others return goods of this order; try again")
+
+
+def _must_be_clear(items: list[UnwantedItem]) -> None:
+    """Raises: Invalid when some items are to be exchanged and others not, or one for two things."""
+    wanted = [number for number, each in enumerate(items) if each.exchange_sku is not None]
+    if not wanted:
+        return
+    if len(wanted) < len(items):
+        other = next(number for number in range(len(items)) if number not in wanted)
+        raise Invalid(FieldError("Required, as the others name one: or ask for two returns",
+                                 pointer=f"/items/{other}/exchange_sku"))  # fmt: skip
+    seen: set[str] = set()
+    for number, each in enumerate(items):
+        if each.sku in seen:
+            raise Invalid(FieldError("Named twice: ask for two returns", pointer=f"/items/{number}/sku"))
+        seen.add(each.sku)
 
 
 def _who(caller: Identity) -> str:
@@ -113,11 +134,11 @@ async def _ask_owner(house: House, order: Order, n: int, wish: ReturnWish) -> Re
     return await owners.ask(house, owner, start, ReturnGoods.await_return, AwaitReturn(wish.key), wish.key, ReturnState)
 
 
-def _answer(goods: Return, wish: ReturnWish) -> Response[ReturnReply | None]:
+def _answer(house: House, goods: Return, wish: ReturnWish) -> Response[ReturnReply | None]:
     """Raises: Refusal when another return was asked for under this key."""
     if goods.digest != wish.digest:
         raise Refusal("idempotency_key_reused", "This Idempotency-Key was used with another return.")
-    return Response(return_reply(goods), status_code=201)
+    return Response(return_reply(house, goods), status_code=201)
 
 
 handlers = [return_goods]

@@ -3,6 +3,7 @@
 import msgspec
 
 from models.address import Address
+from models.exchange import ExchangeFor
 from models.ids import CartId, OrderNumber, UserId
 from models.money import Money
 from models.payment import STRIPE
@@ -46,6 +47,8 @@ class Purchase(msgspec.Struct, frozen=True):
     """Spend the account's store credit too, after the cart's gift cards."""
     expected_due: Money | None = None
     """What the buyer saw that a card would be charged; None: all of `expected_total`."""
+    exchange: ExchangeFor | None = None
+    """It is sent instead of goods that came back: for nothing, and it waits longer for its payment."""
 
 
 def same_body(digest: str, other: str) -> bool:

@@ -69,6 +69,10 @@ class RefundWish(msgspec.Struct, frozen=True):
     """Kept of what the items cost."""
     up_to: bool = False
     """Units that were paid back before count nothing, and no more goes back than is left, instead of a refusal."""
+    card: CreditAccountId | None = None
+    """Of an exchange: it pays for other goods, by this gift card, which has it already."""
+    at_most: Money | None = None
+    """No more than this, whatever the items cost."""
 
 
 class Refund(msgspec.Struct, frozen=True):
@@ -105,6 +109,8 @@ class Refund(msgspec.Struct, frozen=True):
     """All of it goes to a new gift card, which has the refund's id."""
     parts: tuple[RefundPart, ...] = ()
     """What each payment at the provider gives, where the order has several; none: the one gives all."""
+    card: CreditAccountId | None = None
+    """Of an exchange: the gift card by which it pays for other goods; it has it already."""
 
     @property
     def to_provider(self) -> Money:

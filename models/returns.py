@@ -9,6 +9,7 @@ import msgspec
 
 from models.audit import Author
 from models.errors import Refusal
+from models.exchange import Exchange
 from models.ids import OrderId, OrderNumber, ReturnId
 from models.money import Money
 from models.position import Position, Taken, take
@@ -79,6 +80,8 @@ class ReturnItem(msgspec.Struct, frozen=True):
 
     sku: str
     quantity: int
+    exchange_sku: str | None = None
+    """What is wanted instead; None: the money."""
 
 
 class InspectedItem(msgspec.Struct, frozen=True):
@@ -115,6 +118,8 @@ class ReturnLine(msgspec.Struct, frozen=True):
     """Of what came, for sale again."""
     written_off: int = 0
     """Of what came, not."""
+    exchange_sku: str | None = None
+    """Wanted instead; null: the money."""
 
 
 class Return(msgspec.Struct, frozen=True):
@@ -145,6 +150,13 @@ class Return(msgspec.Struct, frozen=True):
     refund: int | None = None
     """Number of the order's refund that it brought about; None: none."""
     refund_status: RefundStatus | None = None
+    exchange: Exchange | None = None
+    """Once inspected, what became of the wish for other goods; None: there was none, or not yet."""
+
+    @property
+    def wants_goods(self) -> bool:
+        """Whether its buyer wants other goods instead of the money."""
+        return any(line.exchange_sku is not None for line in self.lines)
 
 
 class InspectionWish(msgspec.Struct, frozen=True):

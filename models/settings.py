@@ -102,6 +102,8 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
     """From which location an order's goods come."""
     ship_within: timedelta
     """How long a paid order may wait to be shipped before a person is told."""
+    exchange_within: timedelta
+    """How long the goods of an exchange wait for the rest of their price."""
     screening: Screening | None
     """From how many points on an order is held for a person, and for how long; None: orders are not screened."""
     edit_window: timedelta
@@ -133,7 +135,7 @@ KNOWN = frozenset(
         "STRIPE_API_BASE STRIPE_WEBHOOK_SECRET CHAPA_SECRET_KEY CHAPA_API_BASE CHAPA_WEBHOOK_SECRET "
         "MEILISEARCH_URL MEILISEARCH_API_KEY SMTP_URL MAIL_FROM "
         "PUBLIC_URL SECRET_KEY MEDIA_DIR STORAGE_URL PAYMENT_WINDOW SHIP_WITHIN EDIT_WINDOW RETURN_WITHIN "
-        "CHECKOUT_ANSWER_BUDGET "
+        "EXCHANGE_WITHIN CHECKOUT_ANSWER_BUDGET "
         "DEFAULT_CURRENCY LOG_LEVEL LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT RATE_LIMIT_GENERAL "
         "RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
         "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH RATE_LIMIT_GIFT_CARD FORWARDED_HOPS "
@@ -185,6 +187,7 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         ship_within=read.seconds("SHIP_WITHIN", "259200"),
         screening=_screening(read.optional("SCREENING_LIMIT"), read.seconds("REVIEW_WITHIN", "86400")),
         edit_window=read.seconds("EDIT_WINDOW", "900"),
+        exchange_within=read.seconds("EXCHANGE_WITHIN", "259200"),
         cart_reminder_after=read.seconds("CART_REMINDER_AFTER", "86400"),
         cart_lifetime=read.seconds("CART_LIFETIME", "2592000"),
         cart_tending_interval=max(read.seconds("CART_TENDING_INTERVAL", "300"), timedelta(seconds=1)),

@@ -83,6 +83,11 @@ class Flow:
         found: Handle = self.client.get_workflow_handle_for(Order.run, workflow_id(cart, attempt))
         return found
 
+    def watched(self, cart: CartId) -> Handle:
+        """The order of a cart that others check out; it is ended with the test like our own."""
+        self._handles.append(self.handle(cart))
+        return self._handles[-1]
+
     async def fast_forward(self, handle: WorkflowHandle[Any, Any], by: timedelta) -> None:
         """Let this workflow's time pass: its timers and pauses end, its activities really run."""
         await self.skipper.fast_forward(handle, by)
@@ -93,6 +98,15 @@ class Flow:
             while (seen := cast(OrderState, await handle.query(Order.state))).status is not status:
                 await asyncio.sleep(0.02)
         return seen
+
+    async def until_waiting(self, handle: Handle, within: float = 60) -> None:
+        """Wait until the order is placed and waits for its buyer to pay."""
+        async with asyncio.timeout(within):
+            while True:
+                with suppress(RPCError):  # it has not begun yet
+                    if cast(OrderState, await handle.query(Order.state)).payment is not None:
+                        return
+                await asyncio.sleep(0.02)
 
     async def intents(self, number: str) -> list[dict[str, Any]]:
         """What the provider holds for one order."""

@@ -169,6 +169,10 @@ HISTORIES: LocalPatience = {
 }
 """Temporal's own memory: asked by the worker that it talks to anyway."""
 
+FIRST_LOOK_AT_EXCHANGE = timedelta(seconds=1)
+"""An exchange whose new goods cost no more is paid at once."""
+LOOK_AT_EXCHANGE = timedelta(hours=1)
+"""How often at least we look whether the rest of its price was paid."""
 FIRST_LOOK_AT_BUSINESS = timedelta(seconds=5)
 """Whoever wants to be forgotten usually has no order open: a farewell has to be sent, that is all."""
 LOOK_AT_BUSINESS = timedelta(hours=6)

@@ -23,12 +23,14 @@ from activities.returns import (
 )
 from models.audit import Author
 from models.errors import Refusal
+from models.exchange import ExchangeStatus
 from models.explanation import A_MOMENT, Whereabouts
 from models.ids import OrderId
 from models.refund import workflow_id as refund_id
 from models.returns import InspectionWish, Return, ReturnAction, ReturnItem, ReturnStatus, ReturnWish, return_actions
 from workflows import patience
 from workflows.enduring import to_its_end
+from workflows.exchanging import Exchanging
 from workflows.refund import Refund, RefundOrder
 from workflows.steadfast import Attention
 from workflows.telling import Placard
@@ -101,8 +103,10 @@ _R = ReturnStatus
 class ReturnGoods:
     """Set the units apart; have staff approve; wait for the parcel; have it inspected; give the money back.
 
+    Where other goods are wanted the money pays for an order of them, and goes back if nothing comes of that.
     Waits: for staff's word 3 days, and for their look into the parcel 5 days, then a person is told and it waits on;
-    for the goods 30 days, then they are the buyer's again; for the refund as long as that takes.
+    for the goods 30 days, then they are the buyer's again; for the refund as long as that takes;
+    for an exchange to be paid until its own window closes (three days unless set otherwise).
     Before the inspection nothing has moved but a counter, which is given back; from there on it only goes forward.
     Temporal's own cancel has no effect.
     """
@@ -116,6 +120,7 @@ class ReturnGoods:
         """Whoever moves the return has it."""
         self._board = Placard(f"Return {request.n}")
         self._attention = Attention(self._board, f"return/{request.n}/attention")
+        self._exchanging = Exchanging(request.order_id, request.n, self._board)
         self._board.tell("Setting the goods apart", A_MOMENT)
 
     @workflow.run
@@ -194,9 +199,13 @@ class ReturnGoods:
 
     async def _settle(self) -> None:
         assert self._goods is not None
-        if self._goods.refund is not None:
-            self._board.tell("Giving the money back", f"refund {self._goods.refund}")
-            await self._give_money_back(self._goods.refund)
+        exchange = self._goods.exchange
+        if exchange is not None and exchange.status is ExchangeStatus.OPEN:
+            self._goods = await self._exchanging.follow()
+        for refund in (self._goods.refund, exchange.rest if exchange is not None else None):
+            if refund is not None:
+                self._board.tell("Giving the money back", f"refund {refund}")
+                await self._give_money_back(refund)
         self._goods = await workflow.execute_local_activity_method(
             ReturnActivities.settle_return,
             EndReturn(self._request.order_id, self._request.n),

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from models.exchange import Exchange
 from models.ids import OrderNumber, ReturnId
 from models.money import Money
 from models.refund import RefundStatus
@@ -38,6 +39,8 @@ class DeskReturn(msgspec.Struct, frozen=True):
     """When it was over, whatever way."""
     actions: list[ReturnAction]
     """What staff can do now."""
+    exchange: Exchange | None
+    """Once inspected, when other goods are wanted: the order that sends them, or why the money goes back."""
 
 
 def desk_return(goods: Return) -> DeskReturn:
@@ -45,5 +48,5 @@ def desk_return(goods: Return) -> DeskReturn:
     return DeskReturn(
         goods.id, goods.order_number, goods.n, goods.status, goods.reason, list(goods.lines), goods.decision,
         goods.fee, goods.refund, goods.refund_status, goods.requested_at, goods.decided_at, goods.send_until,
-        goods.received_at, goods.inspected_at, goods.settled_at, return_actions(goods.status),
+        goods.received_at, goods.inspected_at, goods.settled_at, return_actions(goods.status), goods.exchange,
     )  # fmt: skip

@@ -40,6 +40,8 @@ refunds = sa.Table(
     now_column(),
     sa.Column("settled_at", sa.DateTime(timezone=True), comment="succeeded, or failed"),
     sa.Column("returned_at", sa.DateTime(timezone=True), comment="came back after it had succeeded"),
+    sa.Column("card_id", pg.UUID(as_uuid=True), sa.ForeignKey("credit_accounts.id"),
+              comment="all of it pays for an exchange, by this gift card"),
     sa.UniqueConstraint("order_id", "n"),
     sa.UniqueConstraint("order_id", "key"),
     sa.CheckConstraint("amount > 0 AND amount = from_provider + from_credit", name="parts_add_up"),
@@ -103,8 +105,8 @@ credit AS (
     WHERE h.order_id = $2 AND h.account_id = parts.account_id
 ), made AS (
     INSERT INTO refunds (id, order_id, n, key, digest, status, amount, currency, from_provider, from_credit, shipping,
-                         store_credit, reason, actor, actor_id, gift_card)
-    VALUES ($1::uuid, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $13, $14::uuid, $20)
+                         store_credit, reason, actor, actor_id, gift_card, card_id)
+    VALUES ($1::uuid, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $13, $14::uuid, $20, $21::uuid)
 ), credited AS (
     INSERT INTO refund_credits (refund_id, account_id, amount) SELECT $1, account_id, amount FROM parts
 )
@@ -137,10 +139,7 @@ async def open(writer: Writer, order: OrderId, wish: RefundWish, n: int | None =
         raise Refusal("wrong_move", "Nothing of this order is paid that could go back.", payment_status=facts.status)
     kind: str = facts.currency
     captured = Money(facts.captured, kind)
-    credit = {
-        CreditAccountId(plain_uuid(row.account_id)): Money(row.left, kind)
-        for row in await writer.exec_driver_sql(_CREDIT, (order,))
-    }
+    credit = await _credit_left(writer, order, kind)
     left = sum((part.amount for part in credit.values()), captured.amount)
     lines, shipping, amount = await _asked(writer, order, facts, wish, left)
     if amount > left or not amount:
@@ -162,7 +161,7 @@ async def open(writer: Writer, order: OrderId, wish: RefundWish, n: int | None =
             wish.author.user if wish.author else None,
             [line for line, _, _ in lines], [quantity for _, quantity, _ in lines],
             list(parts.credit), [part.amount for part in parts.credit.values()], [worth for _, _, worth in lines],
-            wish.gift_card,
+            wish.gift_card or wish.card is not None, wish.card,
         ),
     )  # fmt: skip
     if sources:
@@ -182,6 +181,27 @@ async def open(writer: Writer, order: OrderId, wish: RefundWish, n: int | None =
             after=after, reason=wish.reason, request_id=wish.author.request_id,
         )  # fmt: skip
     return made
+
+
+async def worth(writer: Writer, order: OrderId, wish: RefundWish) -> Money | None:
+    """What a refund would reserve now; None: nothing is left that could go back, or the buyer's bank took it back.
+
+    Nobody changes that to the end of the transaction. Raises: Refusal, as `open` does.
+    """
+    await writer.exec_driver_sql(_LOCK, (order,))
+    facts = (await writer.exec_driver_sql(_FACTS, (order,))).one()
+    if facts.status not in REFUNDABLE or facts.dispute is not None:
+        return None
+    credit = await _credit_left(writer, order, facts.currency)
+    left = sum((part.amount for part in credit.values()), facts.captured)
+    _, _, amount = await _asked(writer, order, facts, wish, left)
+    return Money(amount, facts.currency) if 0 < amount <= left else None
+
+
+async def _credit_left(writer: Writer, order: OrderId, kind: str) -> dict[CreditAccountId, Money]:
+    """What of an order's credit could go back, by account."""
+    rows = await writer.exec_driver_sql(_CREDIT, (order,))
+    return {CreditAccountId(plain_uuid(row.account_id)): Money(row.left, kind) for row in rows}
 
 
 async def find(reader: Reader, order: OrderId, n: int) -> Refund | None:
@@ -248,6 +268,8 @@ async def _asked(
     amount = shipping + sum(worth for _, _, worth in lines)
     if wish.fee is not None:
         amount = _less(Money(amount, facts.currency), wish.fee)
+    if wish.at_most is not None:
+        amount = min(amount, wish.at_most.amount)
     return lines, shipping, min(amount, left) if wish.up_to else amount
 
 
@@ -298,4 +320,5 @@ def _refund(row: Any) -> Refund:
         created_at=row["created_at"], reason=row["reason"], reference=row["reference"], error=row["error"],
         settled_at=row["settled_at"], returned_at=row["returned_at"], gift_card=row["gift_card"],
         parts=refund_part.decode(row["parts"]) if row["parts"] else (),
+        card=CreditAccountId(plain_uuid(row["card_id"])) if row["card_id"] else None,
     )  # fmt: skip

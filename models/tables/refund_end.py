@@ -158,6 +158,8 @@ async def _move(
 async def _given(writer: Writer, refund: Refund, code: CardCode | None) -> Mapping[str, Money]:
     """Give credit back; what leaves each account of the ledger of money."""
     kind = refund.amount.currency
+    if refund.card is not None:  # of an exchange: the card got it when the money was reserved
+        return {CreditKind.GIFT_CARD: -refund.amount}
     if refund.store_credit:
         customer = (await writer.exec_driver_sql(_CUSTOMER, (refund.order_id,))).scalar_one()
         await store_credit.open_account(writer, customer, kind)

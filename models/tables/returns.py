@@ -1,6 +1,6 @@
 """Returns: units that are set apart as soon as they are asked for, so that none comes back twice, whoever asks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql as pg
 
 from models.cursor import Cursor
 from models.database import Database, Reader, Writer
+from models.exchange import Exchange, ExchangeStatus
 from models.ids import OrderId, OrderNumber, ReturnId, VariantId
 from models.money import Money
 from models.position import Position, Taken
@@ -53,6 +54,8 @@ return_lines = sa.Table(
     sa.Column("received", sa.Integer, nullable=False, server_default="0", comment="of these, came"),
     sa.Column("restocked", sa.Integer, nullable=False, server_default="0", comment="of what came, for sale again"),
     sa.Column("written_off", sa.Integer, nullable=False, server_default="0", comment="of what came, not"),
+    sa.Column("exchange_variant_id", pg.UUID(as_uuid=True), sa.ForeignKey("variants.id"),
+              comment="wanted instead; null: money"),
     sa.CheckConstraint("quantity > 0 AND received BETWEEN 0 AND quantity", name="no_more_than_asked"),
     sa.CheckConstraint(
         "restocked >= 0 AND written_off >= 0 AND restocked + written_off <= received", name="no_more_than_came"
@@ -60,13 +63,17 @@ return_lines = sa.Table(
 )  # fmt: skip
 
 _FIND = """
-SELECT r.*, o.number, o.currency, f.status AS refund_status, (
+SELECT r.*, o.number, o.currency, f.status AS refund_status, e.status AS exchange_status, e.number AS exchange_number,
+       e.price AS exchange_price, e.paid AS exchange_paid, e.rest_n, e.why AS exchange_why, (
     SELECT jsonb_agg(
         jsonb_build_object('sku', l.sku, 'name', l.name, 'quantity', x.quantity, 'received', x.received,
-                           'restocked', x.restocked, 'written_off', x.written_off) ORDER BY l.position
+                           'restocked', x.restocked, 'written_off', x.written_off,
+                           'exchange_sku', (SELECT sku FROM variants v WHERE v.id = x.exchange_variant_id)
+        ) ORDER BY l.position
     ) FROM return_lines x JOIN order_lines l ON l.id = x.order_line_id WHERE x.return_id = r.id
 ) AS lines
 FROM returns r JOIN orders o ON o.id = r.order_id LEFT JOIN refunds f ON f.order_id = r.order_id AND f.n = r.refund_n
+LEFT JOIN exchanges e ON e.return_id = r.id
 WHERE {}
 """
 _BY_ID = _FIND.format("r.id = $1")
@@ -82,11 +89,12 @@ _OPEN = """
 WITH made AS (
     INSERT INTO returns (id, order_id, n, key, digest, status, reason, actor)
     VALUES ($1::uuid, $2::uuid, $3, $4, $5, 'requested', $6, $7)
-), content AS (SELECT * FROM unnest($8::uuid[], $9::int[]) AS c (line_id, quantity)),
+), content AS (SELECT * FROM unnest($8::uuid[], $9::int[], $10::uuid[]) AS c (line_id, quantity, wanted)),
 counted AS (
     UPDATE order_lines l SET returned = l.returned + c.quantity FROM content c WHERE l.id = c.line_id
 )
-INSERT INTO return_lines (return_id, order_line_id, quantity) SELECT $1, line_id, quantity FROM content
+INSERT INTO return_lines (return_id, order_line_id, quantity, exchange_variant_id)
+SELECT $1, line_id, quantity, wanted FROM content
 """
 
 _lines = msgspec.json.Decoder(tuple[ReturnLine, ...]).decode
@@ -97,15 +105,25 @@ async def out(writer: Writer, order: OrderId) -> list[Position]:
     return _goods(await writer.exec_driver_sql(_OUT, (order,)))
 
 
+async def currency_of(writer: Writer, order: OrderId) -> str:
+    """What an order was paid in."""
+    found: str = (await writer.exec_driver_sql("SELECT currency FROM orders WHERE id = $1", (order,))).scalar_one()
+    return found
+
+
 async def last_parcel(writer: Writer, order: OrderId) -> datetime | None:
     """When the order's last parcel arrived, or left; None: nothing has left."""
     found: datetime | None = (await writer.exec_driver_sql(_LAST_PARCEL, (order,))).scalar_one()
     return found
 
 
-async def open(writer: Writer, id: ReturnId, order: OrderId, n: int, wish: ReturnWish, chosen: Taken) -> None:
-    """Write a return down, and set its units apart."""
-    content = [each.line for each, _ in chosen], [units for _, units in chosen]
+async def open(
+    writer: Writer, id: ReturnId, order: OrderId, n: int, wish: ReturnWish, chosen: Taken,
+    instead: Mapping[str, VariantId],
+) -> None:  # fmt: skip
+    """Write a return down, and set its units apart; `instead`: by SKU, what is wanted for them."""
+    lines, units = [each.line for each, _ in chosen], [units for _, units in chosen]
+    content = lines, units, [instead.get(each.sku) for each, _ in chosen]
     row = (id, order, n, wish.key, wish.digest, wish.reason, wish.actor, *content)
     await writer.exec_driver_sql(_OPEN, row)
 
@@ -301,6 +319,17 @@ def _return(row: Any) -> Return:
         send_until=row["send_until"], received_at=row["received_at"], inspected_at=row["inspected_at"],
         settled_at=row["settled_at"], fee=Money(row["fee"], row["currency"]) if row["fee"] else None,
         refund=row["refund_n"], refund_status=RefundStatus(row["refund_status"]) if row["refund_status"] else None,
+        exchange=_exchange(row) if row["exchange_status"] else None,
+    )  # fmt: skip
+
+
+def _exchange(row: Any) -> Exchange:
+    status, number, kind = ExchangeStatus(row["exchange_status"]), row["exchange_number"], row["currency"]
+    if number is None:
+        return Exchange(status, why=row["exchange_why"])
+    return Exchange(
+        status, OrderNumber(number), Money(row["exchange_price"], kind), Money(row["exchange_paid"], kind),
+        row["rest_n"], row["exchange_why"],
     )  # fmt: skip
 
 

@@ -246,6 +246,39 @@ async def test_a_return_says_what_became_of_it(postman: Postman, outcome: str, s
     assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
 
 
+@pytest.mark.parametrize(
+    ("why", "subject", "words"),
+    [
+        (None, "5.50 USD to pay for your exchange of order HF-ABCDE-FGHJK", "It costs 16.50 USD"),
+        ("out_of_stock", "Your money goes back for what you returned of order HF-ABCDE-FGHJK", "no longer there"),
+        ("payment_window_closed", "Your money goes back for what you returned of order HF-ABCDE-FGHJK", "not paid in"),
+        ("cancelled_by_buyer", "Your money goes back for what you returned of order HF-ABCDE-FGHJK", "nothing could"),
+    ],
+)
+async def test_an_exchange_says_what_is_to_pay_or_why_not(
+    postman: Postman, why: str | None, subject: str, words: str
+) -> None:
+    """Given an exchange, then the mail names its order and what is to pay, or says why the money goes back."""
+    told: dict[str, Any] = {"other": "HF-22222-33333", "price": "16.50 USD", "due": "5.50 USD"} if why is None else {}
+    one = letter(template="exchange", n=1, why=why, **{"other": None, "price": "None", "due": "None", **told})
+    assert await postman.send(one) == [Sent(one.id)]
+    [mail] = await postman.caught(one.to)
+    assert mail["subject"] == subject
+    assert words in mail["text"]
+    assert ("HF-22222-33333" in mail["text"]) is (why is None)
+    assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
+
+
+async def test_money_that_paid_for_an_exchange_comes_on_a_card(postman: Postman) -> None:
+    """Given an exchange that was called off, then the mail brings the code of the card that has its money."""
+    card = CreditAccountId(UUID(int=3))
+    one = letter(template="exchange_card", gift_card=str(card), amount="11.00 USD")
+    assert await postman.send(one) == [Sent(one.id)]
+    [mail] = await postman.caught(one.to)
+    assert mail["subject"] == "11.00 USD of order HF-ABCDE-FGHJK is yours on a gift card"
+    assert gift_card_code(KEY, card) in mail["text"]
+
+
 ACCOUNT_LETTERS: dict[str, tuple[str, dict[str, object], list[str]]] = {
     "welcome": ("Your account is open", {}, ["nobody of ours will ask you for it"]),
     "password_reset": ("Your code for a new password", {"reset": str(UUID(int=1))}, [code(KEY, ResetId(UUID(int=1)))]),
@@ -283,7 +316,7 @@ def test_every_template_has_a_letter_and_every_letter_a_template() -> None:
     names = {path.stem for path in (Path(module.__file__).parent / "templates").glob("[!_]*.txt")}
     of_orders = {
         "order_confirmed", "payment_failed", "payment_returned", "order_cancelled", "order_cancelled_paid", "shipped",
-        "refund", "return", "order_edited",
+        "refund", "return", "order_edited", "exchange", "exchange_card", "on_hold",
     }  # fmt: skip
     assert names == {*of_orders, *ACCOUNT_LETTERS}
 

@@ -4,10 +4,13 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from temporalio.testing import ActivityEnvironment
 
+from activities.checkout import PlaceOrder
+from activities.exchanges import EndExchange, ExchangeActivities, ExchangeSeen, ExchangeStep
 from activities.orders import ConfirmOrder
 from activities.returns import (
     DecideReturn,
@@ -21,6 +24,7 @@ from activities.returns import (
 from activities.shipments import SendParcel
 from models import clock
 from models.errors import Refusal
+from models.exchange import ExchangeStanding
 from models.ids import LocationId, OrderId, new_id
 from models.inventory import MAIN
 from models.money import Money
@@ -104,6 +108,52 @@ async def test_each_step_is_done_once(gone: Gone) -> None:
     assert await gone.till.ask("SELECT status, refund_n FROM returns") == [("settled", 1)]
     assert await gone.till.ask("SELECT n, status, amount FROM refunds") == [(1, "open", 2200)]
     assert await gone.till.ask("SELECT fulfilment_status FROM orders") == [("returned",)]
+    await gone.agree()
+
+
+async def exchange(gone: Gone) -> ExchangeActivities:
+    """Two cups are wanted for the two mugs, which have come back."""
+    gone.steps = ReturnActivities(gone.till.database, MONTH, b"key")
+    wish = msgspec.structs.replace(gone.wish(), items=(ReturnItem("MUG", 2, "CUP"),))
+    await gone.till.twice(gone.steps.open_return, OpenReturn(gone.order, 1, wish))
+    await gone.approve()
+    await gone.receive()
+    await gone.inspect()
+    return ExchangeActivities(gone.till.database)
+
+
+async def test_an_exchange_is_ended_once(gone: Gone) -> None:
+    """Given goods that are wanted for others, then each step run twice changes no row the second time."""
+    steps, run = await exchange(gone), ActivityEnvironment().run
+    step = ExchangeStep(gone.order, 1)
+    await gone.till.twice(steps.prepare_exchange, step)
+    purchase = await run(steps.prepare_exchange, step)
+    assert purchase is not None
+    assert (purchase.expected_total, purchase.expected_due) == (Money(2200, "usd"), Money(0, "usd"))
+    await gone.till.twice(steps.read_exchange, step)
+    assert await run(steps.read_exchange, step) == ExchangeSeen(ExchangeStanding.WAITING)
+    await gone.till.twice(steps.end_exchange, EndExchange(gone.order, 1))
+    assert await gone.till.ask("SELECT status, price, paid FROM exchanges") == [("done", 2200, 2200)]
+    await run(steps.end_exchange, EndExchange(gone.order, 1, "out_of_stock"))
+    assert await gone.till.ask("SELECT status, why FROM exchanges") == [("done", None)]
+    assert await gone.till.ask("SELECT status, gift_card, card_id IS NULL FROM refunds") == [("open", True, False)]
+    await gone.agree()
+
+
+async def test_an_exchange_of_which_nothing_comes_is_a_refund_like_any(gone: Gone) -> None:
+    """Given an order of an exchange that was refused, then the gift card that carried the money is empty, once."""
+    steps, run = await exchange(gone), ActivityEnvironment().run
+    purchase = await run(steps.prepare_exchange, ExchangeStep(gone.order, 1))
+    assert purchase is not None
+    dearer = msgspec.structs.replace(purchase, expected_total=Money(7, "usd"))
+    await run(gone.till.checkout.place_order, PlaceOrder(dearer))
+    seen = await run(steps.read_exchange, ExchangeStep(gone.order, 1))
+    assert seen == ExchangeSeen(ExchangeStanding.ENDED, "price_changed")
+    await gone.till.twice(steps.end_exchange, EndExchange(gone.order, 1, seen.why))
+    assert await gone.till.ask("SELECT status, why FROM exchanges") == [("refunded", "price_changed")]
+    assert await gone.till.ask("SELECT status, gift_card, card_id IS NULL FROM refunds") == [("open", False, True)]
+    cards = "SELECT balance, archived_at IS NULL FROM credit_accounts"
+    assert await gone.till.ask(cards) == [(0, False)]
     await gone.agree()
 
 
@@ -197,7 +247,8 @@ async def test_a_step_out_of_turn_changes_nothing(gone: Gone) -> None:
 
 def test_every_step_is_here() -> None:
     """Given the workflow, then these tests run each of its own steps."""
-    own = asked_by("return_goods") - asked_by("refund")
+    own = asked_by("return_goods") - asked_by("refund") - asked_by("order")
     assert own == {
         "open_return", "decide_return", "receive_return", "inspect_return", "settle_return", "expire_return",
+        "prepare_exchange", "read_exchange", "end_exchange",
     }  # fmt: skip

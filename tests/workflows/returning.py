@@ -10,7 +10,8 @@ from temporalio.client import WithStartWorkflowOperation, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from models.database import fetching
-from models.ids import OrderId, new_id
+from models.exchange import Exchange
+from models.ids import CartId, OrderId, VariantId, new_id
 from models.inventory import MAIN
 from models.money import Money
 from models.order import OrderStatus
@@ -18,6 +19,7 @@ from models.returns import InspectedItem, InspectionWish, Return, ReturnItem, Re
 from models.shipment import ShipItem
 from models.tables import cart as carts
 from models.tables import returns
+from tests import shop
 from tests.flow import Flow, Handle
 from tests.workflows.stories import MUG, TWO_MUGS, Shelf
 from workflows.order import Order
@@ -50,6 +52,8 @@ class Gone:
         self.flow: Flow = shelf.flow
         self.owner = owner
         self.order = order
+        self.other: VariantId | None = None
+        """What is wanted instead."""
 
     @classmethod
     async def open(cls, flow: Flow, units: int = 1, sent: int | None = None, method: str = "pm_card_visa") -> "Gone":
@@ -91,6 +95,37 @@ class Gone:
                 rpc_timeout=timedelta(seconds=60),
             )  # fmt: skip
         return cast(ReturnState, answer)
+
+    async def wants(self, name: str, price: int = 1000, left: int = 3, units: int = 1, n: int = 1) -> Handle:
+        """Send units back for others of a product of this price, of which so many are left; the order of those."""
+        sku = f"{name}-{new_id().hex[-12:]}"
+        async with self.flow.database.writing() as writer:
+            self.other = await shop.stock_product(writer, sku, left, {"usd": price})
+        return await self.swaps(sku, units, n)
+
+    async def swaps(self, sku: str, units: int = 1, n: int = 1) -> Handle:
+        """Send units back for others of this SKU; the order of those."""
+        answer = await self.ask(self.wish(items=(ReturnItem(self.shelf.sku, units, sku),)), n)
+        assert answer.goods is not None, answer.refusal
+        await self.approve(n)
+        await self.receive(n=n)
+        await self.inspect(n=n)
+        return await self.sent_instead(n)
+
+    async def sent_instead(self, n: int = 1) -> Handle:
+        """The order that an exchange made; begun or not. A cart of nobody's where it made none."""
+        rows = await self.flow.database.fetch(
+            "SELECT e.cart_id FROM exchanges e JOIN returns r ON r.id = e.return_id WHERE r.order_id = $1 AND r.n = $2",
+            self.order, n,
+        )  # fmt: skip
+        return self.flow.watched(CartId(rows[0]["cart_id"] or new_id()))
+
+    async def exchange(self, status: str, n: int = 1) -> Exchange:
+        """What became of the wish, which has come to this."""
+        found = (await self.row(n)).exchange
+        assert found is not None
+        assert found.status == status, found
+        return found
 
     async def do(self, command: Any, request: Any, n: int = 1) -> ReturnState:
         """Send a command to the return's owner. (The SDK's types say coroutine for one that has a description.)"""
@@ -229,8 +264,28 @@ async def return_decided_late(flow: Flow) -> Gone:
     return gone
 
 
+async def exchanged(flow: Flow) -> Gone:
+    """A cup instead of the mug, at the same price: it is on its way to being sent."""
+    gone = await Gone.open(flow)
+    await gone.wants("CUP")
+    assert (await gone.end()).exchange == await gone.exchange("done")
+    return gone
+
+
+async def exchange_not_paid(flow: Flow) -> Gone:
+    """A dearer jug instead of the mug; the rest of its price is not paid in time, and the money goes back."""
+    gone = await Gone.open(flow)
+    other = await gone.wants("JUG", 1500)
+    await flow.until_waiting(other)
+    await flow.fast_forward(other, timedelta(days=4))
+    await flow.fast_forward(gone.handle(), timedelta(hours=3))
+    assert (await gone.end()).exchange == await gone.exchange("refunded")
+    return gone
+
+
 Story = Callable[[Flow], Coroutine[Any, Any, Gone]]
 ALL: tuple[Story, ...] = (
-    return_settled, return_without_money, return_rejected, return_expired, return_decided_late,
+    return_settled, return_without_money, return_rejected, return_expired, return_decided_late, exchanged,
+    exchange_not_paid,
 )  # fmt: skip
 """All of them."""

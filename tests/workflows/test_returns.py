@@ -27,6 +27,8 @@ STEPS: dict[stories.Story, tuple[str, ...]] = {
     stories.return_rejected: ("open_return", "decide_return"),
     stories.return_expired: ("expire_return",),
     stories.return_decided_late: ("decide_return", "flag_order"),
+    stories.exchanged: ("inspect_return", "prepare_exchange", "read_exchange", "end_exchange", "settle_return"),
+    stories.exchange_not_paid: ("read_exchange", "end_exchange"),
 }
 """What can fail in each story; the steps of its refund fail in the matrix of refunds."""
 MATRIX = sum(len(steps) for steps in STEPS.values()) * len(KINDS)
@@ -58,7 +60,8 @@ async def refused(asked: object) -> str:
 def test_the_matrix_knows_every_step_of_a_return(record_property: Callable[[str, object], None]) -> None:
     """An activity that comes into a return's path needs its place here."""
     known = {step for steps in STEPS.values() for step in steps}
-    assert known | asked_by("refund") == asked_by("return_goods")
+    # The order that an exchange makes has a matrix of its own.
+    assert known | asked_by("refund") | asked_by("order") == asked_by("return_goods")
     record_property("measured", f"returns' fault matrix: {MATRIX} cases in {len(STEPS)} stories")
 
 
