@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from temporalio.testing import ActivityEnvironment
 
 from activities.checkout import OrderPlaced
+from activities.edits import EditActivities, EndEdit, OpenEdit
 from activities.erasure import BlankEvents, CloseAccount, ErasureActivities, ForgetAccount, LookForBusiness
 from activities.orders import CancelOrder, ConfirmOrder, SecureOrder
 from activities.outbox import OutboxActivities, Settled, SettleLetters
@@ -17,6 +18,7 @@ from activities.shipments import NoteArrival, SendParcel
 from models import clock, tokens
 from models.dispute import DisputeStatus, ProviderDispute
 from models.dispute import workflow_id as dispute_workflow_id
+from models.edit import EditStatus, EditWish
 from models.erasure import Business
 from models.ids import CartId, OrderNumber, UserId, new_id
 from models.money import Money
@@ -71,12 +73,24 @@ async def order(till: Till, user: UserId, person: Person, number: str, attempt: 
     return place
 
 
-async def deliver(till: Till, user: UserId, place: OrderPlaced) -> None:
+async def edit(till: Till, place: OrderPlaced, person: Person) -> None:
+    """They asked to have it sent elsewhere, and then did not want that: in their words."""
+    steps, run = EditActivities(till.database), ActivityEnvironment().run
+    words = f"{person.first} {person.last} moved to {person.street}"
+    to = msgspec.structs.replace(person.address, line2="Attic")
+    wish = EditWish(f"guest/{person.first}", f"of {person.street}", "buyer", (), to, words)
+    made = await run(steps.open_edit, OpenEdit(place.order_id, wish, clock.now()))
+    await run(steps.end_edit, EndEdit(place.order_id, made.n, EditStatus.DROPPED, "buyer"))
+
+
+async def deliver(till: Till, user: UserId, place: OrderPlaced, person: Person | None = None) -> None:
     """Paid and delivered, with its letters sent."""
     run, seen = ActivityEnvironment().run, ProviderPayment(Standing.CAPTURED, reference=f"pi_{place.order_id.hex}")
     await run(till.orders.secure_order, SecureOrder(place.order_id, place.payment_id, CartId(user), 1, seen))
     paid = ConfirmOrder(place.order_id, place.payment_id, "stripe", place.total)
     await run(till.orders.confirm_order, paid)
+    if person is not None:
+        await edit(till, place, person)
     await run(till.shipments.send_parcel, SendParcel(place.order_id, 1, "UPS", "1Z", "warehouse"))
     await run(till.shipments.note_arrival, NoteArrival(place.order_id, "carrier"))
     async with till.database.writing() as writer:
@@ -111,7 +125,7 @@ async def somebody(till: Till, person: Person, number: str) -> UserId:
         await traces.event(writer, None, person.customer, person)
         await traces.event(writer, f"payment-method/{user}/a key", person=person)
     first = await order(till, user, person, f"{number}-1")
-    await deliver(till, user, first)
+    await deliver(till, user, first, person)
     await dispute(till, first, person)
     second = await order(till, user, person, f"{number}-2", 2)
     words = f"{person.first} {person.last} of {person.street} changed his mind"
@@ -173,7 +187,7 @@ async def test_no_trace_is_left(till: Till, erasure: ErasureActivities) -> None:
     seen = await traces.found(till.database)
     assert set(seen) == {
         "users", "addresses", "notifications", "sessions", "password_resets", "idempotent_requests", "outbox",
-        "webhook_events", "checkouts", "orders", "coupon_redemptions", "reviews",
+        "webhook_events", "checkouts", "orders", "order_edits", "coupon_redemptions", "reviews",
     }  # fmt: skip
     assert len(seen["webhook_events"]) == 5
 

@@ -40,11 +40,15 @@ class Operation(NamedTuple):
     """Of the body."""
 
     def address(self, text: str) -> str:
-        """With `text` wherever the address asks for something, or the id of nothing where it must be an id."""
-        ids = {each["name"] for each in self.told.get("parameters", ()) if each["schema"].get("format") == "uuid"}
-        return re.sub(
-            r"\{(\w+)\}", lambda name: str(uuid4()) if name[1] in ids else quote(text, safe="") or "-", self.path
-        )
+        """With `text` wherever the address asks for something, or the id or number of nothing where it must be one."""
+        told = {each["name"]: each["schema"] for each in self.told.get("parameters", ()) if each["in"] == "path"}
+
+        def value(name: str) -> str:
+            if told[name].get("format") == "uuid":
+                return str(uuid4())
+            return "7" if told[name].get("type") == "integer" else quote(text, safe="") or "-"
+
+        return re.sub(r"\{(\w+)\}", lambda name: value(name[1]), self.path)
 
     def named(self, where: str) -> list[str]:
         """Its parameters in the query or the headers."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
@@ -16,9 +17,9 @@ from models.errors import refusal_of
 from models.money import Money
 from models.order import OrderStatus
 from models.tables import cart as carts
-from models.tables import inventory, refund_end
+from models.tables import credit, inventory, refund_end
 from models.tables import order as orders
-from tests import shop
+from tests import coupons, purse, shop
 from tests.flow import Flow, Handle
 from tests.workflows.stories import MUG, TWO_MUGS, Shelf, edit_refused_late, kept_card
 from workflows.order import Order
@@ -29,6 +30,7 @@ PARCEL = ShipOrder("warehouse", "UPS", "1Z")
 YES = CommitEdit("yes", 1, "buyer")
 
 
+GIVEN_UP = (EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT, EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED)
 FOUR_MUGS = 4000 + 500 + 400
 
 
@@ -337,6 +339,69 @@ async def test_of_a_dearer_yes_a_parcel_and_a_cancellation_at_once_one_order_com
         await settled(shelf, total if sent else 0, held=0)
         assert await shelf.left() == ((5 - units if sent else 5), 0)
         assert sum(held for _, _, held in await intents(shelf)) == 0
+
+
+async def test_what_a_gift_card_paid_goes_back_to_it(shelf: Shelf) -> None:
+    """Given two mugs, most of them paid with a gift card, then what one costs goes to the bank card, then to it."""
+    gift = await purse.card_in_cart(shelf.flow.database, shelf.cart, 2000)
+    handle = await two_mugs(shelf, expected_due=Money(TWO_MUGS - 2000, "usd"))
+    await shelf.ask(handle, Order.propose_edit, wish(shelf, 1))
+
+    done = await shelf.ask(handle, Order.commit_edit, YES)
+
+    assert (done.total, done.credit) == (Money(MUG, "usd"), Money(MUG, "usd"))
+    async with asyncio.timeout(60):
+        while await _open_refunds(shelf):
+            await asyncio.sleep(0.05)
+    assert (await paid(shelf), await purse.balance(shelf.flow.database, gift.id)) == (0, 400)
+    assert (await shelf.row())["credit"] == MUG
+    async with shelf.flow.database.reading() as reader:
+        assert await refund_end.drift(reader) == []
+        assert await credit.drift(reader) == []
+    await shelf.ask(handle, Order.cancel, NEVER_MIND)
+    async with asyncio.timeout(60):
+        while await purse.balance(shelf.flow.database, gift.id) != 2000:
+            await asyncio.sleep(0.05)
+
+
+async def test_coupons_keep_their_share(shelf: Shelf) -> None:
+    """Given two mugs with a tenth off, when they become one and two again, then the coupon takes off what it did."""
+    async with shelf.flow.database.writing() as writer:
+        await coupons.coupon(writer, "TENTH")
+        await carts.add(fetching(writer), shelf.cart, shelf.sku, 1, None, "usd")
+    await coupons.on_cart(shelf.flow.database, shelf.cart, "TENTH")
+    whole = TWO_MUGS - 200 - 20
+    handle, _ = await shelf.flow.buy(shelf.cart, whole, number=shelf.number, **await kept_card(shelf))
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    for n, units, total, off in ((1, 1, 1490, 100), (2, 2, whole, 200)):
+        await shelf.ask(handle, Order.propose_edit, wish(shelf, units, str(n)))
+        await shelf.ask(handle, Order.commit_edit, CommitEdit("yes", n, "buyer"))
+        await settled(shelf, total, held=units)
+        order = await orders.find(shelf.flow.database, shelf.number)
+        assert order is not None
+        assert [(each.code, each.discount.amount) for each in order.coupons] == [("TENTH", off)]
+        assert (order.totals.total.amount, order.totals.discount.amount) == (total, off)
+
+
+async def test_a_provider_that_is_silent_charges_nobody(shelf: Shelf) -> None:
+    """Given a provider that is away, then a yes to what costs more is answered so, and can be said again."""
+    handle = await two_mugs(shelf, **await kept_card(shelf))
+    await shelf.ask(handle, Order.propose_edit, wish(shelf, 3))
+    await shelf.flow.stripe.fault("error_before", status=503, path="/v1/payment_intents", times=None)
+    yes = asyncio.create_task(shelf.ask(handle, Order.commit_edit, YES))
+    await shelf.until_card(handle, "Reserving what edit 1 costs more")
+
+    await shelf.flow.fast_forward(handle, timedelta(minutes=2))
+    async with asyncio.timeout(60):
+        while not any(event.event_type in GIVEN_UP for event in (await handle.fetch_history()).events):
+            await asyncio.sleep(0.05)
+    await shelf.flow.stripe.clear()
+    await shelf.flow.fast_forward(handle, timedelta(minutes=3))
+
+    assert await refused(yes) == ("unavailable", {"retry_after": 30})
+    assert (await edits(shelf), (await shelf.row())["total"]) == ([(1, "proposed", 1100)], TWO_MUGS)
+    await shelf.ask(handle, Order.commit_edit, CommitEdit("again", 1, "buyer"))
+    await settled(shelf, TWO_MUGS + 1100, held=3)
 
 
 @pytest.mark.parametrize(("units", "price"), [(3, 1000), (2, 1)], ids=["covered by credit", "less than a card takes"])
