@@ -86,7 +86,7 @@ class RefundActivities:
         """Write down that the money went back, and tell the buyer.
 
         Changes: refund, payment, credit, both ledgers, timeline, notification, outbox; attention that an earlier refund
-        of this order needed is needed no more.
+        of this order needed is needed no more, if this one was asked for after that had failed.
         Again: the move is made once, and the rest with it.
         Undo: `return_refund`, should it come back.
         """
@@ -95,7 +95,8 @@ class RefundActivities:
             await orders.lock(writer, refund.order_id)
             if not await refund_end.succeed(writer, refund, _named(refund, seen), request.parts, self._code(refund)):
                 return
-            await orders.unflag(writer, refund.order_id, "refund %")
+            if await refund_end.makes_up(writer, refund):
+                await orders.unflag(writer, refund.order_id, "refund %")
             if refund.card is not None:
                 return  # of an exchange: what its buyer hears of is the order that it paid for
             if refund.parts:

@@ -8,27 +8,21 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, ExitStack
-from datetime import timedelta
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import pytest
-from temporalio.client import Client
-from temporalio.testing import TimeSkipper
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-import worker
 from dev import postgres
 from dev.chapa.remote import ChapaControl
 from dev.stack import Stack, embedded
 from dev.stripe.remote import SimulatorControl
-from models import wire
 from models.database import Database
 from models.settings import WorkerSettings, worker_settings
-from tests import shop
 from tests.books import Books
-from tests.flow import Flow
+from tests.flow import Flow, at_work, connected, open_shop
 from tests.premises import House, Shopper, open_house, own_redis
 
 _HANDED_OVER = "HOLDFAST_TEST_PARTS"
@@ -177,22 +171,9 @@ async def flow(
     worker_options: dict[str, Any],
 ) -> AsyncIterator[Flow]:
     """Our workflows and activities in this process, an open shop, and time that can be skipped."""
-    client = await Client.connect(
-        settings.temporal_address, namespace=settings.temporal_namespace, plugins=[wire.plugin()]
-    )
-    await worker.register_search_attributes(client, settings.temporal_namespace)
-    async with database.writing() as writer:
-        await shop.open_shop(writer)
-    skipper = TimeSkipper(client)
-    payments = worker.payment_activities(settings)
-    async with AsyncExitStack() as running:
-        running.push_async_callback(payments.close)
-        for each in worker.workers(
-            client, settings, database, payments,
-            grace=timedelta(0), **{"workflow_failure_exception_types": [Exception], **worker_options},
-        ):  # fmt: skip
-            await running.enter_async_context(each)
-        opened = Flow(skipper, database, stripe, chapa)
+    client = await connected(settings)
+    opened = await open_shop(client, database, stripe, chapa)
+    async with at_work(client, settings, database, worker_options):
         yield opened
         await opened.close()
 

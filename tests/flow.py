@@ -1,8 +1,8 @@
 """Orders driven without HTTP: our workflows and activities in the test's process, on time that can be skipped."""
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any, cast
 
@@ -11,14 +11,16 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError
 from temporalio.testing import TimeSkipper
 
+import worker
 from dev.chapa.remote import ChapaControl
 from dev.stripe.remote import SimulatorControl
-from models import clock
+from models import clock, wire
 from models.checkout import PaymentChoice
 from models.database import Database
 from models.ids import CartId
 from models.money import Money
 from models.order import OrderStatus, workflow_id
+from models.settings import WorkerSettings
 from tests import shop
 from workflows import visibility
 from workflows.order import Order
@@ -117,3 +119,35 @@ class Flow:
         for handle in self._handles:
             with suppress(RPCError):  # it never began, or has ended by itself
                 await handle.terminate("the test is over")
+
+
+async def connected(settings: WorkerSettings) -> Client:
+    """A client whose workflows' time runs as usual, as workers need it."""
+    client = await Client.connect(
+        settings.temporal_address, namespace=settings.temporal_namespace, plugins=[wire.plugin()]
+    )
+    await worker.register_search_attributes(client, settings.temporal_namespace)
+    return client
+
+
+async def open_shop(client: Client, database: Database, stripe: SimulatorControl, chapa: ChapaControl) -> Flow:
+    """An open shop in which nobody works yet."""
+    async with database.writing() as writer:
+        await shop.open_shop(writer)
+    return Flow(TimeSkipper(client), database, stripe, chapa)
+
+
+@asynccontextmanager
+async def at_work(
+    client: Client, settings: WorkerSettings, database: Database, options: Mapping[str, Any]
+) -> AsyncIterator[None]:
+    """All workers, in this process."""
+    payments = worker.payment_activities(settings)
+    async with AsyncExitStack() as running:
+        running.push_async_callback(payments.close)
+        for each in worker.workers(
+            client, settings, database, payments,
+            grace=timedelta(0), **{"workflow_failure_exception_types": [Exception], **options},
+        ):  # fmt: skip
+            await running.enter_async_context(each)
+        yield

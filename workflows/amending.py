@@ -19,7 +19,7 @@ from models.explanation import PROVIDER
 from models.money import Money
 from models.order import Action
 from models.payment import Standing, is_page
-from workflows import patience
+from workflows import patience, telling
 from workflows.charging import Charging
 from workflows.collecting import REJECTED
 from workflows.fulfilling import Fulfilling
@@ -148,9 +148,18 @@ class Amending:
                 timeout_summary=f"Edit {n} can be said yes to",
             )
         except TimeoutError:
+            while self._ends[n] is EditStatus.PROPOSED:
+                await self._lapse(placed, n)
+
+    async def _lapse(self, placed: OrderPlaced, n: int) -> None:
+        """Nobody hears what fails beside the order's story: so it is tried again until it is done."""
+        try:
             async with self._fulfilling.turn:
                 if self._ends[n] is EditStatus.PROPOSED:
                     await self._end(placed, n, EditStatus.EXPIRED, "order", None)
+        except FailureError as failed:
+            workflow.logger.error("edit %s cannot be ended: %s", n, telling.cause(failed))
+            await workflow.sleep(patience.PAUSE_BEFORE_NEXT_TRY, summary=f"Pause before the next try to end edit {n}")
 
     async def _end(self, placed: OrderPlaced, n: int, to: EditStatus, actor: str, author: Author | None) -> None:
         self._ends[n] = await workflow.execute_local_activity_method(

@@ -17,6 +17,7 @@ from models.money import Money
 from models.payment import ProviderPayment, Standing
 from workflows import patience, telling
 from workflows.collecting import REJECTED
+from workflows.enduring import surely
 from workflows.steadfast import Attention
 
 
@@ -62,11 +63,13 @@ class Charging:
         charge = Charge(
             id, placed.payment_id, n, purpose, seen.reference, amount, now, now + lasts if lasts else None
         )  # fmt: skip
-        await workflow.execute_local_activity_method(
-            ChargeActivities.record_charge,
-            RecordCharge(placed.order_id, charge),
-            summary=f"Write down that {amount} more is reserved",
-            **patience.DATABASE,
+        await surely(
+            workflow.execute_local_activity_method(
+                ChargeActivities.record_charge,
+                RecordCharge(placed.order_id, charge),
+                summary=f"Write down that {amount} more is reserved",
+                **patience.DATABASE,
+            )
         )
         return charge
 
@@ -86,21 +89,25 @@ class Charging:
 
     async def settle(self, placed: OrderPlaced, charge: Charge, amount: Money) -> None:
         """So much was taken: book it."""
-        await workflow.execute_local_activity_method(
-            ChargeActivities.settle_charge,
-            SettleCharge(placed.order_id, charge, self._provider, amount),
-            summary=f"Book {amount}",
-            **patience.DATABASE,
+        await surely(
+            workflow.execute_local_activity_method(
+                ChargeActivities.settle_charge,
+                SettleCharge(placed.order_id, charge, self._provider, amount),
+                summary=f"Book {amount}",
+                **patience.DATABASE,
+            )
         )
 
     async def release(self, placed: OrderPlaced, charge: Charge) -> None:
         """Let it go, however long that needs."""
         await self._void(placed, PaymentId(charge.id), charge.reference)
-        await workflow.execute_local_activity_method(
-            ChargeActivities.drop_charge,
-            DropCharge(placed.order_id, charge.id, placed.payment_id),
-            summary="Write down that it is the buyer's again",
-            **patience.DATABASE,
+        await surely(
+            workflow.execute_local_activity_method(
+                ChargeActivities.drop_charge,
+                DropCharge(placed.order_id, charge.id, placed.payment_id),
+                summary="Write down that it is the buyer's again",
+                **patience.DATABASE,
+            )
         )
 
     async def _void(self, placed: OrderPlaced, id: PaymentId, reference: str | None) -> None:

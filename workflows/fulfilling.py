@@ -1,7 +1,6 @@
 """How a paid order gets to its buyer, parcel by parcel, or is called off before one left."""
 
 import asyncio
-import contextlib
 from datetime import datetime
 
 from temporalio import workflow
@@ -18,7 +17,7 @@ from models.refund import workflow_id as refund_id
 from models.shipment import ShipItem
 from workflows import patience
 from workflows.collecting import Ending
-from workflows.refund import Refund, RefundOrder
+from workflows.refund import Refund, RefundOrder, is_taken_up
 from workflows.steadfast import Attention
 from workflows.telling import Board
 
@@ -108,16 +107,21 @@ class Fulfilling:
 
     async def give_money_back(self, placed: OrderPlaced, n: int, summary: str) -> None:
         """By the order's `n`-th refund, which is reserved and outlives it. Whoever has begun it does the same."""
-        with contextlib.suppress(WorkflowAlreadyStartedError):
-            await workflow.start_child_workflow(
-                Refund.run,
-                RefundOrder(placed.order_id, n),
-                id=refund_id(placed.order_id, n),
-                task_queue=patience.ORDERS,
-                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
-                static_summary=summary,
-            )
+        while True:
+            try:
+                await workflow.start_child_workflow(
+                    Refund.run,
+                    RefundOrder(placed.order_id, n),
+                    id=refund_id(placed.order_id, n),
+                    task_queue=patience.ORDERS,
+                    parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                    cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
+                    static_summary=summary,
+                )
+            except WorkflowAlreadyStartedError:
+                if not await is_taken_up(placed.order_id, n):
+                    continue
+            return
 
     async def follow(self, placed: OrderPlaced) -> None:
         """Until the order is delivered or called off. One that is not shipped in time asks for a person."""

@@ -10,14 +10,15 @@ from datetime import timedelta
 
 import msgspec
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
 from activities.payments.money import PaymentActivities
 from activities.payments.providers import ReadRefund, RefundPayment
-from activities.refunds import EndRefund, RefundActivities, RefundRefused, ReserveRefund
+from activities.refunds import EndRefund, RefundActivities, RefundRefused, Reserved, ReserveRefund
 from models.charge import RefundPart
 from models.explanation import A_MOMENT, PROVIDER, Whereabouts
 from models.ids import OrderId
-from models.refund import ProviderRefund, ProviderRefundStanding, RefundStatus, RefundWish
+from models.refund import ProviderRefund, ProviderRefundStanding, RefundStatus, RefundWish, workflow_id
 from models.refund import Refund as RefundRow
 from workflows import patience
 from workflows.enduring import to_its_end
@@ -47,9 +48,23 @@ class RefundState(msgspec.Struct, frozen=True):
     """As it was reserved; `status` says how it is now."""
     status: RefundStatus = RefundStatus.OPEN
     refusal: RefundRefused | None = None
-    """Set when it was refused: then there is no refund."""
+    """Set when it was refused: then there is no refund of that wish."""
     seen: ProviderRefund | None = None
     attention: str | None = None
+
+
+async def is_taken_up(order: OrderId, n: int) -> bool:
+    """Whether the workflow that has this refund's id knows now that there is one; False: it has ended meanwhile.
+
+    It may have been begun by somebody whose own wish was refused, and be about to leave.
+    """
+    try:
+        await workflow.get_external_workflow_handle(workflow_id(order, n)).signal(
+            "provider_news", ProviderNews(f"reserved/{n}", "reserved")
+        )
+    except FailureError:
+        return False
+    return True
 
 
 @workflow.defn
@@ -93,26 +108,36 @@ class Refund:
                 await self._fail(refund, sent)
             if self._unread_news:
                 await self._look_back(refund)
-        elif refund is not None:
+        elif refund is not None and self._refusal is None:
             await self._look_back(refund)
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     async def _reserve(self) -> RefundRow | None:
-        """The refund, with its money set aside; None: it was refused."""
-        outcome = await workflow.execute_local_activity_method(
-            RefundActivities.reserve_refund,
-            ReserveRefund(self._request.order_id, self._request.n, self._request.wish),
-            summary="Reserve the money",
-            **patience.DATABASE,
-        )
+        """The refund, with its money set aside; None: it was refused.
+
+        Whoever asked is told so. Where its number is another one's by now, that one is carried out: who reserved it has
+        left it to this workflow, which has its id.
+        """
+        outcome = await self._reserved(self._request.wish)
+        refusal = self._refusal = outcome.refusal
+        if refusal is not None:
+            self._board.tell(f"Refused: {refusal.detail}")
+            if refusal.code == "refund_superseded" or self._unread_news:
+                self._unread_news = False
+                outcome = await self._reserved(None)
         if outcome.refund is not None:
             self._refund, self._status = outcome.refund, outcome.refund.status
             made = outcome.refund
             self._board.name(f"Refund {made.n} of order {made.order_number}: {made.amount}", made.order_number)
-        elif outcome.refusal is not None:
-            self._refusal = outcome.refusal
-            self._board.tell(f"Refused: {outcome.refusal.detail}")
         return outcome.refund
+
+    async def _reserved(self, wish: RefundWish | None) -> Reserved:
+        return await workflow.execute_local_activity_method(
+            RefundActivities.reserve_refund,
+            ReserveRefund(self._request.order_id, self._request.n, wish),
+            summary="Reserve the money" if wish else "Find what is reserved",
+            **patience.DATABASE,
+        )
 
     async def _send(self, refund: RefundRow, part: RefundPart) -> ProviderRefund:
         """Have the provider send its part back, and wait until its bank has said yes or no."""

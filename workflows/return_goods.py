@@ -31,7 +31,7 @@ from models.returns import InspectionWish, Return, ReturnAction, ReturnItem, Ret
 from workflows import patience
 from workflows.enduring import to_its_end
 from workflows.exchanging import Exchanging
-from workflows.refund import Refund, RefundOrder
+from workflows.refund import Refund, RefundOrder, is_taken_up
 from workflows.steadfast import Attention
 from workflows.telling import Placard
 
@@ -216,16 +216,23 @@ class ReturnGoods:
 
     async def _give_money_back(self, n: int) -> None:
         """A process of its own, which asks for people itself. Whoever has begun it already does the same."""
-        with contextlib.suppress(WorkflowAlreadyStartedError, ChildWorkflowError):
-            await workflow.execute_child_workflow(
-                Refund.run,
-                RefundOrder(self._request.order_id, n),
-                id=refund_id(self._request.order_id, n),
-                task_queue=patience.ORDERS,
-                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
-                static_summary=f"Refund {n} of goods that came back",
-            )
+        while True:
+            try:
+                await workflow.execute_child_workflow(
+                    Refund.run,
+                    RefundOrder(self._request.order_id, n),
+                    id=refund_id(self._request.order_id, n),
+                    task_queue=patience.ORDERS,
+                    parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                    cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
+                    static_summary=f"Refund {n} of goods that came back",
+                )
+            except WorkflowAlreadyStartedError:
+                if not await is_taken_up(self._request.order_id, n):
+                    continue
+            except ChildWorkflowError:
+                pass
+            return
 
     # Messages.
 

@@ -56,6 +56,12 @@ WITH smaller AS (
 )
 UPDATE payments p SET refunded = p.refunded - $2 FROM smaller WHERE p.order_id = smaller.order_id
 """
+_MAKES_UP = """
+SELECT NOT EXISTS (
+    SELECT FROM refunds
+    WHERE order_id = $1 AND status = 'failed' AND coalesce(returned_at, settled_at) > $2::timestamptz
+)
+"""
 _SUMS = """
 SELECT p.id, p.captured + (
            SELECT coalesce(sum(h.amount), 0) FROM credit_holds h
@@ -143,6 +149,11 @@ async def _book_back(writer: Writer, refund: Refund, operation: str, amount: Mon
 async def _shrink(writer: Writer, refund: Refund, lost: Money) -> None:
     """So much of it is not with the buyer, and can go back another way."""
     await writer.exec_driver_sql(_SHRINK, (refund.id, lost.amount))
+
+
+async def makes_up(writer: Writer, refund: Refund) -> bool:
+    """Whether it was begun after every refund of its order that failed: it is the other way to give that money back."""
+    return bool((await writer.exec_driver_sql(_MAKES_UP, (refund.order_id, refund.created_at))).scalar_one())
 
 
 async def _move(

@@ -71,7 +71,7 @@ async def disagreements(flow: Flow) -> list[str]:
         if row["provider"] == CHAPA:
             provider, seen = (
                 {"captured": due if sold else 0},
-                {"captured": await _kept_by_chapa(flow, row["payment_id"])},
+                {"captured": await kept_by_chapa(flow, row["payment_id"])},
             )
         if seen != provider:
             found.append(f"{row['number']} is {row['status']}, the provider says {seen}")
@@ -80,7 +80,7 @@ async def disagreements(flow: Flow) -> list[str]:
     return found
 
 
-async def _kept_by_chapa(flow: Flow, payment: PaymentId) -> int:
+async def kept_by_chapa(flow: Flow, payment: PaymentId) -> int:
     """What was paid on all pages of a payment and did not go back, minor units."""
     pages = await flow.chapa.ledger(payment.hex)
     return sum(int(Decimal(each["paid"]) * 100) - int(Decimal(each["refunded"]) * 100) for each in pages)

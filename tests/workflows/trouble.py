@@ -1,4 +1,4 @@
-"""Trouble for chosen steps of chosen orders: they fail before or after their effect, or wait until let go."""
+"""Trouble for chosen steps of chosen orders: they fail before or after their effect, are silent, or wait."""
 
 import asyncio
 from collections import Counter
@@ -9,8 +9,9 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from models.errors import Unavailable
 
-Kind = Literal["before", "after"]
-"""`before`: nothing happened. `after`: it happened and nobody heard of it."""
+Kind = Literal["before", "after", "lost", "silent"]
+"""`before`: nothing happened. `after`: it happened, and then it failed. `lost`: it happened, and no answer ever comes.
+`silent`: nothing happens, and no answer ever comes."""
 
 
 class Trouble(Interceptor):
@@ -22,6 +23,7 @@ class Trouble(Interceptor):
         self._planned: dict[tuple[str, str], list[BaseException | Kind]] = {}
         self._gates: dict[tuple[str, str], asyncio.Event] = {}
         self._arrived: dict[tuple[str, str], asyncio.Event] = {}
+        self._struck: dict[tuple[str, str], asyncio.Event] = {}
 
     def plan(self, workflow_id: str, step: str, *kinds: Kind | BaseException) -> None:
         """Let the next tries of this step fail, one by one."""
@@ -32,6 +34,10 @@ class Trouble(Interceptor):
         where = (workflow_id, step)
         self._arrived[where], self._gates[where] = asyncio.Event(), asyncio.Event()
         return self._arrived[where], self._gates[where]
+
+    def struck(self, workflow_id: str, step: str) -> asyncio.Event:
+        """Set as soon as something that was planned for this step has come."""
+        return self._struck.setdefault((workflow_id, step), asyncio.Event())
 
     def to_come(self) -> list[tuple[str, str]]:
         """What was planned and has not happened."""
@@ -48,6 +54,10 @@ class Trouble(Interceptor):
             await gate.wait()
         return self._planned[where].pop(0) if self._planned.get(where) else None
 
+    def strikes(self, where: tuple[str, str]) -> None:
+        """What was planned comes now."""
+        self.struck(*where).set()
+
 
 class _Troubled(ActivityInboundInterceptor):
     def __init__(self, next: ActivityInboundInterceptor, trouble: Trouble) -> None:
@@ -56,12 +66,17 @@ class _Troubled(ActivityInboundInterceptor):
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         info = activity.info()
-        planned = await self._trouble.around((info.workflow_id or "", info.activity_type))
-        if planned == "before":
-            raise Unavailable("trouble", "planned, nothing happened")
+        where = (info.workflow_id or "", info.activity_type)
+        planned = await self._trouble.around(where)
+        if planned is None:
+            return await super().execute_activity(input)
+        if planned in ("after", "lost"):
+            await super().execute_activity(input)
+        self._trouble.strikes(where)
         if isinstance(planned, BaseException):
             raise planned
-        result = await super().execute_activity(input)
-        if planned == "after":
-            raise Unavailable("trouble", "planned, the answer is lost")
-        return result
+        if planned in ("lost", "silent"):
+            await asyncio.Event().wait()
+        raise Unavailable(
+            "trouble", "planned, nothing happened" if planned == "before" else "planned, after it happened"
+        )

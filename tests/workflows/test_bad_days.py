@@ -1,0 +1,164 @@
+"""Bad days: every step fails in every way while somebody cancels, time runs out, or the worker is killed.
+
+After each: one net capture or none, ledgers that agree, buyer and staff told the truth, histories that replay.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+
+import worker
+from dev.chapa.remote import ChapaControl
+from dev.stripe.remote import SimulatorControl
+from models import wire
+from models.database import Database
+from models.settings import WorkerSettings
+from models.tables import credit, inventory, refund_end
+from tests.flow import Flow, at_work, connected, open_shop
+from tests.workflows import screened
+from tests.workflows.bad_days import (
+    KINDS,
+    OWNERS,
+    PATHS,
+    TURNS,
+    Clerk,
+    Day,
+    Here,
+    Path,
+    bought,
+    reviewed,
+    worker_killed,
+)
+from tests.workflows.doomed import Doomed, hurried
+from tests.workflows.steps import asked_by
+from tests.workflows.stories import Shelf
+from tests.workflows.trouble import Trouble
+
+_UNBALANCED = "SELECT operation FROM money_entries GROUP BY operation, currency HAVING sum(amount) <> 0"
+STEPS = [step for steps in PATHS.values() for step in steps]
+STRIKE = 120
+"""Seconds within which each trouble has come."""
+KILLED = (bought,)
+"""Paths in the middle of which the worker is killed."""
+CASES = len(KINDS) * (len(STEPS) * len(TURNS) + sum(len(PATHS[path]) for path in KILLED))
+
+
+@pytest.fixture
+def worker_options(trouble: Trouble) -> dict[str, Any]:
+    """As in production: what nobody foresaw parks a workflow, and it goes on when that is mended."""
+    return {"interceptors": [trouble], "workflow_failure_exception_types": ()}
+
+
+@pytest.fixture
+def settings(settings: WorkerSettings, request: pytest.FixtureRequest) -> WorkerSettings:
+    """Of a shop that screens, where that is the path."""
+    told = getattr(request.node, "callspec", None)
+    screens = told is not None and told.params.get("path") is reviewed
+    return msgspec.structs.replace(settings, screening=screened.LIMIT) if screens else settings
+
+
+@pytest.fixture(autouse=True)
+def hurry() -> Any:
+    """Answers that never come are missed soon."""
+    with hurried():
+        yield
+
+
+def test_the_matrix_knows_every_step(record_property: Callable[[str, object], None]) -> None:
+    """An activity that comes into one of these workflows needs its line in `PATHS`."""
+    assert sorted(STEPS) == sorted(set[str]().union(*(asked_by(owner) for owner in OWNERS)))
+    size = f"bad days: {CASES}, of {len(STEPS)} steps x {len(KINDS)} faults x {len(TURNS)} turns, and the worker killed"
+    record_property("measured", size)
+    print(size)  # noqa: T201 - how much was tried
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
+async def test_bad_days(flow: Flow, trouble: Trouble, path: Path) -> None:
+    """Given each step of a path and each fault, when somebody cancels or time runs out, then all tell one story."""
+    days = [
+        Day(await Shelf.open(flow), Here(trouble), step, kind, turn)
+        for step in PATHS[path] for kind in KINDS for turn in TURNS
+    ]  # fmt: skip
+
+    await lived(flow, days, lambda day: day.go(path))
+
+    await true(flow, days)
+
+
+async def test_the_worker_is_killed_on_bad_days(
+    settings: WorkerSettings, database: Database, stripe: SimulatorControl, chapa: ChapaControl
+) -> None:
+    """Given each step and each fault at once, when the worker is killed as they strike, then another one takes over."""
+    client = await connected(settings)
+    flow = await open_shop(client, database, stripe, chapa)
+    cases = [(path, step, kind) for path in KILLED for step in PATHS[path] for kind in KINDS]
+    async with Doomed.begun(settings) as doomed:
+        days = {Day(await Shelf.open(flow), doomed, step, kind, worker_killed): path for path, step, kind in cases}
+        living = asyncio.create_task(lived(flow, list(days), lambda day: day.go(days[day])))
+        struck = asyncio.create_task(all_struck(list(days)))
+        await asyncio.wait({living, struck}, return_when="FIRST_COMPLETED", timeout=STRIKE)
+        assert struck.done(), [day.name for day in days if not day.struck.is_set()]
+        await doomed.kill()
+    async with at_work(client, settings, database, {"workflow_failure_exception_types": ()}):
+        await living
+        await true(flow, list(days))
+        await flow.close()
+
+
+async def all_struck(days: Sequence[Day]) -> None:
+    """Wait until each day's trouble has come."""
+    for day in days:
+        await day.struck.wait()
+
+
+async def lived(flow: Flow, days: Sequence[Day], live: Callable[[Day], Any]) -> None:
+    """All days at once, with somebody at the desk, until all are at rest. Each trouble has come."""
+    clerk = asyncio.create_task(Clerk(days).work(flow))
+
+    async def to_its_end(day: Day) -> None:
+        try:
+            await live(day)
+            await day.rest()
+        except Exception as failed:
+            failed.add_note(day.name)
+            raise
+
+    try:
+        outcomes = await asyncio.gather(*(to_its_end(day) for day in days), return_exceptions=True)
+    finally:
+        clerk.cancel()
+    failures = [each for each in outcomes if isinstance(each, Exception)]
+    if failures:
+        raise ExceptionGroup("days that did not end", failures)
+    assert [day.name for day in days if not day.struck.is_set()] == []
+
+
+async def true(flow: Flow, days: Sequence[Day]) -> None:
+    """Nobody was told a lie, the ledgers agree, and all histories replay."""
+    lies = [lie for day in days for lie in await day.lies()]
+    assert not lies, "\n".join(lies)
+    async with flow.database.reading() as reader:
+        assert [await each.drift(reader) for each in (inventory, credit, refund_end)] == [[], [], []]
+    assert await flow.database.fetch(_UNBALANCED) == []
+
+    async def histories() -> AsyncIterator[WorkflowHistory]:
+        for day in days:
+            for handle in await day.processes():
+                yield await handle.fetch_history()
+
+    replayed = await Replayer(workflows=worker.WORKFLOWS, plugins=[wire.plugin()]).replay_workflows(
+        histories(), raise_on_replay_failure=False
+    )
+    assert replayed.replay_failures == {}
+    for day in days:
+        await day.order.terminate("the test is over") if await is_open(day) else None
+
+
+async def is_open(day: Day) -> bool:
+    """Whether its owner lives on."""
+    return (await day.order.describe()).close_time is None
