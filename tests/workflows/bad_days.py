@@ -71,6 +71,8 @@ KINDS = ("before", "after", "lost", "silent", "permanent")
 BOB = Author(UserId(new_id()))
 LOOK = 0.15
 """Seconds between two looks of somebody who waits."""
+PATIENCE = 150
+"""Seconds within which whatever is waited for has come, on a busy machine."""
 _ROW = """
 SELECT o.id, o.number, o.status, o.attention, o.total, o.credit, o.cancel_reason, o.fulfilment_status, o.workflow_id,
        p.id AS payment_id, p.status AS payment, p.provider, p.captured, p.refunded,
@@ -192,13 +194,13 @@ class Day:
 
     async def until_confirmed(self) -> None:
         """Wait until its owner knows what its row says: that it is sold."""
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(PATIENCE):
             while cast(OrderState, await self.order.query(Order.state)).status is OrderStatus.PENDING:
                 await asyncio.sleep(LOOK)
 
     async def until(self, meets: Callable[[Mapping[str, Any]], bool]) -> Mapping[str, Any]:
         """The order's row, as soon as it is so."""
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(PATIENCE):
             while (row := await self.row()) is None or not meets(row):
                 await asyncio.sleep(LOOK)
         return row
@@ -217,6 +219,8 @@ class Day:
         for answer in answers:
             try:
                 await answer
+            except WorkflowUpdateRPCTimeoutOrCancelledError:
+                self.said.append(("beside", "still under way"))  # the API says 202
             except WorkflowUpdateFailedError as failed:
                 self.said.append(("beside", str(failed.cause)))
             except RPCError as over:
@@ -233,7 +237,7 @@ class Day:
     async def bank_pays(self, sold: Sold) -> None:
         """The buyer's bank takes what is on its way, and the webhooks say so."""
         numbers = (await self.until(lambda row: True))["refunds"]
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(PATIENCE):
             while len(sent := await sold.at_provider()) < len(numbers):
                 await asyncio.sleep(LOOK)
         for reference in sent:
@@ -242,7 +246,7 @@ class Day:
             await sold.news(n, f"evt_{new_id()}")
 
     async def _turn(self) -> None:
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(PATIENCE):
             while self.woe is None:
                 await asyncio.sleep(LOOK / 5)
             await self.fate.struck(self.woe)
@@ -259,7 +263,7 @@ class Day:
     async def skip(self, handle: WorkflowHandle[Any, Any], by: timedelta) -> None:
         """Let its time pass, if it is not over."""
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 await self.flow.fast_forward(handle, by)
         except RPCError as over:
             assert over.status is RPCStatusCode.NOT_FOUND, over
@@ -271,7 +275,7 @@ class Day:
         row = await self.until(lambda row: True)
         if row["status"] == "pending" and row["payment"] != "authorized":
             await self.skip(self.order, WAITS["order"])
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(PATIENCE):
             while not await self._rests():
                 await asyncio.sleep(LOOK)
 
@@ -602,7 +606,7 @@ async def disputed(day: Day) -> None:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         )  # fmt: skip
-    await asyncio.wait_for(handle.result(), 90)
+    await asyncio.wait_for(handle.result(), PATIENCE)
 
 
 async def reviewed(day: Day) -> None:
