@@ -377,3 +377,21 @@ async def test_a_provider_that_is_away_holds_up_no_removal(ada: Keeper) -> None:
 
     assert (gone.status_code, await ada.cards()) == (204, [])
     await ada.kept_when([], within=30)
+
+
+async def test_a_card_is_kept_from_stripes_page(house: House, ada: Keeper) -> None:
+    """Paid on Stripe's page with `save`: the card that was used there is kept, and pays again in the shop."""
+    sku = await house.stock(5)
+    await ada.put(sku)
+    form = ada.order_form(await ada.quote(), payment={"provider": "stripe", "hosted": True, "save": True})
+    answer = await ada.check_out(form)
+    assert answer.status_code == 201, answer.text
+    page = answer.json()["payment"]["redirect_url"].rpartition("/")[2]
+
+    await ada.provider.pay(page, "pm_card_mastercard")
+
+    await ada.order_when(answer.json()["order"], "confirmed")
+    [card] = await ada.cards_when(1)
+    assert (card["brand"], await ada.kept()) == ("mastercard", [card["id"]])
+    again = await ada.buy_with(sku, card["id"])
+    assert (again.status_code, again.json()["payment"]["status"]) == (201, "authorized"), again.text

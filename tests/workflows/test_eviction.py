@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.flow import Flow
-from tests.workflows import ledgers, refunding, stories, wallets
+from tests.workflows import ledgers, refunding, returning, stories, wallets
 
 
 @pytest.fixture
@@ -33,6 +33,14 @@ async def test_cards_live_without_a_cache(flow: Flow) -> None:
 async def test_refunds_live_without_a_cache(flow: Flow) -> None:
     """Every story, one by one, each task replayed from the first event on."""
     for story in refunding.ALL:
+        await story(flow)
+
+    assert await refunding.disagreements(flow) == []
+
+
+async def test_exchanges_live_without_a_cache(flow: Flow) -> None:
+    """The return, its order and its refund side by side, each task replayed from the first event on."""
+    for story in (returning.exchanged, returning.exchange_not_paid):
         await story(flow)
 
     assert await refunding.disagreements(flow) == []
