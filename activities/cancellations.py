@@ -9,6 +9,7 @@ from models.errors import Refusal
 from models.ids import OrderId
 from models.order import Action, OrderStatus, staff_actions
 from models.refund import Refund, RefundWish
+from models.tables import backorder as backorders
 from models.tables import inventory, outbox
 from models.tables import order as orders
 from models.tables import order_desk as desk
@@ -25,6 +26,8 @@ class CancelPaidOrder(msgspec.Struct, frozen=True):
     actor: str
     author: Author | None = None
     """Who of the staff asked for it."""
+    waits: bool = False
+    """Whether some of its goods have still to come in."""
 
 
 class PaidOrderCancelled(msgspec.Struct, frozen=True):
@@ -69,6 +72,8 @@ class CancellationActivities:
             await outbox.write_letter(writer, "order_cancelled_paid", order, facts=facts)
             was, now = {"status": stands.status}, {"status": OrderStatus.CANCELLED}
             await desk.write_down(writer, order, request.author, "order.cancel", was, now, request.reason)
+            if request.waits:
+                await backorders.give_up(writer, order)
             await inventory.release(writer, order, why)
         return PaidOrderCancelled(refund.n if refund else None)
 

@@ -70,6 +70,8 @@ class OrderPlaced(msgspec.Struct, frozen=True):
     """How long it may wait, once paid, to be shipped before a person is told."""
     screening: Screening | None = None
     """How it was judged; None: this shop does not screen."""
+    promised_at: datetime | None = None
+    """By when the last of what was not here is sent; None: all of it was."""
 
     @property
     def due(self) -> Money:
@@ -176,12 +178,18 @@ class CheckoutActivities:
             await redemptions.redeem(writer, order, discounts.used)
         # Last, because the rows of a hot product stay locked from here to the commit.
         wanted = {line.variant_id: line.quantity for line in cart.lines}
-        await inventory.hold(writer, order.id, wanted, order.pay_until, purchase.shipping_address, self._allocate)
+        awaited = await inventory.hold(
+            writer, order.id, wanted, order.pay_until, purchase.shipping_address, self._allocate, beyond=True
+        )
+        if awaited:
+            facts = {"skus": sorted(line.sku for line in cart.lines if line.variant_id in awaited)}
+            until = max(awaited.values())
+            await orders.tell(writer, order.id, "awaited", "goods_awaited", "order", **facts, promised_at=until)
         units, used = sum(line.quantity for line in cart.lines), bool(discounts.used)
         total = priced.totals.total
         return OrderPlaced(
             order.id, payment_id, total, units, order.placed_at, order.pay_until, credit, used, self._ship_within,
-            judged,
+            judged, max(awaited.values(), default=None),
         )  # fmt: skip
 
     async def _screened(self, writer: Writer, order: Order) -> Screening | None:

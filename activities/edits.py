@@ -17,6 +17,7 @@ from models.money import Money, share_out
 from models.order import Action, UsedCoupon, staff_actions
 from models.payment import TERMS
 from models.refund import Refund, RefundWish
+from models.tables import backorder as backorders
 from models.tables import edit_hold as holds
 from models.tables import order as orders
 from models.tables import order_desk as desk
@@ -95,6 +96,9 @@ class EditActivities:
             if known is not None:
                 return known
             _must_allow(stands)
+            awaited = await backorders.waiting(writer, order)
+            if awaited:
+                raise Refusal("on_backorder", "Some of it has still to come in: it can be changed then.", items=awaited)
             other = await edits.open_one(writer, order)
             if other is not None:
                 raise Refusal("edit_open", "Another change of this order waits for a yes: drop it first.", n=other)

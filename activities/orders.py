@@ -10,6 +10,7 @@ from models.inventory import HoldStatus
 from models.money import Money, total
 from models.order import UNSETTLED, OrderStatus
 from models.payment import PaymentStatus, ProviderPayment, Standing
+from models.tables import backorder as backorders
 from models.tables import cart as carts
 from models.tables import credit as credits
 from models.tables import inventory, outbox, securing
@@ -57,6 +58,8 @@ class ConfirmOrder(msgspec.Struct, frozen=True):
     """Paid by gift cards and store credit besides."""
     coupons: bool = False
     """Whether it used any up."""
+    waits: bool = False
+    """Whether some of its goods have still to come in."""
 
 
 class CancelOrder(msgspec.Struct, frozen=True):
@@ -76,6 +79,8 @@ class CancelOrder(msgspec.Struct, frozen=True):
     """Who of the staff asked for it."""
     held: bool = False
     """Whether it was held for a person, so that what was bought has left the cart."""
+    waits: bool = False
+    """Whether some of its goods have still to come in."""
 
 
 class FlagOrder(msgspec.Struct, frozen=True):
@@ -175,6 +180,8 @@ class OrderActivities:
             await outbox.write_letter(writer, "order_confirmed", order)
             if request.coupons:
                 await redemptions.settle(writer, order, HoldStatus.COMMITTED)
+            if request.waits:
+                await backorders.lock(writer, order)
             await inventory.promise(writer, order)
 
     @activity.defn
@@ -201,6 +208,8 @@ class OrderActivities:
                 await credits.release(writer, order, why)
             if request.coupons:
                 await redemptions.settle(writer, order, HoldStatus.RELEASED)
+            if request.waits:
+                await backorders.give_up(writer, order)
             await inventory.release(writer, order, why)
             was = {"status": OrderStatus.ON_HOLD if request.held else OrderStatus.PENDING}
             now = {"status": OrderStatus.CANCELLED}

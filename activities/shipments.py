@@ -1,6 +1,6 @@
 """Parcels leave and arrive: each one transaction, with the goods, the order and what is told of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from temporalio import activity
@@ -8,11 +8,12 @@ from temporalio import activity
 from models.audit import Author
 from models.database import Database, Writer
 from models.errors import Refusal
-from models.ids import LocationId, OrderId, new_id
+from models.ids import LocationId, OrderId, VariantId, new_id
 from models.inventory import Held
 from models.order import Action, FulfilmentStatus, OrderStatus, staff_actions
 from models.position import Position
 from models.shipment import ShipItem, origin, pack
+from models.tables import backorder as backorders
 from models.tables import inventory, outbox
 from models.tables import order as orders
 from models.tables import order_desk as desk
@@ -159,7 +160,17 @@ async def _from_where(
     if found is not None:
         return found
     pack(lines, {item.sku: item.quantity for item in request.items})  # the order may not have so much at all
+    await _must_be_here(writer, request.order_id, wanted, held)
     raise await _several(writer, lines, held)
+
+
+async def _must_be_here(writer: Writer, order: OrderId, wanted: Mapping[VariantId, int], held: Sequence[Held]) -> None:
+    """Raises: Refusal `on_backorder` with what has still to come in, when that is why it cannot be sent."""
+    here = {variant: sum(each.open for each in held if each.variant == variant) for variant in wanted}
+    lacking = any(here[variant] < units for variant, units in wanted.items()) or not any(each.open for each in held)
+    waiting = await backorders.waiting(writer, order) if lacking else []
+    if waiting:
+        raise Refusal("on_backorder", "Some of it has still to come in.", items=waiting)
 
 
 async def _several(writer: Writer, lines: Sequence[Position], held: Sequence[Held]) -> Refusal:

@@ -53,6 +53,8 @@ class CartItem(msgspec.Struct, frozen=True):
     line_total: Money
     available: int
     """Units that can be bought now, capped at 100."""
+    backorder_days: int | None
+    """Not all of it is here: what is not is sent within so many days; null: all of it is, or it cannot be bought."""
 
 
 class CartWarning(msgspec.Struct, frozen=True):
@@ -204,7 +206,8 @@ def reply(house: House, caller: Caller, cart: Cart | None) -> CartReply:
         cart_token=None if caller.user else caller.cart_token or tokens.cart_token(house.settings.secret_key, cart.id),
         items=[
             CartItem(line.id, line.sku, line.name, line.quantity, line.unit_price, line.unit_price * line.quantity,
-                     min(line.available, MOST_SHOWN) if line.on_sale else 0)
+                     min(line.available, MOST_SHOWN) if line.on_sale else 0,
+                     line.backorder_days if line.on_sale else None)
             for line in cart.lines
         ],
         coupon=cart.coupons[0].code if cart.coupons else None,

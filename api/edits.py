@@ -28,8 +28,8 @@ from workflows.order import Order
 from workflows.order_messages import CommitEdit, DropEdit, ProposeEdit
 
 MAY_SAY = (
-    "order_not_found", "wrong_move", "edit_open", "edit_changes_nothing", "edit_leaves_nothing", "unknown_sku",
-    "out_of_stock", "not_sold_in_currency", "quantity_out_of_range", "cart_full", "no_shipping",
+    "order_not_found", "wrong_move", "on_backorder", "edit_open", "edit_changes_nothing", "edit_leaves_nothing",
+    "unknown_sku", "out_of_stock", "not_sold_in_currency", "quantity_out_of_range", "cart_full", "no_shipping",
     "shipping_method_unknown", "refund_exceeds", "charge_impossible", "idempotency_key_reused", "invalid",
     "unsupported_media_type",
 )  # fmt: skip

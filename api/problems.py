@@ -99,6 +99,7 @@ STATUSES: Mapping[str, int] = {
     "location_in_use": 409,
     "location_needed": 409,
     "not_held": 409,
+    "on_backorder": 409,
     "not_shipped": 409,
     "nothing_left": 409,
     "nothing_to_return": 409,

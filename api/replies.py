@@ -84,6 +84,10 @@ class Item(msgspec.Struct):
     """Before the discount."""
     discount: Money
     tax: Money
+    waiting: int
+    """Units that have still to come in."""
+    promised_at: datetime | None
+    """By when what was not here is sent; null: all of it was."""
 
 
 class Addresses(msgspec.Struct):
@@ -306,7 +310,17 @@ async def order_reply(house: House, order: Order) -> OrderReply:
         payment_status=order.payment_status,
         fulfilment_status=order.fulfilment_status,
         items=[
-            Item(line.sku, line.name, line.quantity, line.unit_price, line.line_total, line.discount, line.tax)
+            Item(
+                line.sku,
+                line.name,
+                line.quantity,
+                line.unit_price,
+                line.line_total,
+                line.discount,
+                line.tax,
+                line.waiting,
+                line.promised_at,
+            )
             for line in order.lines
         ],
         addresses=Addresses(order.shipping_address, order.billing_address),

@@ -38,6 +38,8 @@ class CartLine(msgspec.Struct, frozen=True):
     tax_category: str
     weight: int
     """Grams a unit."""
+    backorder_days: int | None = None
+    """Not all of it is here: what is not is sent within so many days; None: all of it is, or it cannot be bought."""
     on_sale: bool = True
     """False when the product was withdrawn after it was put into the cart."""
 

@@ -116,6 +116,8 @@ class Variant(msgspec.Struct, frozen=True):
     """`price` is this sale's; None: it is no sale's price."""
     images: list[str] = []
     """Ids of those of the product's images that show this variant; empty: none in particular."""
+    backorder_days: int | None = None
+    """Bought now it is sent within so many days, since it has to come in first; None: it is here, or sold out."""
 
 
 class Product(msgspec.Struct, frozen=True):

@@ -128,6 +128,9 @@ def _to_be_shipped(order: Order, events: Sequence[OrderEvent], ship_within: time
     # The time begins anew when staff say that they have looked.
     begun = [event.at for event in events if event.type in ("order_confirmed", "retry_asked")]
     until = max(begun) + ship_within if begun and ship_within else None
+    promises = [line.promised_at for line in order.lines if line.promised_at is not None]
+    if promises and until is not None:
+        until = max(until, *promises)
     if order.status is OrderStatus.CONFIRMED:
         return Whereabouts("Paid and confirmed", waits, until)
     return Whereabouts("Partly shipped", waits, until)
@@ -162,6 +165,8 @@ _HAPPENED = {
     "charge_authorized": "{amount} was reserved beside what the order began with ({purpose})",
     "credit_spent": "{amount} was paid with gift cards and store credit",
     "payment_returned": "{amount} came after the order had ended, and was sent back",
+    "goods_awaited": "Some of it has still to come in, and is promised until {promised_at}: {skus}",
+    "goods_came": "{quantity} of {sku} came in, and are held for it",
     "order_screened": "It has {score} points where {limit} are enough for a person to look: {signs}",
     "order_on_hold": "The order is held until somebody has looked at it",
     "order_approved": "It was looked at and approved",
@@ -256,6 +261,8 @@ def problem(attention: str) -> str:
 def _shown(value: object) -> object:
     if isinstance(value, Mapping) and value.keys() == {"amount", "currency"}:
         return str(msgspec.convert(value, Money))
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ", ".join(value)
     if isinstance(value, list) and all(isinstance(each, Mapping) and "why" in each for each in value):
         return ", ".join(f"{each['why']} ({each.get('weight')})" for each in value)
     return value

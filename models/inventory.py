@@ -63,6 +63,7 @@ class Drifted(msgspec.Struct, frozen=True):
     location: str | None
     """Its code; None: the sum over all locations."""
     what: str
-    """`on_hand`, `held`: against the ledger, or the sum against its levels; `holds`: held against what orders hold."""
+    """`on_hand`, `held`: against the ledger, or the sum against its levels; `holds`: held against what orders hold;
+    `backordered`: what is waited for, against the orders that wait."""
     counted: int
     explained: int

@@ -91,6 +91,10 @@ class OrderLine(msgspec.Struct, frozen=True):
     """Units that never will."""
     returned: int = 0
     """Units that came back, or are to."""
+    waiting: int = 0
+    """Units that have still to come in."""
+    promised_at: datetime | None = None
+    """By when what was not here is sent; None: all of it was."""
 
 
 class OrderLineName(msgspec.Struct, frozen=True):

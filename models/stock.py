@@ -83,6 +83,17 @@ class MovementRecord(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Backorder(msgspec.Struct, frozen=True):
+    """How far a variant is sold before it is here."""
+
+    limit: int
+    """So many units may be waited for at a time; 0: none, only what is here is sold."""
+    days: int
+    """Within so many they are sent."""
+    waiting: int
+    """Units that orders wait for now."""
+
+
 class StockSheet(msgspec.Struct, frozen=True):
     """All about the stock of one variant."""
 
@@ -94,6 +105,8 @@ class StockSheet(msgspec.Struct, frozen=True):
     on_hand: int
     held: int
     available: int
+    """Of what is here."""
+    backorder: Backorder
     levels: list[LevelRecord]
     movements: list[MovementRecord]
     """The last twenty, newest first."""

@@ -96,7 +96,7 @@ class Fulfilling:
             self.must_allow(Action.CANCEL, "be cancelled")
             ended: PaidOrderCancelled = await workflow.execute_local_activity_method(
                 CancellationActivities.cancel_paid_order,
-                CancelPaidOrder(placed.order_id, why.reason, why.actor, why.author),
+                CancelPaidOrder(placed.order_id, why.reason, why.actor, why.author, placed.promised_at is not None),
                 summary="Cancel: stock and coupons back, money reserved to go back, tell the buyer",
                 **patience.DATABASE,
             )
@@ -127,10 +127,14 @@ class Fulfilling:
         """Until the order is delivered or called off. One that is not shipped in time asks for a person."""
         while not self._has_left:
             self._until = workflow.now() + placed.ship_within
+            if placed.promised_at is not None:
+                self._until = max(self._until, placed.promised_at)
             self.tell()
             try:
                 await workflow.wait_condition(
-                    lambda: self._has_left, timeout=placed.ship_within, timeout_summary="Time to ship it is over"
+                    lambda: self._has_left,
+                    timeout=self._until - workflow.now(),
+                    timeout_summary="Time to ship it is over",
                 )
             except TimeoutError:
                 await self._attention.remind(placed.order_id, NOT_SHIPPED, self._waits)

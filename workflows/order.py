@@ -164,6 +164,7 @@ class Order:
                 placed.due,
                 placed.credit,
                 placed.coupons,
+                placed.promised_at is not None,
             ),
             summary="Confirm: stock kept for it, money booked, letter written",
             **patience.DATABASE,
@@ -179,6 +180,7 @@ class Order:
             CancelOrder(
                 placed.order_id, placed.payment_id, self._purchase.cart_id, self._purchase.attempt,
                 why.reason, why.actor, placed.credit, placed.coupons, why.author, self._reviewing.was_held,
+                placed.promised_at is not None,
             ),
             summary="Cancel: release stock, free the cart, tell the buyer",
             **patience.DATABASE,

@@ -14,6 +14,7 @@ from api.admin.refusals import staff_refuses
 from api.admin.variants import SkuInPath
 from api.context import Caller, House, IdempotencyKey, Identity, StrictRequest, idempotency_key
 from api.pages import PageSize, Place
+from api.problems import FieldError, Invalid
 from api.repeats import once, scope_of
 from models.address import Text
 from models.audit import Author
@@ -25,6 +26,7 @@ from models.inventory import MOST_ON_LEVEL, Movement
 from models.records import SLUG, Slug
 from models.roles import Scope
 from models.stock import LowStock, MovementRecord, Reorder, StockCard, StockSheet
+from models.tables import backorder as backorders
 from models.tables import location as locations
 from models.tables import stock_desk as desk
 from models.tables import stockroom
@@ -151,6 +153,16 @@ class Watch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Reason | None = None
 
 
+class BackorderWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far a variant is sold before it is here."""
+
+    limit: Annotated[int, Meta(ge=0, le=10**6, examples=[50])]
+    """So many units may be waited for at a time; 0: none, only what is here is sold."""
+    days: Annotated[int, Meta(ge=1, le=365, examples=[14])] | None = None
+    """Within so many they are sent. Left out: as before."""
+    reason: Reason | None = None
+
+
 @get(
     "/admin/inventory", operation_id="listStock", access=Scope.INVENTORY_READ, tags=["Staff"],
     summary="Stock of all variants",
@@ -228,6 +240,28 @@ async def watch_stock(house: House, caller: Caller, sku: SkuInPath, data: JSONBo
         return await _sheet(writer, sku)
 
 
+@patch(
+    "/admin/inventory/{sku:str}/backorder", operation_id="allowBackorder", access=Scope.INVENTORY_WRITE,
+    tags=["Staff"], summary="Sell a variant before it is here",
+    responses=staff_refuses("variant_not_found", "invalid", "unsupported_media_type"),
+)  # fmt: skip
+async def allow_backorder(house: House, caller: Caller, sku: SkuInPath, data: JSONBody[BackorderWish]) -> StockSheet:
+    """How many units may be waited for at a time, and within how many days they are sent. What was promised stays."""
+    async with house.database.writing() as writer:
+        variant = await desk.variant_of(writer, sku)
+        if variant is None:
+            raise _no_variant(sku)
+        was = await backorders.terms(writer, variant, lock=True)
+        now = msgspec.structs.replace(was, limit=data.limit, days=data.days or was.days)
+        if now.limit and not now.days:
+            raise Invalid(FieldError("Required: within so many days they are sent", pointer="/days"))
+        if now != was:
+            await backorders.allow(writer, variant, now.limit, now.days)
+            before, after = ({"limit": each.limit, "days": each.days} for each in (was, now))
+            await write_down(writer, caller, "stock.backorder", sku, before=before, after=after, reason=data.reason)
+        return await _sheet(writer, sku)
+
+
 @post(
     "/admin/inventory/{sku:str}/adjustments", operation_id="adjustStock", access=Scope.INVENTORY_WRITE, tags=["Staff"],
     summary="Receive goods, or correct a count",
@@ -252,6 +286,7 @@ async def adjust_stock(
             writer, caller, f"stock.{data.kind}", f"{sku}/{data.location}",
             before={"on_hand": was}, after={"on_hand": was + by}, reason=data.reason,
         )  # fmt: skip
+        await backorders.fill(writer)
         return await _sheet(writer, sku)
 
     scope = scope_of(request, caller, f"POST /admin/inventory/{sku}/adjustments")
@@ -324,5 +359,5 @@ def _no_variant(sku: str) -> Refusal:
 
 
 handlers = [
-    list_stock, read_ledger, list_low_stock, read_stock, watch_stock, adjust_stock, transfer_stock,
+    list_stock, read_ledger, list_low_stock, read_stock, watch_stock, allow_backorder, adjust_stock, transfer_stock,
 ]  # fmt: skip

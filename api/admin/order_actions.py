@@ -154,7 +154,8 @@ async def reject(
 @post(
     "/admin/orders/{number:str}/actions/ship", operation_id="shipOrder", access=Scope.ORDERS_WRITE, tags=["Staff"],
     summary="A parcel leaves", status_code=200,
-    responses=staff_refuses(*MAY_SAY, "nothing_left", "location_needed", "not_held", "location_unknown", "unknown_sku"),
+    responses=staff_refuses(*MAY_SAY, "nothing_left", "on_backorder", "location_needed", "not_held", "location_unknown",
+                            "unknown_sku"),
 )  # fmt: skip
 async def ship(
     house: House, caller: Caller, number: Number, data: JSONBody[Parcel], idempotency: IdempotencyKey = None

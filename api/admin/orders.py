@@ -119,6 +119,10 @@ class DeskPosition(msgspec.Struct, frozen=True):
     """Units that never will."""
     returned: int
     """Units that came back, or are to."""
+    waiting: int
+    """Units that have still to come in."""
+    promised_at: datetime | None
+    """By when what was not here is sent; null: all of it was."""
     unit_price: Money
     line_total: Money
     """Before the discount."""
@@ -247,8 +251,8 @@ async def desk_order(house: House, order: Order) -> DeskOrder:
 def _positions(order: Order) -> list[DeskPosition]:
     return [
         DeskPosition(
-            line.sku, line.name, line.quantity, line.shipped, line.cancelled, line.returned, line.unit_price,
-            line.line_total, line.discount, line.tax,
+            line.sku, line.name, line.quantity, line.shipped, line.cancelled, line.returned, line.waiting,
+            line.promised_at, line.unit_price, line.line_total, line.discount, line.tax,
         )
         for line in order.lines
     ]  # fmt: skip

@@ -45,7 +45,7 @@ cart_items = sa.Table(
 _READ = """
 SELECT c.currency, c.attempt, i.id, i.variant_id, i.quantity, i.seen_price, v.sku, v.weight, v.attributes,
        p.name, p.tax_category, p.archived_at IS NULL AND v.archived_at IS NULL AS on_sale, r.price_now AS amount,
-       coalesce(s.on_hand - s.held, 0) AS available,
+       coalesce(s.sellable, 0) AS available, coalesce(s.on_hand - s.held, 0) AS here, s.backorder_days,
        (SELECT gift_cards_of_cart(x.cart_id) FROM cart_gift_cards x WHERE x.cart_id = $1 LIMIT 1)::text AS gift_cards,
        (SELECT coupons_of_cart(x.cart_id) FROM cart_coupons x WHERE x.cart_id = $1 LIMIT 1)::text AS coupons
 FROM carts c
@@ -97,6 +97,7 @@ def _cart(cart: CartId, rows: Sequence[Any]) -> Cart:
             unit_price=Money(row["seen_price"] if row["amount"] is None else row["amount"], kind),
             seen_price=Money(row["seen_price"], kind),
             available=max(row["available"], 0), tax_category=row["tax_category"], weight=row["weight"],
+            backorder_days=row["backorder_days"] if row["here"] < row["quantity"] <= row["available"] else None,
             on_sale=row["on_sale"] and row["amount"] is not None,
         )
         for row in rows

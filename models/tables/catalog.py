@@ -80,7 +80,8 @@ SELECT p.slug, p.name, p.description, p.images, p.featured, p.options, p.stars, 
              WHERE x.product_id = p.id AND t.archived_at IS NULL ORDER BY t.name, t.slug),
        ARRAY(SELECT (v.sku, v.attributes, v.images, r.price_now, r.price_before,
                      CASE WHEN now() >= r.sale_starts_at AND now() < r.sale_ends_at THEN r.sale_starts_at END,
-                     r.sale_ends_at, k.on_hand - k.held)
+                     r.sale_ends_at, k.sellable,
+                     CASE WHEN k.on_hand <= k.held AND k.sellable > 0 THEN k.backorder_days END)
              FROM variants v
              LEFT JOIN prices r ON r.variant_id = v.id AND r.currency = $2
              LEFT JOIN stock k ON k.variant_id = v.id
@@ -121,9 +122,11 @@ async def product(database: Database, slug: str, currency: str) -> Product | Non
 def _variant(
     currency: str, sku: str, attributes: str, images: str, price: int | None, before: int | None,
     sale_starts_at: datetime | None, sale_ends_at: datetime | None, available: int | None,
+    backorder_days: int | None,
 ) -> Variant:  # fmt: skip
     return Variant(
         sku, _attributes(attributes), None if price is None else Money(price, currency),
         None if before is None else Money(before, currency), shown(available),
         Sale(sale_starts_at, sale_ends_at) if sale_starts_at and sale_ends_at else None, _ids(images),
+        backorder_days,
     )  # fmt: skip

@@ -5,18 +5,20 @@ triggers keep it. Goods leave when they leave: an order holds its units until th
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from models import clock
 from models.address import Address
 from models.allocation import Place, Portion, Rule, Shelf, fewest_parcels
 from models.database import Reader, Writer
 from models.errors import Refusal
 from models.ids import LocationId, OrderId, VariantId, new_id
 from models.inventory import MAIN, Drifted, Held, Movement
+from models.tables import backorder as backorders
 from models.tables.base import key, metadata, moment, now_column, one_of, plain_uuid
 from models.tables.location import locations
 
@@ -29,7 +31,17 @@ stock = sa.Table(
     sa.Column("variant_id", pg.UUID(as_uuid=True), sa.ForeignKey("variants.id"), primary_key=True),
     sa.Column("on_hand", sa.Integer, nullable=False, comment="units in the house"),
     sa.Column("held", sa.Integer, nullable=False, server_default="0", comment="of these, promised to open orders"),
+    sa.Column("backorder_limit", sa.Integer, nullable=False, server_default="0",
+              comment="units that may be sold before they are here"),
+    sa.Column("backorder_days", sa.Integer, nullable=False, server_default="0",
+              comment="within so many days such units are sent"),
+    sa.Column("backordered", sa.Integer, nullable=False, server_default="0", comment="units that orders wait for"),
+    sa.Column("sellable", sa.Integer,
+              sa.Computed("on_hand - held + greatest(backorder_limit - backordered, 0)", persisted=True),
+              comment="what can be bought now"),
     *(sa.CheckConstraint(rule, name=name) for rule, name in _NOT_OVERSOLD),
+    sa.CheckConstraint("backordered >= 0", name="backordered_not_negative"),
+    sa.CheckConstraint("backorder_limit = 0 OR backorder_limit > 0 AND backorder_days > 0", name="backorder_sensible"),
     comment="sums of stock_levels, kept by its triggers",
 )  # fmt: skip
 
@@ -105,11 +117,12 @@ FROM portions
 _KEEP = "UPDATE stock_holds SET until = $2 WHERE order_id = $1 AND open > 0"
 _PROMISE = "UPDATE stock_holds SET until = NULL WHERE order_id = $1 AND open > 0"
 _HELD = """
-SELECT h.variant_id, h.location_id, h.open, h.shipped, h.released FROM stock_holds h
-JOIN stock_levels l ON l.variant_id = h.variant_id AND l.location_id = h.location_id
+SELECT h.variant_id, h.location_id, h.open, h.shipped, h.released FROM stock_levels l
+JOIN stock_holds h ON l.variant_id = h.variant_id AND l.location_id = h.location_id
 WHERE h.order_id = $1 ORDER BY h.variant_id, h.location_id
 """
 _LOCK_HELD = f"{_HELD} FOR UPDATE"
+"""Locks a level before what is held of it, as they stand in the query: whoever fills a backorder does so too."""
 _RELEASE = f"""
 WITH mine AS ({_LOCK_HELD}), given AS (SELECT * FROM mine WHERE open > 0), settled AS (
     UPDATE stock_holds h SET open = 0, released = h.released + g.open FROM given g
@@ -164,16 +177,21 @@ WHERE order_id = $1 AND variant_id = $2 AND kind = 'return'
 
 async def hold(
     writer: Writer, order: OrderId, wanted: Mapping[VariantId, int], until: datetime, to: Address,
-    rule: Rule = fewest_parcels,
-) -> None:  # fmt: skip
+    rule: Rule = fewest_parcels, beyond: bool = False,
+) -> dict[VariantId, datetime]:  # fmt: skip
     """Promise units to an order, all or none; `rule` says from where. Rows are locked in one order everywhere, so two
     buyers never deadlock.
 
+    `beyond`: also units that are not here yet, of variants that are sold so; by when each of those is promised.
     Raises: Refusal `out_of_stock` with `items: [{sku, requested, available}]`; nothing is held then.
     """
-    found = await portions(writer, wanted, to, rule)
+    found, missing = await _portions(writer, wanted, to, rule, beyond)
     taken = [[each.variant for each in found], [each.location for each in found]]
     await writer.exec_driver_sql(_HOLD, (order, *taken, [each.quantity for each in found], until))
+    promised = {variant: clock.now() + within for variant, (_, within) in missing.items()}
+    if missing:
+        await backorders.promise(writer, order, {variant: units for variant, (units, _) in missing.items()}, promised)
+    return promised
 
 
 async def portions(writer: Writer, wanted: Mapping[VariantId, int], to: Address, rule: Rule) -> list[Portion]:
@@ -181,14 +199,29 @@ async def portions(writer: Writer, wanted: Mapping[VariantId, int], to: Address,
 
     Raises: Refusal `out_of_stock`.
     """
+    found, _ = await _portions(writer, wanted, to, rule, beyond=False)
+    return found
+
+
+Missing = dict[VariantId, tuple[int, timedelta]]
+"""Units that are not here, and within how long they can be sent."""
+
+
+async def _portions(
+    writer: Writer, wanted: Mapping[VariantId, int], to: Address, rule: Rule, beyond: bool
+) -> tuple[list[Portion], Missing]:
     rows = (await writer.exec_driver_sql(_LOCK, (list(wanted),))).all()
     left, skus = dict.fromkeys(wanted, 0), {row.variant_id: row.sku for row in rows}
     for row in rows:
         left[row.variant_id] += row.available
+    missing = {variant: quantity - left[variant] for variant, quantity in wanted.items() if left[variant] < quantity}
+    room = await backorders.room(writer, missing) if missing and beyond else {}
+    skus |= {variant: each.sku for variant, each in room.items()}
+    more = {variant: room[variant].units if variant in room else 0 for variant in missing}
     short = [
-        {"sku": skus.get(variant, ""), "requested": quantity, "available": left[variant]}
-        for variant, quantity in wanted.items()
-        if left[variant] < quantity
+        {"sku": skus.get(variant, ""), "requested": wanted[variant], "available": left[variant] + more[variant]}
+        for variant, units in missing.items()
+        if more[variant] < units
     ]
     if short:
         raise Refusal("out_of_stock", "Some items are no longer available in the quantity you want.", items=short)
@@ -196,7 +229,9 @@ async def portions(writer: Writer, wanted: Mapping[VariantId, int], to: Address,
         Shelf(row.variant_id, Place(row.location_id, row.country, row.region, row.priority, row.code), row.available)
         for row in rows
     ]
-    return rule(to, wanted, shelves)
+    here = {variant: quantity - missing.get(variant, 0) for variant, quantity in wanted.items()}
+    found = rule(to, {variant: quantity for variant, quantity in here.items() if quantity}, shelves)
+    return found, {variant: (units, room[variant].within) for variant, units in missing.items()}
 
 
 async def promise(writer: Writer, order: OrderId) -> None:
@@ -288,6 +323,9 @@ WITH booked AS (
     SELECT variant_id, location_id, sum(open)::int AS held FROM stock_holds WHERE open > 0 GROUP BY 1, 2
 ), summed AS (
     SELECT variant_id, sum(on_hand)::int AS on_hand, sum(held)::int AS held FROM stock_levels GROUP BY 1
+), waiting AS (
+    SELECT variant_id, sum(quantity - filled - given_up)::int AS units FROM backorders
+    WHERE quantity > filled + given_up GROUP BY 1
 ), numbers AS (
     SELECT l.variant_id, l.location_id, told.*
     FROM stock_levels l
@@ -297,9 +335,11 @@ WITH booked AS (
                                ('holds', l.held, coalesce(p.held, 0))) AS told (what, counted, explained)
     UNION ALL
     SELECT variant_id, NULL, told.*
-    FROM stock s FULL JOIN summed l USING (variant_id)
+    FROM stock s FULL JOIN summed l USING (variant_id) LEFT JOIN waiting w USING (variant_id)
     CROSS JOIN LATERAL (VALUES ('on_hand', coalesce(s.on_hand, 0), coalesce(l.on_hand, 0)),
-                               ('held', coalesce(s.held, 0), coalesce(l.held, 0))) AS told (what, counted, explained)
+                               ('held', coalesce(s.held, 0), coalesce(l.held, 0)),
+                               ('backordered', coalesce(s.backordered, 0), coalesce(w.units, 0)))
+        AS told (what, counted, explained)
 )
 SELECT v.sku, o.code, n.what, n.counted, n.explained
 FROM numbers n JOIN variants v ON v.id = n.variant_id LEFT JOIN locations o ON o.id = n.location_id

@@ -86,7 +86,7 @@ OFFER = """
 JOIN products p ON p.id = l.product_id
 JOIN categories c ON c.id = p.category_id
 LEFT JOIN LATERAL (
-    SELECT sum(greatest(s.on_hand - s.held, 0)) AS available FROM stock s WHERE s.variant_id = ANY (l.variant_ids)
+    SELECT sum(greatest(s.sellable, 0)) AS available FROM stock s WHERE s.variant_id = ANY (l.variant_ids)
 ) units ON true
 LEFT JOIN LATERAL (
     SELECT min(ARRAY[r.price_now, r.price_before]) AS cheapest,

@@ -27,7 +27,7 @@ _TURN = "UPDATE carts SET currency = $2 WHERE id = $1"
 _LINES = """
 SELECT item.variant_id, item.quantity, item.seen_price, price.price_now AS amount,
        source.currency = target.currency AS same,
-       greatest(coalesce(stock.on_hand - stock.held, 0), 0) AS available,
+       greatest(coalesce(stock.sellable, 0), 0) AS available,
        coalesce(own.quantity, 0) AS own, coalesce(ordered.quantity, 0) AS ordered
 FROM cart_items item
 JOIN carts source ON source.id = item.cart_id

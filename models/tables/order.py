@@ -260,7 +260,11 @@ FROM orders o JOIN payments p ON p.order_id = o.id WHERE {{}}
 """  # noqa: S608
 _BY_NUMBER = _FIND.format("o.number = $1")
 _BY_ATTEMPT = _FIND.format("o.cart_id = $1 AND o.attempt = $2")
-_LINES = "SELECT * FROM order_lines WHERE order_id = $1 ORDER BY position"
+_LINES = """
+SELECT l.*, b.promised_at, coalesce(b.quantity - b.filled - b.given_up, 0) AS waiting
+FROM order_lines l LEFT JOIN backorders b ON b.order_id = l.order_id AND b.variant_id = l.variant_id
+WHERE l.order_id = $1 ORDER BY l.position
+"""
 _EVENTS = "SELECT type, actor, at, facts FROM order_events WHERE order_id = $1 ORDER BY id"
 
 
@@ -304,7 +308,8 @@ async def _order(database: Database, row: Any) -> Order:
         lines=tuple(
             OrderLine(line["variant_id"], line["sku"], line["name"], line["quantity"],
                       Money(line["unit_price"], kind), Money(line["line_total"], kind), Money(line["tax"], kind),
-                      Money(line["discount"], kind), line["shipped"], line["cancelled"], line["returned"])
+                      Money(line["discount"], kind), line["shipped"], line["cancelled"], line["returned"],
+                      line["waiting"], line["promised_at"])
             for line in lines
         ),
         placed_at=row["placed_at"], pay_until=row["pay_until"], cancel_reason=row["cancel_reason"],

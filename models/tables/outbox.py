@@ -80,7 +80,9 @@ SELECT x.id, x.payload::text AS payload, x.order_id, u.email AS account, o.email
        o.discount, o.coupons::text AS coupons, o.shipping, o.tax, o.tax_included, o.total, o.credit, o.pay_until,
        o.cancel_reason, o.shipping_address, o.shipping_method, p.error,
        (SELECT jsonb_agg(
-            jsonb_build_object('name', l.name, 'sku', l.sku, 'quantity', l.quantity, 'amount', l.line_total)
+            jsonb_build_object('name', l.name, 'sku', l.sku, 'quantity', l.quantity, 'amount', l.line_total,
+                'promised', (SELECT b.promised_at FROM backorders b
+                             WHERE b.order_id = l.order_id AND b.variant_id = l.variant_id AND b.filled < b.quantity))
             ORDER BY l.position
         ) FROM order_lines l WHERE l.order_id = o.id) AS lines,
        CASE WHEN x.payload ? 'to' THEN NULL

@@ -12,6 +12,7 @@ from models.database import Database, Reader
 from models.ids import LocationId, OrderNumber, VariantId
 from models.inventory import Movement
 from models.stock import LevelRecord, LowStock, MovementRecord, StockCard, StockSheet, suggested
+from models.tables import backorder as backorders
 from models.tables.base import newest_first, plain_uuid
 from models.tables.catalog import products, variants
 from models.tables.inventory import levels, movements, stock
@@ -109,6 +110,7 @@ async def sheet(reader: Reader, sku: str) -> StockSheet | None:
         on_hand,
         held,
         on_hand - held,
+        await backorders.terms(reader, VariantId(plain_uuid(row["id"]))),
         mine,
         [_moved(each) for each in last.mappings()],
     )

@@ -33,7 +33,7 @@ FROM wishlist_items w
 JOIN products p ON p.id = w.product_id
 JOIN categories c ON c.id = p.category_id
 CROSS JOIN LATERAL (
-    SELECT min(ARRAY[r.price_now, r.price_before]) AS cheapest, coalesce(sum(s.on_hand - s.held), 0) AS available,
+    SELECT min(ARRAY[r.price_now, r.price_before]) AS cheapest, coalesce(sum(s.sellable), 0) AS available,
            min(r.sale_ends_at) FILTER (WHERE now() >= r.sale_starts_at AND now() < r.sale_ends_at) AS sale_ends_at
     FROM variants v
     JOIN prices r ON r.variant_id = v.id AND r.currency = $2

@@ -65,7 +65,7 @@ async def test_add_sums_up(api: Api) -> None:
     line = cart["items"][0]
     assert line == {
         "id": line["id"], "sku": "TEA", "name": "Tea", "quantity": 4, "unit_price": money(1000),
-        "line_total": money(4000), "available": 5,
+        "line_total": money(4000), "available": 5, "backorder_days": None,
     }  # fmt: skip
     assert cart["totals"] == {
         "subtotal": money(4450), "discount": money(0), "shipping": money(0), "tax": money(0), "total": money(4450),

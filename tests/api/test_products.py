@@ -125,7 +125,7 @@ async def test_product(api: Api, database: Database) -> None:
         "slug": "bolt", "name": "Bolt", "description": "", "category_path": [{"slug": "all", "name": "All"}],
         "images": [], "price": {"amount": 1000, "currency": "usd"}, "compare_at_price": None, "available": 100,
         "variants": [{"sku": "BOLT", "attributes": {}, "price": {"amount": 1000, "currency": "usd"},
-                      "compare_at_price": None, "available": 100, "sale": None, "images": []}],
+                      "compare_at_price": None, "available": 100, "sale": None, "images": [], "backorder_days": None}],
         "featured": False, "rating": None, "ratings": 0, "sale": None, "vendor": None, "tags": [], "options": [],
     }  # fmt: skip
 

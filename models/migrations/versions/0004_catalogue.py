@@ -61,7 +61,7 @@ BEGIN
     LEFT JOIN product_figures f ON f.product_id = p.id
     CROSS JOIN LATERAL (
         SELECT r.currency, min(ARRAY[r.price_now, r.price_before]) AS cheapest,
-               bool_or(coalesce(s.on_hand > s.held, false)) AS in_stock,
+               bool_or(coalesce(s.sellable > 0, false)) AS in_stock,
                min(r.sale_ends_at) FILTER (WHERE now() >= r.sale_starts_at AND now() < r.sale_ends_at) AS sale_ends_at,
                min(CASE WHEN r.sale_starts_at > now() THEN r.sale_starts_at
                         WHEN r.sale_ends_at > now() THEN r.sale_ends_at END) AS until,
@@ -117,9 +117,10 @@ WATCHED = {
         "UPDATE": "SELECT id AS product_id FROM after",
     },
     "stock": {
-        "INSERT": "SELECT v.product_id FROM after s JOIN variants v ON v.id = s.variant_id WHERE s.on_hand > s.held",
+        "INSERT": "SELECT v.product_id FROM after s JOIN variants v ON v.id = s.variant_id WHERE s.sellable > 0",
         "UPDATE": "SELECT v.product_id FROM before o JOIN after n ON n.variant_id = o.variant_id "
-                  "JOIN variants v ON v.id = n.variant_id WHERE (o.on_hand > o.held) <> (n.on_hand > n.held)",
+                  "JOIN variants v ON v.id = n.variant_id "
+                  "WHERE (o.sellable > 0) <> (n.sellable > 0) OR (o.on_hand > o.held) <> (n.on_hand > n.held)",
     },
     **{
         table: {
@@ -134,7 +135,7 @@ WATCHED = {
 }
 """Rows that listings are made from, and the products that a change of some of them concerns.
 
-Of stock only crossing zero: a count goes down with every order, and no list sorts by it.
+Of stock only crossing zero, of what can be bought or of what is here: a count goes down with every order, and no list sorts by it.
 """
 SEEN = {"INSERT": "NEW TABLE AS after", "UPDATE": "OLD TABLE AS before NEW TABLE AS after", "DELETE": "OLD TABLE AS before"}
 

@@ -83,7 +83,7 @@ class StockLife(RuleBasedStateMachine):
         wanted = {good: units for good, units in zip(self.goods, (mugs, cups), strict=True) if units}
         said = self.do(lambda w: inventory.hold(w, order, wanted, until, shop.NEW_YORK, RULES[how]))
         there = {good: sum(self.levels[s] - self.held[s] for s in self.levels if s.variant == good) for good in wanted}
-        assert said == ("out_of_stock" if any(there[good] < wanted[good] for good in wanted) else None)
+        assert said == ("out_of_stock" if any(there[good] < wanted[good] for good in wanted) else {})
         portions: list[Held] = [] if said else self.holds(order)
         assert Counter({v: sum(p.open for p in portions if p.variant == v) for v in wanted}) == (
             Counter() if said else wanted
