@@ -12,6 +12,7 @@ from models.credit import least_charge
 from models.database import Database, Writer
 from models.edit import Content, EditItem, EditStatus, EditWish, OrderEdit, changes, edited
 from models.errors import Refusal
+from models.exchange import SHIPPING_CODE
 from models.ids import ChargeId, EditId, OrderId, new_id
 from models.money import Money, share_out
 from models.order import Action, UsedCoupon, staff_actions
@@ -99,10 +100,12 @@ class EditActivities:
             awaited = await backorders.waiting(writer, order)
             if awaited:
                 raise Refusal("on_backorder", "Some of it has still to come in: it can be changed then.", items=awaited)
+            now = await edits.stand(writer, order)
+            if now.shipping.code == SHIPPING_CODE:
+                raise Refusal("wrong_move", "What is sent in exchange for other goods cannot be changed.")
             other = await edits.open_one(writer, order)
             if other is not None:
                 raise Refusal("edit_open", "Another change of this order waits for a yes: drop it first.", n=other)
-            now = await edits.stand(writer, order)
             after = edits.with_rows(await _priced(writer, now, wish))
             _must_change(now, after, wish)
             difference = after.totals.total - now.content.totals.total

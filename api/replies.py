@@ -297,7 +297,9 @@ def can_of(house: House, order: Order, parcels: list[Shipment]) -> list[Action]:
     closes = closes_at(parcels, house.settings.return_within)
     out = any(line.shipped > line.returned for line in order.lines)
     returnable = out and closes is not None and clock.now() <= closes
-    return buyer_actions(order.status, order.payment_status, order.fulfilment_status, returnable)
+    found = buyer_actions(order.status, order.payment_status, order.fulfilment_status, returnable)
+    # What is sent in exchange is what was asked for instead: it can be called off, not become another thing.
+    return [each for each in found if each is not Action.EDIT or order.shipping.code != SHIPPING_CODE]
 
 
 async def order_reply(house: House, order: Order) -> OrderReply:

@@ -14,11 +14,13 @@ from models.address import Address
 from models.database import fetching
 from models.edit import EditItem, EditWish
 from models.errors import refusal_of
+from models.exchange import SHIPPING_CODE
 from models.money import Money
 from models.order import OrderStatus
 from models.tables import cart as carts
 from models.tables import credit, inventory, refund_end
 from models.tables import order as orders
+from models.tables.base import as_json
 from tests import coupons, purse, shop
 from tests.flow import Flow, Handle
 from tests.workflows.stories import MUG, TWO_MUGS, Shelf, edit_refused_late, kept_card
@@ -420,3 +422,14 @@ async def test_what_nobody_could_charge_is_refused_when_it_is_asked_for(shelf: S
     before = await shelf.left()
     assert (await refused(shelf.ask(handle, Order.propose_edit, asked)))[0] == "charge_impossible"
     assert (await edits(shelf), await shelf.left()) == ([], before)
+
+
+async def test_what_is_sent_in_exchange_stays_what_it_is(shelf: Shelf) -> None:
+    """Given an order that is sent instead of goods that came back, then it is not changed, and nothing is held."""
+    handle = await two_mugs(shelf)
+    await shelf.flow.database.fetch(
+        "UPDATE orders SET shipping_method = shipping_method || $2::jsonb WHERE number = $1",
+        shelf.number, as_json({"code": SHIPPING_CODE}),
+    )  # fmt: skip
+    assert (await refused(shelf.ask(handle, Order.propose_edit, wish(shelf, 3))))[0] == "wrong_move"
+    assert (await edits(shelf), await shelf.left()) == ([], (5, 2))
