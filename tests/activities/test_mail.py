@@ -113,6 +113,30 @@ async def test_a_confirmation_says_what_was_bought_and_where_it_goes(till: Till,
     assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
 
 
+async def test_an_order_that_is_held_is_told_to_its_buyer(postman: Postman) -> None:
+    """Given an order that somebody looks at, or that ended while they did, then the mail says so."""
+    held, over = letter(template="on_hold"), letter(held=True, cancel_reason="not_accepted")
+    await postman.send(held, over)
+    [mail] = await postman.caught(held.to)
+    assert mail["subject"] == "We are looking at your order HF-ABCDE-FGHJK"
+    assert "you are not charged" in mail["text"] and "2 x Mug (MUG)   20.00 USD" in mail["text"]
+    [mail] = await postman.caught(over.to)
+    assert "(not accepted)" in mail["text"] and "goes back to you" in mail["text"]
+    assert "still in your cart" not in mail["text"]
+
+
+async def test_what_has_to_come_in_first_is_told(postman: Postman) -> None:
+    """Given goods that are promised for a day, then the mail tells which, and says nothing of what is here."""
+    mug = {"name": "Mug", "sku": "MUG", "quantity": 2, "amount": "20.00 USD", "promised": "2026-03-04T05:06:07Z"}
+    cup = {"name": "Cup", "sku": "CUP", "quantity": 1, "amount": "9.00 USD", "promised": None}
+    one = letter(lines=[mug, cup])
+    await postman.send(one)
+    [mail] = await postman.caught(one.to)
+    lines = mail["text"].replace("\r\n", "\n").split("\n")
+    assert "  2 x Mug (MUG)   20.00 USD   (has to come in first: sent by 2026-03-04)" in lines
+    assert "  1 x Cup (CUP)   9.00 USD" in lines
+
+
 async def test_a_decline_says_why_and_until_when(till: Till, postman: Postman) -> None:
     """Given a declined card, then the mail has the reason and the end of the payment window."""
     to = f"{new_id().hex}@example.com"

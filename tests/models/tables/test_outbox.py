@@ -49,8 +49,8 @@ async def test_a_letter_brings_the_facts_of_its_order(shelf: Shelf) -> None:
         "order_confirmed", "ada@example.com", "HF-ABCDE-FGHJK",
     )  # fmt: skip
     assert letter.facts["lines"] == [
-        {"name": "Thing", "sku": "SKU-0", "quantity": 2, "amount": "20.00 USD"},
-        {"name": "Thing", "sku": "SKU-1", "quantity": 1, "amount": "10.00 USD"},
+        {"name": "Thing", "sku": "SKU-0", "quantity": 2, "amount": "20.00 USD", "promised": None},
+        {"name": "Thing", "sku": "SKU-1", "quantity": 1, "amount": "10.00 USD", "promised": None},
     ]
     assert (letter.facts["total"], letter.facts["tax_included"]) == ("30.00 USD", False)
     assert letter.facts["address"] == {
