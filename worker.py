@@ -139,7 +139,7 @@ def activities(
     charges = ChargeActivities(database)
     cancellations = CancellationActivities(database)
     edits = EditActivities(database, settings.edit_window, settings.allocation)
-    outbox = OutboxActivities(database)
+    outbox = OutboxActivities(database, staff=settings.staff_email)
     mail = MailActivities(settings.smtp_url, settings.mail_from, settings.secret_key, settings.public_url)
     erasure, histories = ErasureActivities(database, settings.secret_key), HistoryActivities()
     passwords = PasswordActivities(database, settings.secret_key)

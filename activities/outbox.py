@@ -45,10 +45,11 @@ class SettleLetters(msgspec.Struct, frozen=True):
 
 
 class OutboxActivities:
-    """Needs Postgres, and how long a letter waits for others to be sent with it."""
+    """Needs Postgres, how long a letter waits for others to be sent with it, and where staff's own letters go."""
 
-    def __init__(self, database: Database, company: float = COMPANY) -> None:
+    def __init__(self, database: Database, company: float = COMPANY, staff: str | None = None) -> None:
         self._database = database
+        self._staff = staff
         self._company = company
 
     @activity.defn
@@ -71,7 +72,7 @@ class OutboxActivities:
             await asyncio.sleep(request.poll)
 
     async def _due(self, most: int) -> list[Letter]:
-        letters, pointless = await outbox.due(self._database, most)
+        letters, pointless = await outbox.due(self._database, most, self._staff)
         if pointless:
             async with self._database.writing() as writer:
                 for letter, reason in pointless:

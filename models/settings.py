@@ -104,6 +104,8 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
     """How long a paid order may wait to be shipped before a person is told."""
     exchange_within: timedelta
     """How long the goods of an exchange wait for the rest of their price."""
+    staff_email: str | None
+    """Where letters to the shop's own people go; None: none are sent."""
     screening: Screening | None
     """From how many points on an order is held for a person, and for how long; None: orders are not screened."""
     edit_window: timedelta
@@ -141,7 +143,7 @@ KNOWN = frozenset(
         "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH RATE_LIMIT_GIFT_CARD FORWARDED_HOPS "
         "REVIEWS_MODERATED SHELVES_STUDY_INTERVAL CART_REMINDER_AFTER CART_LIFETIME CART_TENDING_INTERVAL "
         "SEARCH_HEALING_INTERVAL ALLOCATION STOCK_PROOF_INTERVAL RECONCILE_INTERVAL RECONCILE_WINDOW "
-        "SCREENING_LIMIT REVIEW_WITHIN"
+        "STAFF_EMAIL SCREENING_LIMIT REVIEW_WITHIN"
     ).split()
 )
 """Every variable that means something to us; a test holds compose.yaml and the docs against it."""
@@ -185,6 +187,7 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         payment_window=read.seconds("PAYMENT_WINDOW", "1800"),
         allocation=Allocation(read.one_of("ALLOCATION", tuple(Allocation), "fewest_parcels")),
         ship_within=read.seconds("SHIP_WITHIN", "259200"),
+        staff_email=_address("STAFF_EMAIL", read.optional("STAFF_EMAIL")),
         screening=_screening(read.optional("SCREENING_LIMIT"), read.seconds("REVIEW_WITHIN", "86400")),
         edit_window=read.seconds("EDIT_WINDOW", "900"),
         exchange_within=read.seconds("EXCHANGE_WITHIN", "259200"),
@@ -225,6 +228,12 @@ def _shared(read: "_Reader") -> dict[str, Any]:
         "log_level": read.one_of("LOG_LEVEL", LOG_LEVELS, "info", fold=True),
         "log_format": read.one_of("LOG_FORMAT", ("json", "console"), "json"),
     }
+
+
+def _address(name: str, address: str | None) -> str | None:
+    if address is not None and not re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+", address):
+        raise Invalid(f"{name} must be one e-mail address, or be empty, not {address!r}")
+    return address
 
 
 def _screening(limit: str | None, within: timedelta) -> Screening | None:

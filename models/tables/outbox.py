@@ -76,7 +76,9 @@ async def write_farewell(writer: Writer, user: UserId, address: str) -> None:
 
 
 _DUE = f"""
-SELECT x.id, x.payload::text AS payload, x.order_id, u.email AS account, o.email, o.number, o.currency, o.subtotal,
+SELECT x.id, x.payload::text AS payload, x.order_id,
+       CASE WHEN x.payload ->> 'template' = 'low_stock' THEN $2 ELSE u.email END AS account,
+       o.email, o.number, o.currency, o.subtotal,
        o.discount, o.coupons::text AS coupons, o.shipping, o.tax, o.tax_included, o.total, o.credit, o.pay_until,
        o.cancel_reason, o.shipping_address, o.shipping_method, p.error,
        (SELECT jsonb_agg(
@@ -85,7 +87,13 @@ SELECT x.id, x.payload::text AS payload, x.order_id, u.email AS account, o.email
                              WHERE b.order_id = l.order_id AND b.variant_id = l.variant_id AND b.filled < b.quantity))
             ORDER BY l.position
         ) FROM order_lines l WHERE l.order_id = o.id) AS lines,
-       CASE WHEN x.payload ? 'to' THEN NULL
+       CASE WHEN x.payload ->> 'template' = 'low_stock' THEN CASE
+                WHEN $2::text IS NULL THEN 'nobody of staff is told'
+                WHEN NOT EXISTS (
+                    SELECT FROM stock_levels l WHERE l.variant_id = (x.payload ->> 'variant')::uuid
+                    AND l.location_id = (x.payload ->> 'place')::uuid AND l.on_hand - l.held < l.reorder_point
+                ) THEN 'there is enough again' END
+            WHEN x.payload ? 'to' THEN NULL
             WHEN x.order_id IS NOT NULL THEN CASE WHEN u.erased_at IS NOT NULL THEN 'the buyer is forgotten' END
             WHEN u.id IS NULL OR coalesce(u.erasure_asked_at, u.erased_at) IS NOT NULL THEN 'the account is gone'
             WHEN x.payload ->> 'template' = 'password_reset' AND NOT EXISTS (
@@ -119,9 +127,9 @@ class Due(NamedTuple):
     """Letters whose cause is gone since they were written, and why: withdraw them."""
 
 
-async def due(database: Database, most: int) -> Due:
-    """Letters to send now, and letters to send no more."""
-    rows = await database.fetch(_DUE, most)
+async def due(database: Database, most: int, staff: str | None = None) -> Due:
+    """Letters to send now, and letters to send no more. `staff`: where those to the shop's own people go."""
+    rows = await database.fetch(_DUE, most, staff)
     return Due(
         [_letter(row) for row in rows if row["pointless"] is None],
         [(row["id"], row["pointless"]) for row in rows if row["pointless"] is not None],

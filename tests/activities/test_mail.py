@@ -125,6 +125,19 @@ async def test_an_order_that_is_held_is_told_to_its_buyer(postman: Postman) -> N
     assert "still in your cart" not in mail["text"]
 
 
+async def test_staff_are_told_what_runs_out(postman: Postman) -> None:
+    """Given a level that runs low, then the mail names it, what is left, and how many to order."""
+    facts: dict[str, object] = {
+        "sku": "MUG", "name": "Mug", "location": "main", "available": 7, "reorder_point": 8, "suggested": 12,
+        "variant": str(new_id()), "place": str(new_id()),
+    }  # fmt: skip
+    one = letter()
+    assert await postman.send(Letter(one.id, "low_stock", one.to, None, facts)) == [Sent(one.id)]
+    [mail] = await postman.caught(one.to)
+    assert mail["subject"] == "MUG is running out in main"
+    assert "7 left in main" in mail["text"] and "Order 12" in mail["text"]
+
+
 async def test_what_has_to_come_in_first_is_told(postman: Postman) -> None:
     """Given goods that are promised for a day, then the mail tells which, and says nothing of what is here."""
     mug = {"name": "Mug", "sku": "MUG", "quantity": 2, "amount": "20.00 USD", "promised": "2026-03-04T05:06:07Z"}
@@ -342,7 +355,7 @@ def test_every_template_has_a_letter_and_every_letter_a_template() -> None:
         "order_confirmed", "payment_failed", "payment_returned", "order_cancelled", "order_cancelled_paid", "shipped",
         "refund", "return", "order_edited", "exchange", "exchange_card", "on_hold",
     }  # fmt: skip
-    assert names == {*of_orders, *ACCOUNT_LETTERS}
+    assert names == {*of_orders, *ACCOUNT_LETTERS, "low_stock"}
 
 
 async def test_sent_again_it_is_the_same_mail(postman: Postman) -> None:

@@ -2,14 +2,18 @@
 
 import asyncio
 import time
+from datetime import timedelta
 
 import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.outbox import AwaitLetters, DueLetters, OutboxActivities, Settled, SettleLetters
+from models import clock
 from models.ids import OrderId, new_id
-from models.tables import outbox
-from tests import people
+from models.inventory import MAIN
+from models.letter import Letter
+from models.tables import inventory, outbox, stockroom
+from tests import people, shop
 from tests.activities.till import Till
 
 
@@ -108,3 +112,79 @@ async def test_a_pointless_letter_is_withdrawn_and_holds_no_other_up(till: Till,
         assert await till.ask("SELECT error, tries FROM outbox WHERE settled_at IS NOT NULL") == [
             ("withdrawn: the account is gone", 0)
         ]
+
+
+LOW = "ada@shop.example"
+_LETTERS = "SELECT payload ->> 'template', settled_at IS NOT NULL, error FROM outbox ORDER BY created_at, id"
+
+
+@pytest.fixture
+async def watched(till: Till) -> Till:
+    """Ten mugs, of which more are ordered, by the dozen, when fewer than eight are left."""
+    async with till.database.writing() as writer:
+        spot = stockroom.Spot(till.mug, MAIN)
+        await stockroom.lock(writer, [spot])
+        await stockroom.watch(writer, spot, {"reorder_point": 8, "reorder_quantity": 12})
+    return till
+
+
+async def low(till: Till, staff: str | None = LOW) -> list[Letter]:
+    """Letters to staff that are due."""
+    activity = OutboxActivities(till.database, 0.01, staff).await_letters
+    found: DueLetters = await ActivityEnvironment().run(activity, AwaitLetters(10, 0, 0.01))
+    return list(found.letters)
+
+
+async def test_staff_are_told_once_when_a_level_runs_low(watched: Till) -> None:
+    """Given orders that take units, then who takes the level below its point writes a letter, and nobody after them."""
+    await watched.placed(await watched.cart({"MUG": 2}), 2700)
+    assert await low(watched) == []
+    for _ in range(3):
+        await watched.placed(await watched.cart())
+    [told] = await low(watched)
+    assert (told.template, told.to, told.order_number) == ("low_stock", LOW, None)
+    facts = {name: told.facts[name] for name in ("sku", "name", "location", "available", "reorder_point", "suggested")}
+    assert facts == {
+        "sku": "MUG", "name": "Mug", "location": "main", "available": 7, "reorder_point": 8, "suggested": 12,
+    }  # fmt: skip
+
+
+async def test_each_crossing_is_told(watched: Till) -> None:
+    """Given a level that was filled again and runs low once more, then there is another letter."""
+    for came in (0, 6):
+        async with watched.database.writing() as writer:
+            if came:
+                await inventory.receive(writer, watched.mug, came, "staff", "delivery")
+        await watched.placed(await watched.cart({"MUG": 5}), 6000)
+    assert [each.template for each in await low(watched)] == ["low_stock"] * 2
+
+
+async def test_what_is_undone_warns_nobody(watched: Till) -> None:
+    """Given a transaction that takes units and is undone, then nothing was low, and nobody is told."""
+    until = clock.now() + timedelta(minutes=30)
+    with pytest.raises(RuntimeError):
+        async with watched.database.writing() as writer:
+            await inventory.hold(writer, OrderId(new_id()), {watched.mug: 5}, until, shop.NEW_YORK)
+            raise RuntimeError("undone")
+    assert await watched.ask(_LETTERS) == []
+
+
+async def test_what_is_no_longer_so_is_not_sent(watched: Till) -> None:
+    """Given a level that is filled before its letter leaves, or a shop that names no staff, then none leaves."""
+    await watched.placed(await watched.cart({"MUG": 5}), 6000)
+    assert await low(watched, None) == []
+    assert await watched.ask(_LETTERS) == [("low_stock", True, "withdrawn: nobody of staff is told")]
+    async with watched.database.writing() as writer:
+        await inventory.receive(writer, watched.mug, 6, "staff", "delivery")
+    await watched.placed(await watched.cart({"MUG": 5}), 6000)
+    async with watched.database.writing() as writer:
+        await inventory.receive(writer, watched.mug, 6, "staff", "delivery")
+    assert await low(watched) == []
+    assert (await watched.ask(_LETTERS))[1] == ("low_stock", True, "withdrawn: there is enough again")
+
+
+async def test_buyers_at_once_write_one_letter(watched: Till) -> None:
+    """Given ten buyers at the same moment, then the level runs low once."""
+    carts = [await watched.cart() for _ in range(10)]
+    await asyncio.gather(*(watched.placed(cart) for cart in carts))
+    assert len(await low(watched)) == 1
