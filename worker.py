@@ -60,6 +60,7 @@ from activities.shipments import ShipmentActivities
 from activities.stock import StockActivities
 from activities.study import StudyActivities
 from models import logs, wire
+from models.capture import Capture
 from models.database import Database
 from models.payment import CHAPA, STRIPE
 from models.search.engines import engine_of
@@ -131,8 +132,9 @@ def activities(
 ) -> dict[str, list[Callable[..., Any]]]:
     """All activities by task queue. Local ones run on the queue of their workflow."""
     late = LatePaymentActivities(database)
+    reserved_for = settings.authorization_life if settings.capture is Capture.AT_SHIPMENT else None
     checkout = CheckoutActivities(
-        database, settings.payment_window, settings.allocation, settings.ship_within, settings.screening
+        database, settings.payment_window, settings.allocation, settings.ship_within, settings.screening, reserved_for
     )
     screening = ScreeningActivities(database)
     orders, shipments = OrderActivities(database), ShipmentActivities(database)
@@ -163,8 +165,8 @@ def activities(
             orders.cancel_order, orders.flag_order, orders.record_command,
             screening.hold_order, screening.decide_review,
             shipments.send_parcel, shipments.note_arrival, cancellations.cancel_paid_order,
-            charges.record_charge, charges.settle_charge, charges.drop_charge,
-            edits.open_edit, edits.commit_edit, edits.end_edit,
+            charges.record_charge, charges.settle_charge, charges.drop_charge, charges.settle_capture,
+            charges.note_shortfall, shipments.weigh_parcel, edits.open_edit, edits.commit_edit, edits.end_edit,
             late.record_late_payment, outbox.settle_letters,
             passwords.open_reset, passwords.close_reset, carts.remind_of_carts, carts.find_forgotten_carts,
             carts.spare_carts_being_bought, carts.remove_carts,

@@ -3,13 +3,15 @@
 import msgspec
 from temporalio import activity
 
-from models.charge import Charge
+from models.audit import Author
+from models.charge import Charge, Taken
 from models.database import Database
 from models.ids import ChargeId, OrderId, PaymentId
 from models.money import Money
 from models.tables import charge as charges
 from models.tables import order as orders
-from models.tables import payment as payments
+from models.tables import order_desk as desk
+from models.tables import outbox
 
 
 class RecordCharge(msgspec.Struct, frozen=True):
@@ -26,6 +28,25 @@ class SettleCharge(msgspec.Struct, frozen=True):
     charge: Charge
     provider: str
     amount: Money
+
+
+class SettleCapture(msgspec.Struct, frozen=True):
+    """So much was taken."""
+
+    order_id: OrderId
+    taken: Taken
+    author: Author | None = None
+    """Who of the staff asked for it."""
+
+
+class NoteShortfall(msgspec.Struct, frozen=True):
+    """The card that paid was not good for the rest."""
+
+    order_id: OrderId
+    n: int
+    """Of the order's payments at the provider, which one it would have been."""
+    amount: Money
+    code: str | None
 
 
 class DropCharge(msgspec.Struct, frozen=True):
@@ -66,15 +87,40 @@ class ChargeActivities:
         Again: the move is made once, and the rest with it.
         Undo: none; a refund is a process of its own.
         """
-        order, charge, amount = request.order_id, request.charge, request.amount
+        charge = request.charge
+        taken = Taken(charge.payment_id, charge.n, charge.id, request.amount, request.provider)
         async with self._database.writing() as writer:
-            await charges.lock(writer, charge.payment_id)
-            if await charges.take(writer, charge.id, amount):
-                entries = {f"provider:{request.provider}": amount, "sales": -amount}
-                await payments.book(writer, order, f"capture/{charge.payment_id}/{charge.n}", entries)
-                await orders.tell(
-                    writer, order, f"captured/{charge.n}", "payment_captured", "provider", amount=amount
-                )  # fmt: skip
+            await charges.book(writer, request.order_id, taken)
+
+    @activity.defn
+    async def settle_capture(self, request: SettleCapture) -> None:
+        """Book what was taken of an order that is taken at shipment, without a parcel that would book it.
+
+        Changes: payment, charge, ledger of money, timeline, audit log; with the last of it the payment is paid.
+        Again: it is booked once, and the rest with it.
+        Undo: none; a refund is a process of its own.
+        """
+        async with self._database.writing() as writer:
+            if await charges.book(writer, request.order_id, request.taken):
+                after = {"captured": request.taken.amount}
+                await desk.write_down(writer, request.order_id, request.author, "order.capture", None, after, None)
+
+    @activity.defn
+    async def note_shortfall(self, request: NoteShortfall) -> None:
+        """Write down that the rest could not be reserved, and write to the buyer, whose card it is.
+
+        Changes: timeline, outbox.
+        Again: the fact is written once, and the letter with it.
+        Undo: nothing, it is history.
+        """
+        order = request.order_id
+        async with self._database.writing() as writer:
+            await orders.tell(
+                writer, order, f"charge/{request.n}/declined", "charge_declined", "provider",
+                amount=request.amount, code=request.code,
+            )  # fmt: skip
+            words = {"amount": str(request.amount)}
+            await outbox.write_letter(writer, "rest_declined", order, str(request.n), words)
 
     @activity.defn
     async def drop_charge(self, request: DropCharge) -> None:

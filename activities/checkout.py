@@ -18,7 +18,7 @@ from models.ids import OrderId, PaymentId, new_id
 from models.money import Money
 from models.money import total as sum_of
 from models.order import FulfilmentStatus, Order, OrderLine, OrderStatus, Shipping, UsedCoupon, workflow_id
-from models.payment import PaymentStatus
+from models.payment import TERMS, PaymentStatus
 from models.pricing import Priced, price, quote
 from models.screening import Screening, Subject, judge
 from models.tables import cart as carts
@@ -72,6 +72,8 @@ class OrderPlaced(msgspec.Struct, frozen=True):
     """How it was judged; None: this shop does not screen."""
     promised_at: datetime | None = None
     """By when the last of what was not here is sent; None: all of it was."""
+    reserved_for: timedelta | None = None
+    """Its money is taken parcel by parcel, and reserved anew after so long; None: it is taken at once."""
 
     @property
     def due(self) -> Money:
@@ -92,12 +94,14 @@ class CheckoutActivities:
     def __init__(
         self, database: Database, payment_window: timedelta, allocation: Allocation = Allocation.FEWEST_PARCELS,
         ship_within: timedelta = SHIP_WITHIN, screening: Screening | None = None,
+        reserved_for: timedelta | None = None,
     ) -> None:  # fmt: skip
         """`screening`: its limit, and how long somebody may take to look; None: no order is screened."""
         self._database = database
         self._payment_window = payment_window
         self._ship_within = ship_within
         self._screening = screening
+        self._reserved_for = reserved_for
         self._allocate = RULES[allocation]
 
     @activity.defn
@@ -187,9 +191,11 @@ class CheckoutActivities:
             await orders.tell(writer, order.id, "awaited", "goods_awaited", "order", **facts, promised_at=until)
         units, used = sum(line.quantity for line in cart.lines), bool(discounts.used)
         total = priced.totals.total
+        terms = TERMS.get(provider)
         return OrderPlaced(
             order.id, payment_id, total, units, order.placed_at, order.pay_until, credit, used, self._ship_within,
             judged, max(awaited.values(), default=None),
+            self._reserved_for if terms is not None and terms.captures_apart else None,
         )  # fmt: skip
 
     async def _screened(self, writer: Writer, order: Order) -> Screening | None:

@@ -47,7 +47,7 @@ class SecureOrder(msgspec.Struct, frozen=True):
 
 
 class ConfirmOrder(msgspec.Struct, frozen=True):
-    """The money is captured."""
+    """The money is captured, or is sure to be when the goods leave."""
 
     order_id: OrderId
     payment_id: PaymentId
@@ -60,6 +60,8 @@ class ConfirmOrder(msgspec.Struct, frozen=True):
     """Whether it used any up."""
     waits: bool = False
     """Whether some of its goods have still to come in."""
+    reserved: bool = False
+    """The provider's part is only reserved: it is taken when the goods leave."""
 
 
 class CancelOrder(msgspec.Struct, frozen=True):
@@ -166,18 +168,21 @@ class OrderActivities:
         async with self._database.writing() as writer:
             if not await orders.move(writer, order, OrderStatus.CONFIRMED):
                 return
-            await payments.move(writer, payment, PaymentStatus.PAID, captured=amount.amount)
+            if not request.reserved:
+                await payments.move(writer, payment, PaymentStatus.PAID, captured=amount.amount)
             if request.credit:
                 paid |= await credits.commit(writer, order)
                 facts.append(orders.Fact("credit", "credit_spent", "order", {"amount": request.credit}))
-            if amount.amount:
+            if amount.amount and not request.reserved:
                 paid[f"provider:{request.provider}"] = amount
                 facts.append(orders.Fact("captured", "payment_captured", "provider", {"amount": amount}))
             if paid:
                 sales = -total(list(paid.values()), amount.currency)
                 await payments.book(writer, order, f"capture/{payment}", {**paid, "sales": sales})
             await orders.tell_all(writer, order, *facts, orders.Fact("confirmed", "order_confirmed", "order"))
-            await outbox.write_letter(writer, "order_confirmed", order)
+            await outbox.write_letter(
+                writer, "order_confirmed", order, facts={"reserved": True} if request.reserved else None
+            )
             if request.coupons:
                 await redemptions.settle(writer, order, HoldStatus.COMMITTED)
             if request.waits:

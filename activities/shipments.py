@@ -6,15 +6,19 @@ import msgspec
 from temporalio import activity
 
 from models.audit import Author
+from models.charge import Taken
 from models.database import Database, Writer
 from models.errors import Refusal
 from models.ids import LocationId, OrderId, VariantId, new_id
 from models.inventory import Held
+from models.money import Money
 from models.order import Action, FulfilmentStatus, OrderStatus, staff_actions
 from models.position import Position
-from models.shipment import ShipItem, origin, pack
+from models.position import Taken as Packed
+from models.shipment import ShipItem, must_hold, origin, pack
 from models.tables import backorder as backorders
-from models.tables import inventory, outbox
+from models.tables import charge as charges
+from models.tables import inventory, outbox, parcel_worth
 from models.tables import order as orders
 from models.tables import order_desk as desk
 from models.tables import shipment as shipments
@@ -34,6 +38,15 @@ class SendParcel(msgspec.Struct, frozen=True):
     location: str | None = None
     """Code of where it came from; None: from where all of it lies."""
     author: Author | None = None
+    taken: Taken | None = None
+    """What was taken for it just now; None: nothing had to be."""
+
+
+class ParcelWeighed(msgspec.Struct, frozen=True):
+    """A parcel that may leave."""
+
+    missing: Money
+    """What has to be taken before it does."""
 
 
 class NoteArrival(msgspec.Struct, frozen=True):
@@ -60,10 +73,31 @@ class ShipmentActivities:
         self._database = database
 
     @activity.defn
+    async def weigh_parcel(self, request: SendParcel) -> ParcelWeighed:
+        """What has to be taken before a parcel leaves. Refused as `send_parcel` would be.
+
+        Changes: nothing.
+        Again: harmless.
+        Undo: nothing.
+        """
+        order = request.order_id
+        async with self._database.writing() as writer:
+            stands = await shipments.lock(writer, order)
+            if await shipments.is_sent(writer, order, request.n):
+                return ParcelWeighed((await parcel_worth.of_parcel(writer, order, {})).missing)
+            _must_allow(stands, Action.SHIP, "be shipped")
+            lines, held = await shipments.left(writer, order), await inventory.holds_of(writer, order)
+            location, packed = await _packed(writer, request, lines, held)
+            must_hold(held, location, _by_variant(packed))
+            worth = await parcel_worth.of_parcel(writer, order, {line.line: units for line, units in packed})
+        return ParcelWeighed(worth.missing)
+
+    @activity.defn
     async def send_parcel(self, request: SendParcel) -> Progress:
         """Write down that a parcel left: what is in it is sold, and no longer in the house.
 
-        Changes: shipment, positions, order, holds, stock, its ledger, timeline, notification, outbox, audit log.
+        Changes: shipment, positions, order, holds, stock, its ledger, timeline, notification, outbox, audit log; what
+        was taken for it: payment, charge, ledger of money.
         Again: the order's `n`-th parcel leaves once.
         Undo: none; goods that come back are a return.
         """
@@ -74,12 +108,10 @@ class ShipmentActivities:
                 return Progress(stands.status, stands.fulfilment)
             _must_allow(stands, Action.SHIP, "be shipped")
             lines, held = await shipments.left(writer, order), await inventory.holds_of(writer, order)
-            location = await _from_where(writer, request, lines, held)
-            wanted = {item.sku: item.quantity for item in request.items} or _all_at(location, lines, held)
-            packed = pack(lines, wanted)
-            units = {line.variant: 0 for line, _ in packed}
-            for line, quantity in packed:
-                units[line.variant] += quantity
+            location, packed = await _packed(writer, request, lines, held)
+            units = _by_variant(packed)
+            if request.taken is not None:
+                await charges.book(writer, order, request.taken)
             left = sum(line.left for line in lines) - sum(units.values())
             now = Progress(*_AFTER[left > 0])
             if now.status is not stands.status:
@@ -143,6 +175,22 @@ def _must_allow(stands: Standing, action: Action, wish: str) -> None:
     """Raises: Refusal `wrong_move` when the rows say that it cannot be done, whatever the order's owner believed."""
     if action not in staff_actions(stands.status, stands.payment, stands.fulfilment, stands.attention):
         raise Refusal("wrong_move", f"An order that is {stands.status} cannot {wish}.", status=stands.status)
+
+
+async def _packed(
+    writer: Writer, request: SendParcel, lines: Sequence[Position], held: Sequence[Held]
+) -> tuple[LocationId, Packed]:  # fmt: skip
+    """From where it leaves, and what is in it. Raises: Refusal."""
+    location = await _from_where(writer, request, lines, held)
+    wanted = {item.sku: item.quantity for item in request.items} or _all_at(location, lines, held)
+    return location, pack(lines, wanted)
+
+
+def _by_variant(packed: Packed) -> dict[VariantId, int]:
+    units = {line.variant: 0 for line, _ in packed}
+    for line, quantity in packed:
+        units[line.variant] += quantity
+    return units
 
 
 async def _from_where(

@@ -66,6 +66,8 @@ STATUSES: Mapping[str, int] = {
     "account_erased": 409,
     "archived": 409,
     "bulk_refused": 409,
+    "capture_exceeds": 409,
+    "capture_failed": 409,
     "cart_empty": 409,
     "category_cycle": 409,
     "category_in_use": 409,

@@ -19,7 +19,7 @@ from models.dispute import is_reference
 from models.dispute import workflow_id as dispute_workflow_id
 from models.errors import Refusal, Unavailable
 from models.order import is_workflow_id
-from models.payment import SETTLED, STRIPE
+from models.payment import SETTLED, STRIPE, PaymentStatus
 from models.payment_method import is_saving_workflow_id
 from models.refund import RefundStatus, named_by
 from models.tables import inbox
@@ -140,7 +140,7 @@ async def _take_in(house: House, event: StripeEvent, body: str) -> str:
         if owner is None or event.type not in NEWS | DISPUTES:
             known = "kept: nobody waits for such an event"
         else:
-            known = await _known(writer, owner, subject)
+            known = await _known(writer, owner, event)
         if known:
             await inbox.settle(writer, "stripe", event.id, known)
             return known
@@ -151,15 +151,16 @@ async def _take_in(house: House, event: StripeEvent, body: str) -> str:
     return note
 
 
-async def _known(reader: Reader, owner: str, subject: StripeObject) -> str | None:
+async def _known(reader: Reader, owner: str, event: StripeEvent) -> str | None:
     """Why the owner need not be told; None: it has to be."""
+    subject = event.data.object
     if owner.startswith("dispute/"):
         return None
     refund = named_by(owner)
     if refund is None:
-        return (
-            "kept: tells nothing new" if (await payments.status_by_reference(reader, subject.id)) in SETTLED else None
-        )
+        status = await payments.status_by_reference(reader, subject.id)
+        lapsed = status is PaymentStatus.AUTHORIZED and event.type == "payment_intent.canceled"
+        return "kept: tells nothing new" if status in SETTLED and not lapsed else None
     made = await refunds.find(reader, *refund)
     if made is None:
         return "kept: no such refund"

@@ -63,6 +63,18 @@ class Charge(msgspec.Struct, frozen=True):
     """When it is reserved anew, unless it was taken by then; None: it is to be taken at once."""
 
 
+class Taken(msgspec.Struct, frozen=True):
+    """So much was taken at the provider."""
+
+    payment_id: PaymentId
+    n: int
+    """Of the order's payments at the provider, which one."""
+    charge: ChargeId | None
+    """None: the first one."""
+    amount: Money
+    provider: str
+
+
 def charge_id(payment: PaymentId, n: int) -> ChargeId:
     """The id of a payment's `n`-th charge: the same whoever asks and however often, before there is a row of it."""
     return ChargeId(uuid5(payment, f"charge/{n}"))

@@ -19,10 +19,13 @@ PROVIDER = "the payment provider"
 TO_SHIP, TO_SHIP_REST, TO_ARRIVE = (
     "the warehouse to ship it", "the warehouse to ship the rest", "the parcel to arrive",
 )  # fmt: skip
+TO_RESERVE = "staff to look, and a card that is good for the rest"
+PAID_AND_CONFIRMED, RESERVED = "Paid and confirmed", "Confirmed: its money is reserved, and taken as it is sent"
 TO_CANCEL = "staff to cancel it, because all its money has gone back"
 RETRY = "a retry by staff, or the next try by itself"
 REVIEW = "staff to approve or reject it"
 CAPTURE, VOID, NOT_SHIPPED = "capture the payment", "void the payment", "not shipped in time"
+RESERVE = "reserve the rest of the money"
 HELD = "held until somebody has looked at it"
 """What a person can be asked for, as an order's `attention` begins."""
 
@@ -123,6 +126,8 @@ def _to_be_shipped(order: Order, events: Sequence[OrderEvent], ship_within: time
     waits = TO_SHIP if order.status is OrderStatus.CONFIRMED else TO_SHIP_REST
     if order.payment_status == PaymentStatus.REFUNDED:
         return Whereabouts("All its money has gone back", TO_CANCEL)
+    if order.attention and order.attention.startswith((f"{RESERVE}: ", f"{CAPTURE}: ", f"{VOID}: ")):
+        return Whereabouts(f"Needs attention: {order.attention}", TO_RESERVE)
     if order.attention == NOT_SHIPPED:
         return Whereabouts(f"Needs attention: {NOT_SHIPPED}", waits)
     # The time begins anew when staff say that they have looked.
@@ -132,7 +137,8 @@ def _to_be_shipped(order: Order, events: Sequence[OrderEvent], ship_within: time
     if promises and until is not None:
         until = max(until, *promises)
     if order.status is OrderStatus.CONFIRMED:
-        return Whereabouts("Paid and confirmed", waits, until)
+        reserved = order.payment_status == PaymentStatus.AUTHORIZED
+        return Whereabouts(RESERVED if reserved else PAID_AND_CONFIRMED, waits, until)
     return Whereabouts("Partly shipped", waits, until)
 
 
@@ -163,6 +169,7 @@ _HAPPENED = {
     "payment_canceled": "The payment was called off at the provider",
     "payment_captured": "{amount} was taken",
     "charge_authorized": "{amount} was reserved beside what the order began with ({purpose})",
+    "charge_declined": "{amount} could not be reserved on the card that paid: {decline}",
     "credit_spent": "{amount} was paid with gift cards and store credit",
     "payment_returned": "{amount} came after the order had ended, and was sent back",
     "goods_awaited": "Some of it has still to come in, and is promised until {promised_at}: {skus}",
@@ -172,7 +179,7 @@ _HAPPENED = {
     "order_approved": "It was looked at and approved",
     "order_rejected": "It was looked at and rejected",
     "review_expired": "Nobody has looked at it in time",
-    "order_confirmed": "The order is paid and promised to the buyer",
+    "order_confirmed": "The order is confirmed: its goods are promised to the buyer",
     "order_cancelled": "The order was cancelled: {reason}",
     "order_shipped": "Parcel {shipment} left with {carrier}, {tracking}",
     "parcel_delivered": "Parcel {shipment} arrived",

@@ -69,7 +69,7 @@ FULFILMENT_MOVES: Mapping[FulfilmentStatus, frozenset[FulfilmentStatus]] = {
 UNSETTLED = frozenset({_S.PENDING, _S.ON_HOLD})
 """Not paid for yet: such an order can end as if it had never been."""
 SOLD = (_S.CONFIRMED, _S.PROCESSING, _S.SHIPPED, _S.DELIVERED, _S.COMPLETED)
-"""Paid for: an order is confirmed when its money is captured, and not before."""
+"""Paid for, or, where money is taken at shipment, sure to be: an order is confirmed then, and not before."""
 
 
 class OrderLine(msgspec.Struct, frozen=True):
@@ -255,9 +255,16 @@ _HELD = When(frozenset({_S.ON_HOLD}), frozenset({_P.AUTHORIZED}))
 """A person has to look before its money is taken."""
 
 _PAID_AND_HERE = When(
-    frozenset({_S.CONFIRMED}), frozenset({_P.PAID, _P.PARTIALLY_REFUNDED, _P.REFUNDED}), frozenset({_F.UNFULFILLED})
+    frozenset({_S.CONFIRMED}), frozenset({_P.AUTHORIZED, _P.PAID, _P.PARTIALLY_REFUNDED, _P.REFUNDED}),
+    frozenset({_F.UNFULFILLED}),
+)  # fmt: skip
+"""Paid for, or sure to be when it is sent, and nothing of it has left the house."""
+_RESERVED_AND_HERE = When(frozenset({_S.CONFIRMED}), frozenset({_P.AUTHORIZED}), frozenset({_F.UNFULFILLED}))
+"""Its money is taken when it is sent, and nothing was sent yet."""
+_TO_SEND = When(
+    frozenset({_S.CONFIRMED, _S.PROCESSING}), _IN_HAND | {_P.AUTHORIZED}, frozenset({_F.UNFULFILLED, _F.PARTIAL})
 )
-"""Paid for, and nothing of it has left the house."""
+"""Something of it can leave; where its money is only reserved, it is taken then."""
 
 _EDITABLE = When(frozenset({_S.CONFIRMED}), _IN_HAND, frozenset({_F.UNFULFILLED}))
 """Its content can be another one: money can go back, and nothing of it has left the house."""
@@ -281,7 +288,8 @@ STAFF_ACTIONS: Mapping[Action, tuple[When, ...]] = {
     Action.APPROVE: (_HELD,),
     Action.REJECT: (_HELD,),
     Action.EDIT: (_EDITABLE,),
-    Action.SHIP: (When(frozenset({_S.CONFIRMED, _S.PROCESSING}), _IN_HAND, frozenset({_F.UNFULFILLED, _F.PARTIAL})),),
+    Action.SHIP: (_TO_SEND,),
+    Action.CAPTURE: (_RESERVED_AND_HERE,),
     Action.DELIVER: (When(frozenset({_S.PROCESSING, _S.SHIPPED}), None, _SENT),),
     Action.REFUND: (When(None, _IN_HAND),),
     Action.RETRY: (When(attention=True),),

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from models.allocation import Allocation
+from models.capture import Capture
 from models.money import EXPONENTS
 from models.review import Moderation
 from models.screening import Screening
@@ -100,6 +101,10 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
     """How long an order waits for a payment that works before it is cancelled."""
     allocation: Allocation
     """From which location an order's goods come."""
+    capture: Capture
+    """When the money that an order has reserved is taken."""
+    authorization_life: timedelta
+    """How long reserved money is relied on; then it is reserved anew."""
     ship_within: timedelta
     """How long a paid order may wait to be shipped before a person is told."""
     exchange_within: timedelta
@@ -136,8 +141,8 @@ KNOWN = frozenset(
         "DATABASE_URL REDIS_URL TEMPORAL_ADDRESS TEMPORAL_NAMESPACE TEMPORAL_UI_URL STRIPE_SECRET_KEY "
         "STRIPE_API_BASE STRIPE_WEBHOOK_SECRET CHAPA_SECRET_KEY CHAPA_API_BASE CHAPA_WEBHOOK_SECRET "
         "MEILISEARCH_URL MEILISEARCH_API_KEY SMTP_URL MAIL_FROM "
-        "PUBLIC_URL SECRET_KEY MEDIA_DIR STORAGE_URL PAYMENT_WINDOW SHIP_WITHIN EDIT_WINDOW RETURN_WITHIN "
-        "EXCHANGE_WITHIN CHECKOUT_ANSWER_BUDGET "
+        "PUBLIC_URL SECRET_KEY MEDIA_DIR STORAGE_URL PAYMENT_WINDOW CAPTURE AUTHORIZATION_LIFE SHIP_WITHIN EDIT_WINDOW "
+        "RETURN_WITHIN EXCHANGE_WITHIN CHECKOUT_ANSWER_BUDGET "
         "DEFAULT_CURRENCY LOG_LEVEL LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT RATE_LIMIT_GENERAL "
         "RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
         "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH RATE_LIMIT_GIFT_CARD FORWARDED_HOPS "
@@ -186,6 +191,8 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         mail_from=read.text("MAIL_FROM", "Holdfast <orders@holdfast.example>"),
         payment_window=read.seconds("PAYMENT_WINDOW", "1800"),
         allocation=Allocation(read.one_of("ALLOCATION", tuple(Allocation), "fewest_parcels")),
+        capture=Capture(read.one_of("CAPTURE", tuple(Capture), "at_once")),
+        authorization_life=read.seconds("AUTHORIZATION_LIFE", "518400"),
         ship_within=read.seconds("SHIP_WITHIN", "259200"),
         staff_email=_address("STAFF_EMAIL", read.optional("STAFF_EMAIL")),
         screening=_screening(read.optional("SCREENING_LIMIT"), read.seconds("REVIEW_WITHIN", "86400")),

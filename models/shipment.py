@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from models.errors import Refusal
 from models.ids import LocationId, VariantId
 from models.inventory import Held
 from models.position import Position, Taken, take
@@ -37,6 +38,17 @@ def pack(lines: Sequence[Position], wanted: Mapping[str, int]) -> Taken:
     Raises: Refusal `unknown_sku` for what the order has not; `nothing_left` with `items: [{sku, requested, left}]`.
     """
     return take(lines, wanted, "nothing_left", "Not so much of it is left to be sent.")
+
+
+def must_hold(held: Sequence[Held], location: LocationId, units: Mapping[VariantId, int]) -> None:
+    """Raises: Refusal `not_held` when the order does not hold so much there."""
+    there = {each.variant: each.open for each in held if each.location == location}
+    short = [
+        {"variant": variant, "requested": quantity, "held": there.get(variant, 0)}
+        for variant, quantity in units.items() if there.get(variant, 0) < quantity
+    ]  # fmt: skip
+    if short:
+        raise Refusal("not_held", "The order does not hold so much at this location.", items=short)
 
 
 def origin(held: Sequence[Held], wanted: Mapping[VariantId, int] | None) -> LocationId | None:

@@ -172,6 +172,7 @@ TABLE: dict[str, str | set[Role]] = {
     "POST /admin/orders/{number:str}/actions/approve": {SUPPORT, ADMIN},
     "POST /admin/orders/{number:str}/actions/reject": {SUPPORT, ADMIN},
     "POST /admin/orders/{number:str}/actions/ship": {SUPPORT, ADMIN},
+    "POST /admin/orders/{number:str}/actions/capture": {SUPPORT, ADMIN},
     "POST /admin/orders/{number:str}/actions/deliver": {SUPPORT, ADMIN},
     "POST /admin/orders/{number:str}/actions/retry": {SUPPORT, ADMIN},
     "POST /admin/orders/{number:str}/actions/note": {SUPPORT, ADMIN},

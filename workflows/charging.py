@@ -30,6 +30,11 @@ class Charging:
         self._attention = attention
         self._n = 1
 
+    @property
+    def count(self) -> int:
+        """How many payments at the provider the order has asked for."""
+        return self._n
+
     async def reserve(
         self, placed: OrderPlaced, purpose: Purpose, amount: Money, first: str, method: str | None = None,
         customer: str | None = None, lasts: timedelta | None = None,
@@ -53,7 +58,7 @@ class Charging:
                 **patience.provider(patience.FURTHER),
             )
         except FailureError as failed:
-            seen = ProviderPayment(Standing.UNKNOWN, code=telling.kind(failed), detail=telling.cause(failed))
+            seen = ProviderPayment(Standing.UNKNOWN, code=telling.code(failed), detail=telling.cause(failed))
         if seen.standing is not Standing.AUTHORIZED or seen.reference is None:
             # Declined, it may be tried again at the provider by its buyer; unknown, it may be there all the same.
             in_the_dark = seen.standing is Standing.UNKNOWN and seen.code != REJECTED
@@ -101,6 +106,10 @@ class Charging:
     async def release(self, placed: OrderPlaced, charge: Charge) -> None:
         """Let it go, however long that needs."""
         await self._void(placed, PaymentId(charge.id), charge.reference)
+        await self.drop(placed, charge)
+
+    async def drop(self, placed: OrderPlaced, charge: Charge) -> None:
+        """It is let go: write it down."""
         await surely(
             workflow.execute_local_activity_method(
                 ChargeActivities.drop_charge,

@@ -198,7 +198,7 @@ class Collecting:
             placed.payment_id, self._purchase.number, workflow.info().workflow_id, placed.due, self._attempts,
             asked_at, wish.choice.method, self._reference(), wish.choice.save, wish.choice.customer,
             self._purchase.customer_id, self._provider, wish.choice.return_url,
-            placed.pay_until if wish.choice.hosted else None,
+            placed.pay_until if wish.choice.hosted else None, placed.reserved_for is not None,
         )  # fmt: skip
         self._board.tell("Authorizing the payment", PROVIDER, placed.pay_until)
         try:

@@ -1,21 +1,32 @@
 """How a paid order gets to its buyer, parcel by parcel, or is called off before one left."""
 
-import asyncio
 from datetime import datetime
 
+import msgspec
 from temporalio import workflow
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 
 from activities.cancellations import CancellationActivities, CancelPaidOrder, PaidOrderCancelled
 from activities.checkout import OrderPlaced
-from activities.shipments import NoteArrival, Progress, SendParcel, ShipmentActivities
+from activities.shipments import NoteArrival, ParcelWeighed, Progress, SendParcel, ShipmentActivities
 from models.audit import Author
 from models.errors import Refusal
-from models.explanation import NOT_SHIPPED, TO_ARRIVE, TO_SHIP, TO_SHIP_REST
+from models.explanation import (
+    NOT_SHIPPED,
+    PAID_AND_CONFIRMED,
+    RESERVED,
+    TO_ARRIVE,
+    TO_RESERVE,
+    TO_SHIP,
+    TO_SHIP_REST,
+)
+from models.money import Money
 from models.order import Action, FulfilmentStatus, OrderStatus, staff_actions
+from models.payment import PaymentStatus
 from models.refund import workflow_id as refund_id
 from models.shipment import ShipItem
 from workflows import patience
+from workflows.capturing import Capturing
 from workflows.collecting import Ending
 from workflows.refund import Refund, RefundOrder, is_taken_up
 from workflows.steadfast import Attention
@@ -25,10 +36,12 @@ from workflows.telling import Board
 class Fulfilling:
     """The parcels of one order. Commands wait for one another, so that each sees what the one before has done."""
 
-    def __init__(self, board: Board, attention: Attention) -> None:
+    def __init__(self, board: Board, attention: Attention, capturing: Capturing) -> None:
         self.fulfilment = FulfilmentStatus.UNFULFILLED
-        self.turn = asyncio.Lock()
+        self.turn = capturing.turn
         """Whoever moves the order has it."""
+        self._capturing = capturing
+        capturing.tell = self.tell
         self._board = board
         self._attention = attention
         self._parcels: dict[int, bool] = {}
@@ -59,12 +72,11 @@ class Fulfilling:
         async with self.turn:
             self.must_allow(Action.SHIP, "be shipped")
             n = len(self._parcels) + 1
-            after: Progress = await workflow.execute_local_activity_method(
-                ShipmentActivities.send_parcel,
-                SendParcel(placed.order_id, n, carrier, tracking, actor, items, location, author),
-                summary=f"Parcel {n} leaves with {carrier}",
-                **patience.DATABASE,
-            )
+            parcel = SendParcel(placed.order_id, n, carrier, tracking, actor, items, location, author)
+            if self._capturing.left is None:
+                after = await self._send(parcel)
+            else:
+                after = await self._send_for_money(placed, parcel)
             self._parcels[n] = False
             self._note(after)
             all_sent = after.fulfilment is FulfilmentStatus.FULFILLED
@@ -72,6 +84,51 @@ class Fulfilling:
                 self._board.tell(f"Shipped with {carrier}", TO_ARRIVE)
             else:
                 self.tell()
+
+    async def _send(self, parcel: SendParcel) -> Progress:
+        return await workflow.execute_local_activity_method(
+            ShipmentActivities.send_parcel,
+            parcel,
+            summary=f"Parcel {parcel.n} leaves with {parcel.carrier}",
+            **patience.DATABASE,
+        )
+
+    async def _send_for_money(self, placed: OrderPlaced, parcel: SendParcel) -> Progress:
+        """Take what is in it first; a parcel that may not leave, or whose money is not to be had, takes nothing."""
+        weighed: ParcelWeighed = await workflow.execute_local_activity_method(
+            ShipmentActivities.weigh_parcel,
+            parcel,
+            summary=f"What parcel {parcel.n} has to take",
+            **patience.DATABASE,
+        )
+        taken = await self._capturing.take(placed, weighed.missing)
+        try:
+            sent = await self._send(msgspec.structs.replace(parcel, taken=taken))
+        except FailureError:
+            if taken is not None:  # it counts for the next one
+                await self._capturing.book(placed, taken)
+                await self._capturing.after(placed)
+            raise
+        await self._capturing.after(placed)
+        return sent
+
+    async def capture(self, placed: OrderPlaced, amount: Money | None, author: Author | None) -> None:
+        """Staff take money of an order before it is sent: so much, or all of it. Raises: Refusal."""
+        async with self.turn:
+            self.must_allow(Action.CAPTURE, "be captured")
+            left = self._capturing.left
+            if left is None:
+                raise Refusal("wrong_move", "All of its money is taken.", status=self._board.status)
+            amount = amount or left
+            if amount.currency != left.currency:
+                raise Refusal("currency_mismatch", f"This order is in {left.currency}.", currency=left.currency)
+            if amount.amount > left.amount:
+                raise Refusal("capture_exceeds", f"No more than {left} is left to be taken.", left=left)
+            taken = await self._capturing.take(placed, amount)
+            if taken is not None:
+                await self._capturing.book(placed, taken, author)
+            await self._capturing.after(placed)
+            self.tell()
 
     async def deliver(self, placed: OrderPlaced, n: int | None, actor: str, author: Author | None) -> None:
         """A parcel arrives, or all that are under way do. Raises: Refusal."""
@@ -94,15 +151,22 @@ class Fulfilling:
         """Nothing of it is sent, and what was paid goes back, by a process of its own. Raises: Refusal."""
         async with self.turn:
             self.must_allow(Action.CANCEL, "be cancelled")
+            reserved = self._capturing.left is not None
+            if reserved:
+                await self._capturing.clear_up(placed)
             ended: PaidOrderCancelled = await workflow.execute_local_activity_method(
                 CancellationActivities.cancel_paid_order,
-                CancelPaidOrder(placed.order_id, why.reason, why.actor, why.author, placed.promised_at is not None),
+                CancelPaidOrder(
+                    placed.order_id, why.reason, why.actor, why.author, placed.promised_at is not None, reserved
+                ),
                 summary="Cancel: stock and coupons back, money reserved to go back, tell the buyer",
                 **patience.DATABASE,
             )
             if ended.refund is not None:
                 await self.give_money_back(placed, ended.refund, f"Refund {ended.refund} of a cancelled order")
-            self._board.move(OrderStatus.CANCELLED, None)
+            if reserved:
+                await self._capturing.give_up(placed)
+            self._board.move(OrderStatus.CANCELLED, ended.payment_status)
             self._board.tell(f"Cancelled: {why.reason}")
 
     async def give_money_back(self, placed: OrderPlaced, n: int, summary: str) -> None:
@@ -161,10 +225,13 @@ class Fulfilling:
 
     def tell(self) -> None:
         """What is not sent yet, and until when it has to be."""
-        if self._attention.needed_for is not None:
+        confirmed = RESERVED if self._board.payment_status is PaymentStatus.AUTHORIZED else PAID_AND_CONFIRMED
+        if self._capturing.attention.needed_for is not None:
+            self._board.tell(f"Needs attention: {self._capturing.attention.needed_for}", TO_RESERVE)
+        elif self._attention.needed_for is not None:
             self._board.tell(f"Needs attention: {self._attention.needed_for}", self._waits)
         else:
-            self._board.tell("Partly shipped" if self._parcels else "Paid and confirmed", self._waits, self._until)
+            self._board.tell("Partly shipped" if self._parcels else confirmed, self._waits, self._until)
 
     def _note(self, after: Progress) -> None:
         self.fulfilment = after.fulfilment

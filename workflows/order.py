@@ -5,6 +5,8 @@ goods get to the buyer in `fulfilling.py`, how it is changed before that in `ame
 is done in `steadfast.py`, what it shows to people in `telling.py`.
 """
 
+import asyncio
+
 from temporalio import workflow
 
 from activities.checkout import CheckoutActivities, OrderPlaced, PlaceOrder, Refused
@@ -19,6 +21,7 @@ from models.payment import PaymentStatus
 from models.screening import ScreeningDecision
 from workflows import patience
 from workflows.amending import Amending
+from workflows.capturing import Capturing
 from workflows.charging import Charging
 from workflows.collecting import Collecting, Ending
 from workflows.enduring import to_its_end
@@ -28,6 +31,7 @@ from workflows.order_messages import (
     ApproveOrder,
     AwaitCheckout,
     CancelCheckout,
+    CaptureOrder,
     CommitEdit,
     DeliverOrder,
     DropEdit,
@@ -69,8 +73,9 @@ class Order:
         self._collecting = Collecting(purchase, self._board, self._attention)
         self._reviewing = Reviewing(purchase, self._board, self._attention, self._collecting)
         self._undo = UndoStack()
-        self._fulfilling = Fulfilling(self._board, self._attention)
         self._charging = Charging(purchase, self._attention)
+        self._capturing = Capturing(purchase, self._board, self._charging)
+        self._fulfilling = Fulfilling(self._board, self._attention, self._capturing)
         self._amending = Amending(self._board, self._fulfilling, self._charging)
         self._board.tell("Freezing prices and holding stock", A_MOMENT)
 
@@ -88,10 +93,14 @@ class Order:
         if placed is not None:
             if await self._collecting.collect(placed) and await self._reviewing.clears(placed):
                 await self._secure(placed)  # the point of no return
-                if placed.due.amount and self._collecting.terms.captures_apart:
-                    await self._capture(placed)
-                await self._confirm(placed)
-                await self._fulfilling.follow(placed)
+                if placed.reserved_for is not None:
+                    await self._confirm(placed, PaymentStatus.AUTHORIZED)
+                    await self._take_as_it_is_sent(placed)
+                else:
+                    if placed.due.amount and self._collecting.terms.captures_apart:
+                        await self._capture(placed)
+                    await self._confirm(placed, PaymentStatus.PAID)
+                    await self._fulfilling.follow(placed)
             else:
                 await self._undo.unwind()
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -131,7 +140,7 @@ class Order:
             **patience.DATABASE,
         )  # fmt: skip
         self._board.move(None, PaymentStatus.AUTHORIZED)
-        if placed.due.amount and self._collecting.terms.captures_apart:
+        if placed.due.amount and placed.reserved_for is None and self._collecting.terms.captures_apart:
             self._board.tell("Taking the authorized money", PROVIDER)
         elif placed.due.amount:
             self._board.tell(PAID, A_MOMENT)
@@ -154,7 +163,14 @@ class Order:
             ),
         )
 
-    async def _confirm(self, placed: OrderPlaced) -> None:
+    async def _take_as_it_is_sent(self, placed: OrderPlaced) -> None:
+        assert self._collecting.payment is not None
+        self._capturing.begin(placed, self._collecting.payment)
+        watching = asyncio.create_task(self._capturing.watch(placed))
+        await self._fulfilling.follow(placed)
+        await watching
+
+    async def _confirm(self, placed: OrderPlaced, payment: PaymentStatus) -> None:
         await workflow.execute_local_activity_method(
             OrderActivities.confirm_order,
             ConfirmOrder(
@@ -165,11 +181,12 @@ class Order:
                 placed.credit,
                 placed.coupons,
                 placed.promised_at is not None,
+                payment is PaymentStatus.AUTHORIZED,
             ),
             summary="Confirm: stock kept for it, money booked, letter written",
             **patience.DATABASE,
         )
-        self._board.move(OrderStatus.CONFIRMED, PaymentStatus.PAID)
+        self._board.move(OrderStatus.CONFIRMED, payment)
 
     async def _cancel_order(self, placed: OrderPlaced) -> None:
         """Undoes `_place`."""
@@ -261,6 +278,7 @@ class Order:
     @workflow.signal(description="The payment provider's webhook: look at the payment again.")
     async def provider_news(self, news: ProviderNews) -> None:
         self._collecting.hear(news.event_id)
+        self._capturing.hear(news)
 
     @workflow.update(description="Buyer or staff: what would a change of the order cost? What it adds is held.")
     async def propose_edit(self, request: ProposeEdit) -> OrderState:
@@ -307,6 +325,16 @@ class Order:
     def _may_ship(self, request: ShipOrder) -> None:
         self._fulfilling.must_allow(Action.SHIP, "be shipped")
 
+    @workflow.update(description="Staff: take money that is reserved before it is sent; nothing said: all of it.")
+    async def capture(self, request: CaptureOrder) -> OrderState:
+        assert self._placed is not None
+        await self._fulfilling.capture(self._placed, request.amount, request.author)
+        return self._state(request.digest)
+
+    @capture.validator
+    def _may_capture(self, request: CaptureOrder) -> None:
+        self._fulfilling.must_allow(Action.CAPTURE, "be captured")
+
     @workflow.update(description="Carrier or staff: a parcel arrived.")
     async def deliver(self, request: DeliverOrder) -> OrderState:
         assert self._placed is not None
@@ -321,11 +349,13 @@ class Order:
     @workflow.update(description="Staff: try the step that needs attention again, now.")
     async def retry(self, request: RetryStep) -> OrderState:
         await self._attention.retry(self._placed.order_id if self._placed else None, request)
+        await self._capturing.attention.retry(None, request)
         return self._state(request.digest)
 
     @retry.validator
     def _may_retry(self, request: RetryStep) -> None:
-        self._attention.may_retry(status=self._board.status)
+        if self._capturing.attention.needed_for is None:
+            self._attention.may_retry(status=self._board.status)
 
     @workflow.query(description="What the order does now, what it waits for and until when.")
     def told(self) -> Whereabouts:
@@ -359,5 +389,5 @@ class Order:
         return OrderState(
             self._purchase.number, digest or self._purchase.digest, self._board.status, self._board.payment_status,
             stands.total if stands else None, self._collecting.payment, self._refusal,
-            self._attention.needed_for, stands.credit if stands else None,
+            self._attention.needed_for or self._capturing.attention.needed_for, stands.credit if stands else None,
         )  # fmt: skip

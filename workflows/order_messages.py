@@ -62,6 +62,17 @@ class RejectOrder(msgspec.Struct, frozen=True):
     """Who of the staff says so."""
 
 
+class CaptureOrder(msgspec.Struct, frozen=True):
+    """Take money that is reserved."""
+
+    actor: str
+    amount: Money | None = None
+    """None: all that is left."""
+    digest: str = ""
+    author: Author | None = None
+    """Who of the staff says so."""
+
+
 class ShipOrder(msgspec.Struct, frozen=True):
     """A parcel was handed over."""
 

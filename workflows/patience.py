@@ -89,6 +89,9 @@ then each time after twice as long."""
 FURTHER = timedelta(minutes=1)
 """How long more money of an order is asked for before that is given up: somebody waits, and has the order's turn."""
 
+RESERVE_AGAIN = timedelta(days=1)
+"""How long after a card was declined on which the rest of an order's money was to be reserved it is tried again."""
+
 LOOK_AT_REFUND = timedelta(days=1)
 """How often at least we ask how a refund stands that its bank has not taken yet."""
 DISPUTE_NEWS = timedelta(days=3)

@@ -99,6 +99,11 @@ class Attention:
         """Whether a person has said, since they were asked, that they have looked."""
         return self._retry
 
+    def take_answer(self) -> bool:
+        """The same, for whoever acts on it: it is asked again from here on."""
+        answered, self._retry = self._retry, False
+        return answered
+
     async def settle(self, order: OrderId) -> None:
         """Nobody has to look any more."""
         if self.needed_for is not None:

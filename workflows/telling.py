@@ -118,6 +118,13 @@ def kind(error: BaseException) -> str | None:
     return inner.type if isinstance(inner, ApplicationError) else None
 
 
+def code(error: BaseException) -> str | None:
+    """What the step itself says of its failure, whatever brought that about."""
+    while isinstance(error, FailureError) and not isinstance(error, ApplicationError) and error.cause is not None:
+        error = error.cause
+    return error.type if isinstance(error, ApplicationError) else None
+
+
 def _innermost(error: BaseException) -> BaseException:
     while isinstance(error, FailureError) and error.cause is not None:
         error = error.cause

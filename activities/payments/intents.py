@@ -84,7 +84,8 @@ class StripeProvider:
         except ApplicationError as rejection:
             if not customers.is_gone(rejection):
                 raise
-            return await begin(request, None)  # nobody's order fails because their kept cards are gone
+            # Nobody's order fails because their kept cards are gone.
+            return await begin(request, await self._nobody(request) if request.again else None)
 
     async def _give_up(self, request: AuthorizePayment) -> ProviderPayment | None:
         """Close the page, or cancel the intent, that the buyer turns away from. Not None: it was paid already."""
@@ -116,7 +117,7 @@ class StripeProvider:
         call = self._stripe.payment_intents.capture_async(
             request.reference,
             {"amount_to_capture": request.amount.amount},
-            {"idempotency_key": f"{request.payment_id}:capture"},
+            {"idempotency_key": f"{request.payment_id}:capture:{request.amount.amount}"},
         )
         seen = await self._ask(call, request.reference)
         if seen.standing is not Standing.CAPTURED:
@@ -176,7 +177,7 @@ class StripeProvider:
             params |= {"payment_method": request.method, "confirm": True}
         if customer is not None:
             params["customer"] = customer
-            if request.save:
+            if request.save or request.again:
                 params |= {"setup_future_usage": "off_session", **EXPANDED}
         # A card that was refused before there was an intent leaves its key behind.
         key = f"{request.payment_id}:create:{request.attempt}" + (":customer" if customer else "")
@@ -212,7 +213,7 @@ class StripeProvider:
         params: Any = {
             "payment_method": request.method,
             # Said each time: whoever wanted the card before this one kept need not want it of this one.
-            "setup_future_usage": "off_session" if request.save else "",
+            "setup_future_usage": "off_session" if request.save or request.again else "",
             **(EXPANDED if request.save else {}),
         }
         key = f"{request.payment_id}:confirm:{request.attempt}"
@@ -233,7 +234,19 @@ class StripeProvider:
         """The provider's id of the buyer; made when a card is to be kept and they have none."""
         if request.customer is None and request.save and request.buyer is not None:
             return await customers.find_or_make(self.connection, request.buyer)
+        if request.customer is None and request.again:
+            return await self._nobody(request)
         return request.customer
+
+    async def _nobody(self, request: AuthorizePayment) -> str:
+        """A customer of this order alone: a card can be charged again for a customer only, and this buyer is none."""
+        made = await self.connection.ask(
+            self._stripe.customers.create_async(
+                {"metadata": {"payment": str(request.payment_id)}},
+                {"idempotency_key": f"{request.payment_id}:customer"},
+            )
+        )
+        return made.id
 
     async def _read(self, reference: str, save: bool = False) -> ProviderPayment:
         return seen_of(await self._known(reference, save), save)

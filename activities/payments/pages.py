@@ -65,7 +65,7 @@ class StripePages:
         }
         if customer is not None:
             params["customer"] = customer
-            if request.save:
+            if request.save or request.again:
                 payment["setup_future_usage"] = "off_session"
         # A failure of Stripe's own is remembered with its key: the next try takes another, and opens another page.
         tries = f"{request.attempt}:{rounds}:{activity.info().attempt}"

@@ -39,6 +39,8 @@ class AuthorizePayment(msgspec.Struct, frozen=True):
     """Where a page of the provider's sends the buyer afterwards; None: to the shop."""
     page_until: datetime | None = None
     """Open a page of the provider's on which the buyer pays, until then; None: none, unless it knows no other way."""
+    again: bool = False
+    """The order may need more money later, while its buyer is away: the card that pays is good for that."""
 
 
 class AuthorizeFurther(msgspec.Struct, frozen=True):

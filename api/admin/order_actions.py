@@ -15,6 +15,7 @@ from api.admin.refusals import staff_refuses
 from api.commands import Command, command
 from api.context import Caller, House, IdempotencyKey, Identity, StrictRequest, digest, idempotency_key
 from api.orders import Number
+from api.problems import FieldError, Invalid
 from api.repeats import once, scope_of
 from models import logs
 from models.address import Text
@@ -22,13 +23,14 @@ from models.audit import Author
 from models.database import Writer
 from models.errors import Refusal
 from models.ids import OrderNumber, new_id
+from models.money import Money
 from models.order import Action, Order
 from models.roles import Scope
 from models.shipment import ShipItem
 from models.tables import order as orders
 from models.tables import order_desk as desk
 from workflows.order import Order as Owner
-from workflows.order_messages import ApproveOrder, CancelCheckout, DeliverOrder, RejectOrder, ShipOrder
+from workflows.order_messages import ApproveOrder, CancelCheckout, CaptureOrder, DeliverOrder, RejectOrder, ShipOrder
 from workflows.steadfast import RetryStep
 
 MAY_SAY = ("order_not_found", "wrong_move", "idempotency_key_reused", "invalid", "unsupported_media_type")
@@ -38,7 +40,6 @@ MAY_SAY = ("order_not_found", "wrong_move", "idempotency_key_reused", "invalid",
 class NotYet(StrEnum):
     """Actions that no order can be asked for yet."""
 
-    CAPTURE = "capture"
     EXTEND_HOLD = "extend_hold"
 
 
@@ -69,6 +70,13 @@ class Parcel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Left out: all that is left of the order, at `location` where that is given."""
     location: Text | None = None
     """Code of where it came from. Left out: from where all of it lies, if that is one location."""
+
+
+class CaptureBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much is taken."""
+
+    amount: Money | None = None
+    """Left out: all that is not taken yet."""
 
 
 class Arrival(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -155,7 +163,7 @@ async def reject(
     "/admin/orders/{number:str}/actions/ship", operation_id="shipOrder", access=Scope.ORDERS_WRITE, tags=["Staff"],
     summary="A parcel leaves", status_code=200,
     responses=staff_refuses(*MAY_SAY, "nothing_left", "on_backorder", "location_needed", "not_held", "location_unknown",
-                            "unknown_sku"),
+                            "unknown_sku", "capture_failed"),
 )  # fmt: skip
 async def ship(
     house: House, caller: Caller, number: Number, data: JSONBody[Parcel], idempotency: IdempotencyKey = None
@@ -168,6 +176,25 @@ async def ship(
     items = tuple(ShipItem(sku, quantity) for sku, quantity in units.items())
     wish = ShipOrder(author.actor, data.carrier, data.tracking, items, data.location, digest(data), author)
     return await ask(house, caller, order, Action.SHIP, Owner.ship, wish, idempotency)
+
+
+@post(
+    "/admin/orders/{number:str}/actions/capture", operation_id="captureOrder", access=Scope.ORDERS_WRITE,
+    tags=["Staff"], summary="Take money that is reserved", status_code=200,
+    responses=staff_refuses(*MAY_SAY, "capture_exceeds", "capture_failed", "currency_mismatch"),
+)  # fmt: skip
+async def capture(
+    house: House, caller: Caller, number: Number, data: JSONBody[CaptureBody], idempotency: IdempotencyKey = None
+) -> Response[DeskOrder]:
+    """Of an order whose money is taken at shipment, before anything of it is sent: all of it, or a part.
+
+    What is taken counts for its first parcels. After a part the rest is reserved anew, with the card that paid.
+    """
+    order, author = await find(house, number), author_of(caller)
+    if data.amount is not None and data.amount.amount <= 0:
+        raise Invalid(FieldError("Expected more than nothing", pointer="/amount/amount"))
+    wish = CaptureOrder(author.actor, data.amount, digest(data), author)
+    return await ask(house, caller, order, Action.CAPTURE, Owner.capture, wish, idempotency)
 
 
 @post(
@@ -286,4 +313,4 @@ def refuse(order: Order, refusal: Refusal) -> NoReturn:
     raise Refusal(refusal.code, refusal.detail, **facts) from refusal
 
 
-handlers = [cancel, approve, reject, ship, deliver, retry, note, not_yet]
+handlers = [cancel, approve, reject, ship, capture, deliver, retry, note, not_yet]

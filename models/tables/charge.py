@@ -9,11 +9,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from models.charge import Charge, ChargeStatus, Purpose, Source
+from models.charge import Charge, ChargeStatus, Purpose, Source, Taken
 from models.database import Database, Reader, Writer
 from models.ids import ChargeId, OrderId, PaymentId
 from models.money import Money
 from models.refund import RefundStatus
+from models.tables import order as orders
+from models.tables import payment as payments
 from models.tables.base import key, metadata, minor_units, moment, now_column, one_of, plain_uuid, reference
 
 charges = sa.Table(
@@ -121,6 +123,29 @@ async def take(writer: Writer, charge: ChargeId, amount: Money) -> bool:
 async def let_go(writer: Writer, charge: ChargeId) -> bool:
     """It was let go. False: it was not reserved, nothing changed."""
     return (await writer.exec_driver_sql(_LET_GO, (charge,))).rowcount == 1
+
+
+_BOOKED = "SELECT EXISTS (SELECT FROM money_entries WHERE operation = $1)"
+_ADD = "UPDATE payments SET captured = captured + $2::bigint WHERE id = $1"
+
+
+async def book(writer: Writer, order: OrderId, taken: Taken) -> bool:
+    """Write down what was taken, book it, and tell it; with the last of it the payment is paid. False: that was so.
+
+    Locks the payment.
+    """
+    operation, payment, amount = f"capture/{taken.payment_id}/{taken.n}", taken.payment_id, taken.amount
+    await lock(writer, payment)
+    if (await writer.exec_driver_sql(_BOOKED, (operation,))).scalar():
+        return False
+    if taken.charge is None:
+        await writer.exec_driver_sql(_ADD, (payment, amount.amount))
+    elif not await take(writer, taken.charge, amount):
+        return False
+    await payments.book(writer, order, operation, {f"provider:{taken.provider}": amount, "sales": -amount})
+    await orders.tell(writer, order, f"captured/{taken.n}", "payment_captured", "provider", amount=amount)
+    await payments.all_taken(writer, payment)
+    return True
 
 
 class Known(Charge, frozen=True, kw_only=True):

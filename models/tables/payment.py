@@ -95,6 +95,24 @@ async def restate(writer: Writer, payment: PaymentId, to: PaymentStatus) -> None
     await writer.execute(sa.update(payments).where(*of_it).values(status=to))
 
 
+_ALL_TAKEN = "UPDATE payments SET status = 'paid' WHERE id = $1 AND status = 'authorized' AND captured >= amount"
+_END_RESERVED = """
+UPDATE payments SET status = CASE WHEN captured > 0 THEN 'paid' ELSE 'voided' END, client_secret = NULL
+WHERE order_id = $1 AND status = 'authorized' RETURNING status
+"""
+
+
+async def all_taken(writer: Writer, payment: PaymentId) -> None:
+    """It is paid, if all that it asks for is taken."""
+    await writer.exec_driver_sql(_ALL_TAKEN, (payment,))
+
+
+async def end_reserved(writer: Writer, order: OrderId) -> PaymentStatus | None:
+    """Nothing more is taken of what is reserved: voided, or, where some of it was taken, paid. None: nothing was."""
+    status = (await writer.exec_driver_sql(_END_RESERVED, (order,))).scalar()
+    return None if status is None else PaymentStatus(status)
+
+
 async def note(writer: Writer, payment: PaymentId, **values: Any) -> None:
     """Write the provider's reference, secret or error without a move."""
     await writer.execute(sa.update(payments).where(payments.c.id == payment).values(**values))

@@ -135,11 +135,12 @@ async def open(writer: Writer, order: OrderId, wish: RefundWish, n: int | None =
         raise Refusal("order_not_found", "There is no such order.")
     if n not in (None, facts.n):
         raise Refusal("refund_superseded", "Another refund of this order was begun meanwhile.")
-    if facts.status not in REFUNDABLE:
-        raise Refusal("wrong_move", "Nothing of this order is paid that could go back.", payment_status=facts.status)
     kind: str = facts.currency
     captured = Money(facts.captured, kind)
     credit = await _credit_left(writer, order, kind)
+    # Credit is spent when an order is confirmed; what was only reserved on a card beside it is voided, not refunded.
+    if facts.status not in REFUNDABLE and not (facts.status == PaymentStatus.VOIDED and credit):
+        raise Refusal("wrong_move", "Nothing of this order is paid that could go back.", payment_status=facts.status)
     left = sum((part.amount for part in credit.values()), captured.amount)
     lines, shipping, amount = await _asked(writer, order, facts, wish, left)
     if amount > left or not amount:

@@ -250,6 +250,34 @@ async def test_a_changed_order_says_what_it_is_now(
     assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
 
 
+@pytest.mark.parametrize(
+    ("template", "facts", "subject", "words"),
+    [
+        ("order_confirmed", {"reserved": True}, "Your order HF-ABCDE-FGHJK is confirmed", "is reserved on your card"),
+        ("order_confirmed", {}, "Your order HF-ABCDE-FGHJK is confirmed", "We have received your payment"),
+        (
+            "order_cancelled_paid", {"refund": None, "reserved": True}, "Order HF-ABCDE-FGHJK was cancelled",
+            "What was reserved on your card is released.",
+        ),
+        (
+            "rest_declined", {"amount": "11.00 USD"}, "Your card is needed for the rest of order HF-ABCDE-FGHJK",
+            "see that your card is good for 11.00 USD",
+        ),
+    ],
+)  # fmt: skip
+async def test_what_is_only_reserved_is_called_so(
+    postman: Postman, template: str, facts: dict[str, Any], subject: str, words: str
+) -> None:
+    """Given money that is taken when goods leave, then no mail says that it was taken, or goes back."""
+    one = letter(template=template, **facts)
+    assert await postman.send(one) == [Sent(one.id)]
+    [mail] = await postman.caught(one.to)
+    assert (mail["subject"], words in mail["text"]) == (subject, True), mail["text"]
+    assert ("received your payment" in mail["text"]) is (template == "order_confirmed" and not facts)
+    assert "go back" not in mail["text"]
+    assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
+
+
 async def test_money_that_came_too_late_goes_back(postman: Postman) -> None:
     """Given a payment for an order that had ended, then the mail says how much goes back, and that nothing is lost."""
     one = letter(template="payment_returned", amount="27.00 ETB")
@@ -353,7 +381,7 @@ def test_every_template_has_a_letter_and_every_letter_a_template() -> None:
     names = {path.stem for path in (Path(module.__file__).parent / "templates").glob("[!_]*.txt")}
     of_orders = {
         "order_confirmed", "payment_failed", "payment_returned", "order_cancelled", "order_cancelled_paid", "shipped",
-        "refund", "return", "order_edited", "exchange", "exchange_card", "on_hold",
+        "refund", "return", "order_edited", "exchange", "exchange_card", "on_hold", "rest_declined",
     }  # fmt: skip
     assert names == {*of_orders, *ACCOUNT_LETTERS, "low_stock"}
 

@@ -18,13 +18,14 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from dev.stack import LIMITS_FAR_AWAY
+from models.capture import Capture
 from models.checkout import PaymentChoice
 from models.database import fetching
 from models.edit import EditItem, EditWish
 from models.ids import OrderId, OrderNumber
 from models.money import Money
 from models.order import OrderStatus, workflow_id
-from models.payment import CHAPA, PaymentStatus
+from models.payment import CHAPA, PaymentStatus, Standing
 from models.refund import RefundWish
 from models.refund import workflow_id as refund_id
 from models.roles import Role
@@ -51,9 +52,12 @@ _LETTERS = str.maketrans("01", "GH")
 
 
 @pytest.fixture
-def settings(settings: WorkerSettings) -> WorkerSettings:
-    """Of a shop that screens."""
-    return msgspec.structs.replace(settings, screening=screened.LIMIT)
+def settings(settings: WorkerSettings, request: pytest.FixtureRequest) -> WorkerSettings:
+    """Of a shop that screens, and, for the places that are so, takes money at shipment."""
+    callspec = getattr(request.node, "callspec", None)
+    later = callspec is not None and callspec.params.get("place") in AT_SHIPMENT
+    capture = Capture.AT_SHIPMENT if later else Capture.AT_ONCE
+    return msgspec.structs.replace(settings, screening=screened.LIMIT, capture=capture)
 
 
 @pytest.fixture(autouse=True)
@@ -237,6 +241,24 @@ async def paid_back(support: Support, trouble: Trouble) -> dict[str, Any]:
             "waits_for": "staff to cancel it, because all its money has gone back", "can": ["cancel"]}  # fmt: skip
 
 
+async def reserved(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """Its money is taken when it is sent."""
+    handle, _ = await support.shelf.buy()
+    await support.flow.until(handle, OrderStatus.CONFIRMED)
+    return {"step": "Confirmed: its money is reserved, and taken as it is sent",
+            "waits_for": "the warehouse to ship it", "within": SHIP_IN_TIME, "can": ["cancel"]}  # fmt: skip
+
+
+async def rest_declined(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """One of two is on its way, and the bank wants to see the buyer for the other."""
+    handle = await _two(support, "pm_card_authenticationRequired")
+    await support.shelf.ask(handle, Order.ship, ShipOrder("house", "UPS", "1Z", (ShipItem(support.shelf.sku, 1),)))
+    await support.when(lambda said: said["attention"] is not None)
+    return {"step": "Needs attention: reserve the rest of the money: ",
+            "waits_for": "staff to look, and a card that is good for the rest",
+            "error": "Could not reserve the rest of the money: "}  # fmt: skip
+
+
 async def partly_paid_back(support: Support, trouble: Trouble) -> dict[str, Any]:
     """Some of its money was refunded; the goods are still to be shipped."""
     handle, _ = await support.shelf.buy()
@@ -330,6 +352,8 @@ PLACES: dict[Place, tuple[str, str]] = {
     confirmed: ("confirmed", "paid"),
     covered: ("confirmed", "paid"),
     overdue: ("confirmed", "paid"),
+    reserved: ("confirmed", "authorized"),
+    rest_declined: ("processing", "authorized"),
     paid_back: ("confirmed", "refunded"),
     partly_paid_back: ("confirmed", "partially_refunded"),
     edit_proposed: ("confirmed", "paid"),
@@ -341,13 +365,18 @@ PLACES: dict[Place, tuple[str, str]] = {
     watched_for_late_money: ("cancelled", "voided"),
 }
 """With the status of order and payment that each has."""
+AT_SHIPMENT = (reserved, rest_declined)
+"""Those of a shop that takes its money then."""
 
 
-async def _two(support: Support) -> Handle:
+async def _two(support: Support, method: str = "pm_card_visa") -> Handle:
     shelf = support.shelf
     async with support.flow.database.writing() as writer:
         await carts.add(fetching(writer), shelf.cart, shelf.sku, 1, None, "usd")
-    handle, _ = await support.flow.buy(shelf.cart, TWO_MUGS, number=shelf.number)
+    handle, answer = await support.flow.buy(shelf.cart, TWO_MUGS, method, number=shelf.number)
+    if answer.payment is not None and answer.payment.standing is Standing.ACTION_REQUIRED:
+        await support.flow.stripe.authenticate(answer.payment.reference or "")
+        await shelf.news(handle)
     await support.flow.until(handle, OrderStatus.CONFIRMED)
     return handle
 
