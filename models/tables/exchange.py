@@ -37,6 +37,7 @@ from models.tables import outbox
 from models.tables import pricing as price_tables
 from models.tables import refund as refunds
 from models.tables.base import currency, metadata, minor_units, moment, now_column, one_of, plain_uuid
+from models.tables.cart import NEXT_ATTEMPT
 
 exchanges = sa.Table(
     "exchanges", metadata,
@@ -74,13 +75,13 @@ WHERE x.return_id = $1 GROUP BY v.id, p.id, r.price_now, s.on_hand, s.held
 HAVING sum(x.restocked + x.written_off) > 0 ORDER BY v.id
 """
 _HOME = "SELECT currency, shipping_address FROM orders WHERE id = $1"
-_CART = """
-WITH opened AS (INSERT INTO carts (id, currency, attempt) VALUES ($1::uuid, $2, 1)),
+_CART = f"""
+WITH opened AS (INSERT INTO carts (id, currency, attempt) VALUES ($1::uuid, $2, {NEXT_ATTEMPT})),
 carried AS (INSERT INTO cart_gift_cards (cart_id, account_id) VALUES ($1, $3::uuid))
 INSERT INTO cart_items (id, cart_id, variant_id, quantity, seen_price)
 SELECT uuidv7(), $1, w.variant_id, w.units, w.amount
 FROM unnest($4::uuid[], $5::int[], $6::bigint[]) AS w (variant_id, units, amount)
-"""
+"""  # noqa: S608 - only our own words are put in
 _WRITE = """
 INSERT INTO exchanges (return_id, cart_id, number, card_id, refund_id, rest_n, status, price, paid, currency, why,
                        settled_at)
