@@ -10,7 +10,7 @@ from models.database import Database
 from models.ids import CartId, OrderId, PaymentId
 from models.money import Money
 from models.order import OrderStatus
-from models.payment import ProviderPayment
+from models.payment import ProviderPayment, Standing
 from models.screening import Screening, ScreeningDecision
 from models.tables import inventory, outbox, screening, securing
 from models.tables import order as orders
@@ -81,7 +81,8 @@ class ScreeningActivities:
                 writer, order, orders.Fact("screened", "order_screened", "order", facts),
                 orders.Fact("on_hold", "order_on_hold", "order", {"until": request.until}),
             )  # fmt: skip
-            await outbox.write_letter(writer, "on_hold", order)
+            paid = request.payment.standing is Standing.CAPTURED
+            await outbox.write_letter(writer, "on_hold", order, facts={"paid": True} if paid else None)
             await inventory.keep(writer, order, request.until)
 
     @activity.defn

@@ -115,7 +115,7 @@ class RefundReply(msgspec.Struct, frozen=True):
     settled_at: datetime | None
     """When it arrived, or failed."""
     gift_card: bool = False
-    """All of it is on a new gift card, whose code was mailed."""
+    """All of it is on a new gift card, whose code was mailed; or it pays for what is sent in exchange."""
 
 
 class ReturnedItem(msgspec.Struct, frozen=True):

@@ -264,7 +264,7 @@ async def tell(writer: Writer, goods: Return) -> None:
     due = exchange.price - exchange.paid if exchange.price and exchange.paid else None
     if exchange.why is not None or (exchange.status is ExchangeStatus.OPEN and due and due.amount):
         told = {"n": goods.n, "other": exchange.number, "price": str(exchange.price), "due": str(due),
-                "why": exchange.why}  # fmt: skip
+                "why": exchange.why, "back": goods.refund is not None}  # fmt: skip
         await outbox.write_letter(writer, "exchange", goods.order_id, f"{goods.n}/{exchange.status}", told)
 
 

@@ -84,7 +84,8 @@ SELECT x.id, x.payload::text AS payload, x.order_id,
        (SELECT jsonb_agg(
             jsonb_build_object('name', l.name, 'sku', l.sku, 'quantity', l.quantity, 'amount', l.line_total,
                 'promised', (SELECT b.promised_at FROM backorders b
-                             WHERE b.order_id = l.order_id AND b.variant_id = l.variant_id AND b.filled < b.quantity))
+                             WHERE b.order_id = l.order_id AND b.variant_id = l.variant_id
+                             AND b.filled + b.given_up < b.quantity))
             ORDER BY l.position
         ) FROM order_lines l WHERE l.order_id = o.id) AS lines,
        CASE WHEN x.payload ->> 'template' = 'low_stock' THEN CASE

@@ -3,7 +3,7 @@ them."""
 
 import asyncio
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -19,7 +19,7 @@ from models.order import FulfilmentStatus, OrderStatus
 from models.payment import ProviderPayment, Standing
 from models.shipment import ShipItem
 from models.tables import backorder as backorders
-from models.tables import inventory
+from models.tables import inventory, outbox
 from tests.activities.till import Till
 from tests.shop import NEW_YORK
 
@@ -262,3 +262,12 @@ async def test_buyers_deliveries_parcels_and_cancellations_at_once(shop: Till) -
     await asyncio.gather(*(each.cancel() for each in bought if each), receive(shop, 4))
     assert await stock(shop) == (13, 0, 0, 18)
     await agree(shop)
+
+
+async def test_who_called_it_off_is_promised_nothing(shop: Till) -> None:
+    """Given an order that waited for units and is cancelled, then its letter names no day on which they are sent."""
+    order = await Bought.of(shop, 12)
+    await order.cancel()
+    [told] = (await outbox.due(shop.database, 10)).letters
+    assert told.template == "order_cancelled"
+    assert [line["promised"] for line in cast(list[dict[str, object]], told.facts["lines"])] == [None]

@@ -19,7 +19,7 @@ from dev.stack import Stack
 from models.ids import CreditAccountId, ResetId, UserId, new_id
 from models.letter import Letter
 from models.money import Money
-from models.payment import ProviderPayment, Standing
+from models.payment import PAGE_CLOSED, ProviderPayment, Standing
 from models.reset import code
 from models.tables import outbox
 from models.tokens import gift_card_code, unsubscribe_token
@@ -123,6 +123,50 @@ async def test_an_order_that_is_held_is_told_to_its_buyer(postman: Postman) -> N
     [mail] = await postman.caught(over.to)
     assert "(not accepted)" in mail["text"] and "goes back to you" in mail["text"]
     assert "still in your cart" not in mail["text"]
+
+
+async def test_who_has_paid_and_is_looked_at_is_not_told_that_nothing_was_charged(postman: Postman) -> None:
+    """Given an order that is held though its money was taken at once, then the mail says that it would go back."""
+    held = letter(template="on_hold", paid=True)
+    await postman.send(held)
+    [mail] = await postman.caught(held.to)
+    assert "not charged" not in mail["text"]
+    assert "what you have paid goes back to you if we cannot accept it" in mail["text"]
+
+
+async def test_what_was_to_be_sent_in_exchange_is_in_nobody_s_cart(postman: Postman) -> None:
+    """Given an exchange that is called off, then the mail does not send its buyer to a cart that is not theirs."""
+    way = {"code": "exchange", "name": "Exchange", "estimate": "3-5 days"}
+    over = letter(shipping_method=way)
+    await postman.send(over)
+    [mail] = await postman.caught(over.to)
+    assert "What you returned for it is paid back to you." in mail["text"]
+    assert "cart" not in mail["text"]
+
+
+async def test_an_exchange_of_which_nothing_comes_promises_only_money_that_goes_back(postman: Postman) -> None:
+    """Given goods for which nothing is left to be paid back, then the mail promises no money; else it does."""
+    facts: dict[str, Any] = {"n": 1, "other": None, "price": "None", "due": "None", "why": "nothing_to_exchange"}
+    for back in (True, False):
+        one = letter(template="exchange", back=back, **facts)
+        await postman.send(one)
+        [mail] = await postman.caught(one.to)
+        assert ("goes back" in mail["text"], "goes back" in mail["subject"]) == (back, back)
+        assert ("nothing more has to be paid" in mail["text"]) is not back
+
+
+async def test_a_page_that_closed_has_declined_nobody(till: Till, postman: Postman) -> None:
+    """Given a payment page on which nobody paid, then the mail says that it is closed, and names no card."""
+    to = f"{new_id().hex}@example.com"
+    order = await till.placed(await till.cart(), email=to)
+    closed = ProviderPayment(Standing.DECLINED, "cs_1", code=PAGE_CLOSED)
+    letters = await written(
+        till, till.orders.record_payment_attempt, RecordAttempt(order.order_id, order.payment_id, 1, closed)
+    )
+    await postman.send(*letters)
+    [mail] = await postman.caught(to)
+    assert "is closed, and nothing was charged" in mail["text"] and "declined" not in mail["text"]
+    assert f"until {order.pay_until:%Y-%m-%d %H:%M} UTC." in mail["text"]
 
 
 async def test_staff_are_told_what_runs_out(postman: Postman) -> None:

@@ -163,6 +163,28 @@ async def test_nothing_is_left_of_it(flow: Flow) -> None:
     assert await disagreements(flow) == []
 
 
+async def test_nothing_is_left_to_pay_with(flow: Flow) -> None:
+    """Given a mug of which all that it is worth is kept, then nothing is sent, and nobody promises money for it."""
+    gone = await Gone.open(flow)
+    sku = f"CUP-{new_id().hex[-12:]}"
+    async with flow.database.writing() as writer:
+        cup = await shop.stock_product(writer, sku, 1)
+    await gone.ask(gone.wish(items=(ReturnItem(gone.shelf.sku, 1, sku),)))
+    await gone.approve()
+    await gone.receive()
+    await gone.inspect(0, 1, fee=usd(MUG_ALONE))
+    ended = await gone.end()
+    assert (ended.refund, ended.exchange and ended.exchange.why) == (None, "nothing_to_exchange")
+    assert await gone.refunds() == []
+    assert await shop.stock_of(flow.database, cup) == (1, 0)
+    said = await flow.database.fetch(
+        "SELECT payload -> 'back' AS back FROM outbox WHERE order_id = $1 AND payload ->> 'template' = 'exchange'",
+        gone.order,
+    )  # fmt: skip
+    assert [row["back"] for row in said] == ["false"]
+    assert await disagreements(flow) == []
+
+
 async def test_two_want_the_last_one(flow: Flow) -> None:
     """Given two who send mugs back for the last cup at once, then one gets it, and the other their money."""
     one, two = await Gone.open(flow), await Gone.open(flow)

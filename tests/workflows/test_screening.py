@@ -220,6 +220,11 @@ async def test_money_that_waits_for_a_person_is_no_drift(shelf: Shelf) -> None:
     await shelf.news(handle)
     await shelf.flow.until(handle, OrderStatus.ON_HOLD)
 
+    said = await shelf.flow.database.fetch(
+        "SELECT payload -> 'paid' AS paid FROM outbox WHERE order_id = $1 AND payload ->> 'template' = 'on_hold'",
+        (await shelf.row())["id"],
+    )  # fmt: skip
+    assert [each["paid"] for each in said] == ["true"]  # who has paid is not told that nothing is charged
     assert await reconcile(shelf.flow) == ReconcileOutcome(looked=1, mended=0, drift=0)
 
 
