@@ -201,8 +201,8 @@ async def pay_order(
     "/orders/{number:str}/cancel", operation_id="cancelOrder", access=Access.ANYONE,
     tags=["Orders"], summary="Cancel an order",
     status_code=200,
-    responses=refuses("order_not_found", "wrong_move", "idempotency_key_reused", "invalid", "unsupported_media_type",
-                      "unavailable"),
+    responses=refuses("order_not_found", "wrong_move", "capture_failed", "idempotency_key_reused", "invalid",
+                      "unsupported_media_type", "unavailable"),
 )  # fmt: skip
 async def cancel_order(
     house: House,

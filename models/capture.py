@@ -5,7 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
-from models.money import Money
+from models.credit import least_charge
+from models.money import EXPONENTS, Money
 from models.refund import share
 
 
@@ -36,3 +37,14 @@ def due_by(goods: Sequence[Goods], total: Money, credit: Money) -> Money:
     all_goods = sum(each.worth.amount for each in goods)
     sent = sum(share(each.worth, each.quantity, each.sent).amount for each in goods if each.sent)
     return Money(max(total.amount - all_goods + sent - credit.amount, 0), total.currency)
+
+
+def to_take(missing: Money, left: Money) -> Money:
+    """What a card is asked for when so much is `missing` of what is `left` to be taken: no less than that.
+
+    Neither this nor the rest may be less than any card is charged: the rest could never be had. Of currencies with
+    three digits after the point providers take no single thousandths.
+    """
+    least, step = least_charge(left.currency).amount, 10 if EXPONENTS[left.currency] == 3 else 1
+    amount = max(-(-missing.amount // step) * step, least)
+    return Money(amount, left.currency) if left.amount - amount >= least else left

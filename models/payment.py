@@ -113,6 +113,8 @@ class ProviderPayment(msgspec.Struct, frozen=True):
     """The provider's words for the buyer."""
     kept: KeptCard | None = None
     """The card that paid, when its owner wanted it kept and the provider keeps it."""
+    taken: Money | None = None
+    """How much was captured; None: nothing, or it is not said."""
 
 
 class Returned(msgspec.Struct, frozen=True):

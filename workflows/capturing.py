@@ -7,7 +7,7 @@ without its buyer. What is reserved lapses, so it is reserved anew in time.
 import asyncio
 import contextlib
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 from temporalio import workflow
@@ -18,6 +18,7 @@ from activities.checkout import OrderPlaced
 from activities.payments.money import PaymentActivities
 from activities.payments.providers import CapturePayment, ReadPayment, VoidPayment
 from models.audit import Author
+from models.capture import to_take
 from models.charge import Charge, Purpose, Taken
 from models.checkout import Purchase
 from models.errors import Refusal
@@ -69,6 +70,8 @@ class Capturing:
         self._reserved: Reserved | None = None
         self._left: Money | None = None
         """Of what the provider takes, what is not taken yet; None: it is taken at once."""
+        self._look_at: datetime | None = None
+        """When a try that came to nothing, or of which nothing is known, is to be looked at again."""
         self._doubt: tuple[Reserved, Money] | None = None
         """A capture of which nobody knows whether it happened."""
         self._told_buyer = False
@@ -97,21 +100,28 @@ class Capturing:
             self._unread_news = True
 
     async def take(self, placed: OrderPlaced, amount: Money) -> Taken | None:
-        """So much, now; it is booked by whoever asks. None: nothing was to be taken.
+        """So much, now, or the least that a card can be asked for; it is booked by whoever asks. None: nothing was.
 
         Raises: Refusal `capture_failed`; then nothing has moved, and a person is told.
         """
-        await self.clear_up(placed)
-        if self.left is None or not amount.amount:
-            return None
-        amount = amount if amount <= self.left else self.left
+        while self.left is not None and amount.amount:
+            wanted = to_take(amount, self.left)
+            taken = await self._take(placed, wanted)
+            if wanted <= taken.amount:
+                return taken
+            # Somebody took less than that by hand: what is missing is taken of the rest, which is free by now.
+            await self.book(placed, taken)
+            amount = wanted - taken.amount
+        return None
+
+    async def _take(self, placed: OrderPlaced, amount: Money) -> Taken:
         reserved: Reserved | None = None
         for last in (False, True):
             reserved = self._reserved or await self._reserve(placed, Purpose.REST)
             if reserved is None:
                 raise _refused(f"{self._left} could not be reserved: {self._problem}")
             try:
-                await workflow.execute_activity_method(
+                seen = await workflow.execute_activity_method(
                     PaymentActivities.capture_payment,
                     CapturePayment(reserved.id, reserved.reference, amount, self._provider),
                     summary=f"Capture {amount}",
@@ -123,13 +133,13 @@ class Capturing:
                 if lost:
                     await self._let_go(placed, reserved)
                 elif telling.code(failed) != REJECTED:
-                    self._doubt = (reserved, amount)
+                    self._doubt, self._look_at = (reserved, amount), workflow.now() + patience.PAUSE_BEFORE_NEXT_TRY
                 if last or not lost:
                     await self._ask(placed, f"{CAPTURE}: {telling.cause(failed)}")
                     raise _refused(f"{amount} could not be taken: {telling.cause(failed)}") from failed
         assert reserved is not None
         await self.attention.settle(placed.order_id)
-        return self._took(reserved, amount)
+        return self._took(reserved, seen.taken or amount)
 
     async def book(self, placed: OrderPlaced, taken: Taken, author: Author | None = None) -> None:
         """So much was taken without a parcel that would book it."""
@@ -158,30 +168,45 @@ class Capturing:
         elif reserved is not None:
             await self._void_first(placed, reserved)
         self._reserved = None
+        await self.attention.settle(placed.order_id)
 
     async def watch(self, placed: OrderPlaced) -> None:
         """Until all is taken, or the order is over: reserve anew what would lapse, what has, and when somebody asks."""
         while not self._is_over:
-            with contextlib.suppress(TimeoutError):
-                await workflow.wait_condition(
-                    lambda: self._is_over or self._unread_news or self.attention.is_answered(),
-                    timeout=self._until_next(), timeout_summary="Reserve the money anew",
-                )  # fmt: skip
+            until = self._next_look
+            await self._wait(until)
+            if self._sooner(until):
+                continue
             async with self.turn:
                 if not self._is_over:
                     await self._look_after(placed)
                     self.tell()
 
-    def _until_next(self) -> timedelta:
-        if self._doubt is not None:
-            return patience.PAUSE_BEFORE_NEXT_TRY
-        if self._reserved is None:
-            return patience.RESERVE_AGAIN
-        return max(self._reserved.until - workflow.now(), patience.FURTHER)
+    async def _wait(self, until: datetime) -> None:
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self._is_over or self._unread_news or self.attention.is_answered() or self._sooner(until),
+                timeout=max(until - workflow.now(), patience.FURTHER), timeout_summary="Reserve the money anew",
+            )  # fmt: skip
+
+    @property
+    def _next_look(self) -> datetime:
+        if self._reserved is None or self._doubt is not None:
+            return self._look_at or workflow.now()
+        return self._reserved.until
+
+    def _sooner(self, until: datetime) -> bool:
+        """Whether a command has left something that is to be looked at before that."""
+        return not self._is_over and not self.turn.locked() and self._next_look < until
 
     @property
     def _is_over(self) -> bool:
         return self.left is None or self._board.status in OVER
+
+    @property
+    def _lacks_money(self) -> bool:
+        """Whether a person was asked for because nothing could be reserved."""
+        return (self.attention.needed_for or "").startswith(f"{RESERVE}: ")
 
     @property
     def _problem(self) -> str:
@@ -193,17 +218,20 @@ class Capturing:
         try:
             await self.clear_up(placed)
         except Refusal as unknown:
+            self._look_at = workflow.now() + patience.PAUSE_BEFORE_NEXT_TRY
             await self._ask(placed, f"{CAPTURE}: {unknown.detail}")
             return
         if self._reserved is not None and news:
             seen = await self._read(self._reserved)
             if seen is not None and seen.standing is Standing.CANCELED:
                 await self._let_go(placed, self._reserved)
+            elif seen is not None and seen.standing is Standing.CAPTURED:  # by hand, at the provider
+                await self.book(placed, self._took(self._reserved, seen.taken or self._reserved.amount))
         if self.left is None:
             await self.after(placed)
         elif self._reserved is None:
             await self._reserve(placed, Purpose.REST)
-        elif self._reserved.until <= workflow.now():
+        elif self._reserved.until <= workflow.now() or (asked and self._lacks_money):
             await self._renew(placed, self._reserved)
         elif asked:
             await self.attention.settle(placed.order_id)
@@ -211,9 +239,9 @@ class Capturing:
     async def _renew(self, placed: OrderPlaced, old: Reserved) -> None:
         """Reserve anew before the old one lapses; the old one is kept until the new one is there."""
         if await self._reserve(placed, Purpose.RENEWAL) is None:
-            assert placed.reserved_for is not None
+            assert self._look_at is not None
             # It may still be good for a while, and the provider says when it is not.
-            self._reserved = msgspec.structs.replace(old, until=workflow.now() + patience.RESERVE_AGAIN)
+            self._reserved = msgspec.structs.replace(old, until=self._look_at)
         elif old.charge is not None:
             await self._charging.release(placed, old.charge)
         else:
@@ -227,8 +255,10 @@ class Capturing:
         )  # fmt: skip
         if isinstance(made, ProviderPayment):
             why = made.detail or made.code or made.standing
+            silent = made.standing is Standing.UNKNOWN and made.code != REJECTED
+            self._look_at = workflow.now() + (patience.PAUSE_BEFORE_NEXT_TRY if silent else patience.RESERVE_AGAIN)
             await self._ask(placed, f"{RESERVE}: {why}")
-            if self._told_buyer:
+            if self._told_buyer or made.standing is not Standing.DECLINED:
                 return None
             self._told_buyer = True
             await workflow.execute_local_activity_method(
@@ -244,17 +274,30 @@ class Capturing:
         await self.attention.settle(placed.order_id)
         return self._reserved
 
-    async def clear_up(self, placed: OrderPlaced) -> None:
-        """Find out what became of a capture that nobody knows of. Raises: Refusal `capture_failed`: it is not known."""
+    async def catch_up(self, placed: OrderPlaced) -> Money | None:
+        """`clear_up`, and have the rest reserved where money was taken unheard: how much that was."""
+        found = await self.clear_up(placed)
+        if found is not None:
+            await self.after(placed)
+        return found
+
+    async def clear_up(self, placed: OrderPlaced) -> Money | None:
+        """Find out what became of a capture that nobody knows of, and book what it took; None: nothing.
+
+        Raises: Refusal `capture_failed`: it is not known.
+        """
         if self._doubt is None:
-            return
+            return None
         reserved, amount = self._doubt
         seen = await self._read(reserved)
         if seen is None:
             raise _refused("The provider cannot be asked what became of the last try to take money.")
         self._doubt = None
-        if seen.standing is Standing.CAPTURED:
-            await self.book(placed, self._took(reserved, amount))
+        if seen.standing is not Standing.CAPTURED:
+            return None
+        taken = self._took(reserved, seen.taken or amount)
+        await self.book(placed, taken)
+        return taken.amount
 
     async def _read(self, reserved: Reserved) -> ProviderPayment | None:
         """How it stands at the provider; None: it cannot be asked."""

@@ -108,6 +108,11 @@ class Collecting:
         return self._attempts
 
     @property
+    def is_reserved(self) -> bool:
+        """Whether the money is still to be taken: somebody may have done that by hand, at the provider."""
+        return self.payment is not None and self.payment.standing is Standing.AUTHORIZED
+
+    @property
     def has_news(self) -> bool:
         """Whether the provider said something since we last looked."""
         return self._unread_news

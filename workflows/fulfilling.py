@@ -10,6 +10,8 @@ from activities.cancellations import CancellationActivities, CancelPaidOrder, Pa
 from activities.checkout import OrderPlaced
 from activities.shipments import NoteArrival, ParcelWeighed, Progress, SendParcel, ShipmentActivities
 from models.audit import Author
+from models.capture import to_take
+from models.credit import least_charge
 from models.errors import Refusal
 from models.explanation import (
     NOT_SHIPPED,
@@ -95,6 +97,7 @@ class Fulfilling:
 
     async def _send_for_money(self, placed: OrderPlaced, parcel: SendParcel) -> Progress:
         """Take what is in it first; a parcel that may not leave, or whose money is not to be had, takes nothing."""
+        await self._capturing.catch_up(placed)  # what was taken unheard counts
         weighed: ParcelWeighed = await workflow.execute_local_activity_method(
             ShipmentActivities.weigh_parcel,
             parcel,
@@ -124,6 +127,15 @@ class Fulfilling:
                 raise Refusal("currency_mismatch", f"This order is in {left.currency}.", currency=left.currency)
             if amount.amount > left.amount:
                 raise Refusal("capture_exceeds", f"No more than {left} is left to be taken.", left=left)
+            if to_take(amount, left) != amount:
+                least = least_charge(left.currency)
+                raise Refusal(
+                    "charge_impossible", f"No card is charged less than {least}, neither now nor with the rest.",
+                    left=left, least=least,
+                )  # fmt: skip
+            found = await self._capturing.catch_up(placed)
+            if found is not None:  # what was asked for before, and taken unheard
+                amount -= min(found, amount)
             taken = await self._capturing.take(placed, amount)
             if taken is not None:
                 await self._capturing.book(placed, taken, author)

@@ -93,7 +93,7 @@ class Order:
         if placed is not None:
             if await self._collecting.collect(placed) and await self._reviewing.clears(placed):
                 await self._secure(placed)  # the point of no return
-                if placed.reserved_for is not None:
+                if placed.reserved_for is not None and self._collecting.is_reserved:
                     await self._confirm(placed, PaymentStatus.AUTHORIZED)
                     await self._take_as_it_is_sent(placed)
                 else:

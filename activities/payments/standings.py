@@ -3,6 +3,7 @@
 import stripe
 
 from activities.payments import cards
+from models.money import Money
 from models.payment import ProviderPayment, Standing
 
 EXPANDED = {"expand": ["payment_method"]}
@@ -33,6 +34,7 @@ def seen_of(intent: stripe.PaymentIntent, save: bool = False) -> ProviderPayment
         code=(getattr(error, "decline_code", None) or error.code) if error else None,
         detail=error.message if error else None,
         kept=cards.kept(intent.payment_method, intent.customer) if save and standing in _SURE else None,
+        taken=Money(intent.amount_received, intent.currency) if standing is Standing.CAPTURED else None,
     )
 
 

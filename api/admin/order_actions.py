@@ -113,7 +113,7 @@ class Noted(msgspec.Struct, frozen=True):
 
 @post(
     "/admin/orders/{number:str}/actions/cancel", operation_id="cancelAnyOrder", access=Scope.ORDERS_WRITE,
-    tags=["Staff"], summary="Cancel an order", status_code=200, responses=staff_refuses(*MAY_SAY),
+    tags=["Staff"], summary="Cancel an order", status_code=200, responses=staff_refuses(*MAY_SAY, "capture_failed"),
 )  # fmt: skip
 async def cancel(
     house: House, caller: Caller, number: Number, data: JSONBody[CancelWhy], idempotency: IdempotencyKey = None
@@ -181,7 +181,7 @@ async def ship(
 @post(
     "/admin/orders/{number:str}/actions/capture", operation_id="captureOrder", access=Scope.ORDERS_WRITE,
     tags=["Staff"], summary="Take money that is reserved", status_code=200,
-    responses=staff_refuses(*MAY_SAY, "capture_exceeds", "capture_failed", "currency_mismatch"),
+    responses=staff_refuses(*MAY_SAY, "capture_exceeds", "capture_failed", "charge_impossible", "currency_mismatch"),
 )  # fmt: skip
 async def capture(
     house: House, caller: Caller, number: Number, data: JSONBody[CaptureBody], idempotency: IdempotencyKey = None

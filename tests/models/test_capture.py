@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.capture import Goods, due_by
+from models.capture import Goods, due_by, to_take
+from models.credit import least_charge
 from models.money import Money
 
 
@@ -47,3 +48,24 @@ def test_credit_pays_first() -> None:
     """Given 9.00 of credit, then the first mug of 8.34 takes nothing of the card."""
     due = [due_by([Goods(usd(1000), 3, n)], usd(1500), usd(900)).amount for n in range(4)]
     assert due == [0, 0, 267, 600]
+
+
+@given(left=st.integers(50, 10**6), share=st.floats(0, 1), currency=st.sampled_from(["usd", "huf", "jpy", "kwd"]))
+def test_a_card_can_always_be_asked_for_it_and_for_the_rest(left: int, share: float, currency: str) -> None:
+    """Given anything that a card was good for, then no part of it is less than a card can be asked for."""
+    least = least_charge(currency).amount
+    step = 10 if currency == "kwd" else 1
+    whole = Money(max(left // step * step, least), currency)
+    missing = Money(max(int(whole.amount * share), 1), currency)
+    amount = to_take(missing, whole)
+    rest = whole - amount
+    assert missing <= amount <= whole
+    assert amount.amount >= least and (rest.amount == 0 or rest.amount >= least)
+    assert amount.amount % step == rest.amount % step == 0
+
+
+def test_what_is_taken_besides_is_the_least_that_can_be() -> None:
+    """Given dollars, then 16.00 stay 16.00, 0.20 become 0.50, and a rest of 0.20 is taken too."""
+    taken = [to_take(usd(amount), usd(2700)).amount for amount in (1600, 20, 2680, 2650, 2700)]
+    assert taken == [1600, 50, 2700, 2650, 2700]
+    assert to_take(Money(1234, "kwd"), Money(5000, "kwd")) == Money(1240, "kwd")
