@@ -241,6 +241,7 @@ TABLE: dict[str, str | set[Role]] = {
     "GET /admin/inventory/ledger": STAFF,
     "GET /admin/inventory/low-stock": STAFF,
     "GET /admin/inventory/{sku:str}": STAFF,
+    "GET /admin/inventory/{sku:str}/adjustments": STAFF,
     "PATCH /admin/inventory/{sku:str}": {CATALOG, ADMIN},
     "PATCH /admin/inventory/{sku:str}/backorder": {CATALOG, ADMIN},
     "POST /admin/inventory/{sku:str}/adjustments": {CATALOG, ADMIN},

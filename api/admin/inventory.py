@@ -191,7 +191,9 @@ async def read_ledger(
     """Newest first, with who did it and why. Filters add up."""
     number = None if order is None else OrderNumber(order)
     after = pages.begin(house, place)
-    found = await desk.ledger(house.database, limit + 1, after, sku, await _named(house, at), number, kind)
+    found = await desk.ledger(
+        house.database, limit + 1, after, sku, await _named(house, at), number, [kind] if kind else ()
+    )
     items, more = pages.cut(house, found, limit, lambda last: Cursor(last.at, last.id))
     return Ledger(items, more)
 
@@ -260,6 +262,22 @@ async def allow_backorder(house: House, caller: Caller, sku: SkuInPath, data: JS
             before, after = ({"limit": each.limit, "days": each.days} for each in (was, now))
             await write_down(writer, caller, "stock.backorder", sku, before=before, after=after, reason=data.reason)
         return await _sheet(writer, sku)
+
+
+@get(
+    "/admin/inventory/{sku:str}/adjustments", operation_id="listAdjustments", access=Scope.INVENTORY_READ,
+    tags=["Staff"], summary="What came in or was corrected of a variant",
+    responses=staff_refuses("variant_not_found", "cursor_unknown", "invalid"),
+)  # fmt: skip
+async def list_adjustments(house: House, sku: SkuInPath, limit: PageSize = 20, place: Place = None) -> Ledger:
+    """Newest first; what orders did with it is in the ledger. Also of an archived variant."""
+    after = pages.begin(house, place)
+    async with house.database.reading() as reader:
+        if await desk.variant_of(reader, sku) is None:
+            raise _no_variant(sku)
+    found = await desk.ledger(house.database, limit + 1, after, sku, None, None, (Movement.ADJUST, Movement.RECEIVE))
+    items, more = pages.cut(house, found, limit, lambda last: Cursor(last.at, last.id))
+    return Ledger(items, more)
 
 
 @post(
@@ -359,5 +377,6 @@ def _no_variant(sku: str) -> Refusal:
 
 
 handlers = [
-    list_stock, read_ledger, list_low_stock, read_stock, watch_stock, allow_backorder, adjust_stock, transfer_stock,
+    list_stock, read_ledger, list_low_stock, read_stock, watch_stock, allow_backorder, list_adjustments, adjust_stock,
+    transfer_stock,
 ]  # fmt: skip

@@ -49,6 +49,18 @@ class Why(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Reason
 
 
+class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why it is good."""
+
+    reason: Reason = "looked at, and good"
+
+
+class Again(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why now."""
+
+    reason: Reason = "looked at"
+
+
 Carrier = Annotated[Text, msgspec.Meta(examples=["UPS"])]
 Tracking = Annotated[Text, msgspec.Meta(examples=["1Z999AA10123456784"])]
 Units = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
@@ -132,7 +144,7 @@ async def cancel(
     tags=["Staff"], summary="Let an order that is held go on", status_code=200, responses=staff_refuses(*MAY_SAY),
 )  # fmt: skip
 async def approve(
-    house: House, caller: Caller, number: Number, data: JSONBody[Why], idempotency: IdempotencyKey = None
+    house: House, caller: Caller, number: Number, data: JSONBody[Approval], idempotency: IdempotencyKey = None
 ) -> Response[DeskOrder]:
     """It was held because it looked like fraud, and is none: its money is taken, its buyer told. Once it is decided.
 
@@ -216,7 +228,7 @@ async def deliver(
     responses=staff_refuses(*MAY_SAY),
 )  # fmt: skip
 async def retry(
-    request: StrictRequest, house: House, caller: Caller, number: Number, data: JSONBody[Why],
+    request: StrictRequest, house: House, caller: Caller, number: Number, data: JSONBody[Again],
     idempotency: IdempotencyKey = None,
 ) -> Response[DeskOrder]:  # fmt: skip
     """Now, instead of when its pause ends; of the order, its refunds, and the watch for late money.

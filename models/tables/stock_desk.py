@@ -1,5 +1,6 @@
 """Stock as staff look it up: what lies where, what moved it, and what is running out."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -118,9 +119,9 @@ async def sheet(reader: Reader, sku: str) -> StockSheet | None:
 
 async def ledger(
     database: Database, limit: int, after: Cursor | None, sku: str | None, location: LocationId | None,
-    order: OrderNumber | None, kind: Movement | None,
+    order: OrderNumber | None, kinds: Collection[Movement] = (),
 ) -> list[MovementRecord]:  # fmt: skip
-    """What moved, newest first."""
+    """What moved, newest first; `kinds`: only by such movements, none: by any."""
     query = _MOVED.limit(limit)
     if after is not None:
         query = query.where(movements.c.id < after.id)
@@ -134,8 +135,8 @@ async def ledger(
         query = query.where(
             movements.c.order_id == sa.select(orders.c.id).where(orders.c.number == order).scalar_subquery()
         )
-    if kind is not None:
-        query = query.where(movements.c.kind == kind)
+    if kinds:
+        query = query.where(movements.c.kind.in_(kinds))
     async with database.reading() as reader:
         return [_moved(row) for row in (await reader.execute(query)).mappings()]
 

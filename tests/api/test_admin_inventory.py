@@ -83,6 +83,30 @@ async def test_goods_come_in_and_are_counted(
     assert await shop.stock_of(database, mug) == (12, 0)
 
 
+async def test_adjustments_are_listed_without_what_orders_do(
+    api: Api, staff: dict[str, str], database: Database, mug: VariantId
+) -> None:
+    """Given goods that came in, a count, and an order, then the variant's adjustments are the first two, page by page;
+    those of another variant are its own, and an unknown one has none."""
+    await made(api, staff, "inventory/MUG/adjustments", location="berlin", change=5, kind="receive", reason="delivery")
+    await hold(database, mug, 2)
+    await made(api, staff, "inventory/MUG/adjustments", counted=9, reason="count")
+    async with database.writing() as writer:
+        await shop.stock_product(writer, "CUP", 4)
+    seen, cursor = [], None
+    for _ in range(3):
+        answer = await api.get(f"{PATH}/MUG/adjustments", headers=staff, params={"limit": 1, "cursor": cursor or ""}
+                               if cursor else {"limit": 1})  # fmt: skip
+        assert answer.status_code == 200, answer.text
+        [row], cursor = answer.json()["items"], answer.json()["next_cursor"]
+        seen.append((row["kind"], row["location"], row["on_hand"], row["reason"]))
+    assert seen == [("adjust", "main", -1, "count"), ("receive", "berlin", 5, "delivery"),
+                    ("receive", "main", 10, "first stock")]  # fmt: skip
+    assert cursor is None
+    unknown = await api.get(f"{PATH}/NOTHING/adjustments", headers=staff)
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "variant_not_found")
+
+
 async def test_what_orders_hold_stays(api: Api, staff: dict[str, str], database: Database, mug: VariantId) -> None:
     """Given six of ten mugs held, then no change, count or transfer leaves fewer, and the refusal says why."""
     await hold(database, mug, 6)

@@ -181,9 +181,9 @@ async def test_a_page_tells_everything(api: Api, database: Database) -> None:
         "price": usd[1], "compare_at_price": usd[2], "available": 3,
         "variants": [
             {"sku": "MUG-0", "attributes": {}, "price": usd[0], "compare_at_price": None, "available": 2,
-             "sale": None, "images": []},
+             "sale": None, "images": [], "backorder_days": None},
             {"sku": "MUG-1", "attributes": {}, "price": usd[1], "compare_at_price": usd[2], "available": 1,
-             "sale": sale, "images": ["a1"]},
+             "sale": sale, "images": ["a1"], "backorder_days": None},
         ],
         "featured": True, "rating": 4.67, "ratings": 3, "sale": sale, "vendor": {"slug": "acme", "name": "Acme"},
         "tags": [{"slug": "red", "name": "Red"}], "options": [{"name": "size", "values": ["S", "L"]}],

@@ -337,7 +337,7 @@ async def test_held_and_approved_over_http(desk: Api, shelf: Shelf) -> None:
     assert done.json()["screening"]["reason"] == "called"
     over = await desk.post(f"{path}/actions/reject", json={"reason": "no"}, headers=staff)
     assert (over.status_code, over.json()["code"]) == (409, "wrong_move")
-    assert over.json()["facts"]["actions"] == ["cancel", "ship", "refund", "note"]
+    assert over.json()["facts"]["actions"] == ["cancel", "edit", "ship", "refund", "note"]
     assert await ledgers.disagreements(shelf.flow) == []
 
 
@@ -365,4 +365,19 @@ async def test_held_and_rejected_over_http(desk: Api, shelf: Shelf) -> None:
     events = await desk.get(f"/api/v1/orders/{told['number']}/events", headers=guest)
     for told_to_buyer in (seen.text, events.text):
         assert not any(word in told_to_buyer for word in ("stolen", "thrown away", "score", "points"))
+    assert await ledgers.disagreements(shelf.flow) == []
+
+
+async def test_approved_without_a_word(desk: Api, shelf: Shelf) -> None:
+    """Given an order that is held, when staff approve it and say no more, then it is sold."""
+    told = await bought(desk, shelf)
+    shelf.number = OrderNumber(told["number"])
+    async with shelf.flow.database.writing() as writer:
+        staff = await people.signed_in(writer, KEY.encode(), Role.SUPPORT)
+    path = f"/api/v1/admin/orders/{told['number']}/actions"
+    looked = await desk.post(f"{path}/retry", json={}, headers=staff)  # an order on hold waits for nothing to be tried
+    assert looked.status_code == 200, looked.text
+    done = await desk.post(f"{path}/approve", json={}, headers=staff)
+    assert (done.status_code, done.json()["status"]) == (200, "confirmed"), done.text
+    assert done.json()["screening"]["reason"] == "looked at, and good"
     assert await ledgers.disagreements(shelf.flow) == []
