@@ -39,6 +39,7 @@ from activities.edits import EditActivities
 from activities.erasure import ErasureActivities
 from activities.exchanges import ExchangeActivities
 from activities.histories import HistoryActivities
+from activities.holds import HoldActivities
 from activities.late_payments import LatePaymentActivities
 from activities.mail import MailActivities
 from activities.orders import OrderActivities
@@ -138,7 +139,7 @@ def activities(
     )
     screening = ScreeningActivities(database)
     orders, shipments = OrderActivities(database), ShipmentActivities(database)
-    charges = ChargeActivities(database)
+    charges, holds = ChargeActivities(database), HoldActivities(database)
     cancellations = CancellationActivities(database)
     edits = EditActivities(database, settings.edit_window, settings.allocation)
     outbox = OutboxActivities(database, staff=settings.staff_email)
@@ -162,7 +163,7 @@ def activities(
     return {
         ORDERS: [
             checkout.place_order, orders.record_payment_attempt, orders.secure_order, orders.confirm_order,
-            orders.cancel_order, orders.flag_order, orders.record_command,
+            orders.cancel_order, orders.flag_order, orders.record_command, holds.extend_hold,
             screening.hold_order, screening.decide_review,
             shipments.send_parcel, shipments.note_arrival, cancellations.cancel_paid_order,
             charges.record_charge, charges.settle_charge, charges.drop_charge, charges.settle_capture,

@@ -95,6 +95,7 @@ STATUSES: Mapping[str, int] = {
     "fee_exceeds": 409,
     "gift_card_empty": 409,
     "gift_card_expired": 409,
+    "hold_out_of_bounds": 409,
     "image_exists": 409,
     "last_admin": 409,
     "no_store_credit": 409,

@@ -172,6 +172,7 @@ _HAPPENED = {
     "charge_declined": "{amount} could not be reserved on the card that paid: {decline}",
     "credit_spent": "{amount} was paid with gift cards and store credit",
     "payment_returned": "{amount} came after the order had ended, and was sent back",
+    "hold_extended": "The order was given longer to be paid: until {until}, instead of {was}",
     "goods_awaited": "Some of it has still to come in, and is promised until {promised_at}: {skus}",
     "goods_came": "{quantity} of {sku} came in, and are held for it",
     "order_screened": "It has {score} points where {limit} are enough for a person to look: {signs}",

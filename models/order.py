@@ -285,6 +285,7 @@ BUYER_ACTIONS: Mapping[Action, tuple[When, ...]] = {
 
 STAFF_ACTIONS: Mapping[Action, tuple[When, ...]] = {
     Action.CANCEL: (_UNPAID, _HELD, _PAID_AND_HERE),
+    Action.EXTEND_HOLD: (_UNPAID,),
     Action.APPROVE: (_HELD,),
     Action.REJECT: (_HELD,),
     Action.EDIT: (_EDITABLE,),
@@ -295,7 +296,7 @@ STAFF_ACTIONS: Mapping[Action, tuple[When, ...]] = {
     Action.RETRY: (When(attention=True),),
     Action.NOTE: (When(),),
 }
-"""What staff can do, and when. Whoever is not in it cannot be asked of any order yet."""
+"""What staff can do, and when."""
 
 INTERNAL = frozenset(
     "note retry_asked order_screened order_approved order_rejected review_expired dispute_opened dispute_won "

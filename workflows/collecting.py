@@ -1,6 +1,6 @@
 """How an order gets its money, or ends without: one card after the other, the bank, news, and looks of our own."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 from temporalio import workflow
@@ -12,6 +12,7 @@ from activities.payments.money import PaymentActivities
 from activities.payments.providers import AuthorizePayment, ReadPayment, VoidPayment
 from models.audit import Author
 from models.checkout import PaymentChoice, Purchase
+from models.errors import Refusal
 from models.explanation import PROVIDER, VOID
 from models.order import workflow_id
 from models.payment import AMOUNT_MISMATCH, TERMS, PaymentStatus, ProviderPayment, Standing, is_page
@@ -19,6 +20,7 @@ from workflows import patience, telling
 from workflows.late_payment import LatePayment, WatchPayment, late_payment_id
 from workflows.steadfast import Attention
 from workflows.telling import Board
+from workflows.window import Window
 
 MONEY_IS_SURE = frozenset({Standing.AUTHORIZED, Standing.CAPTURED})
 AT_THE_BANK = frozenset({Standing.ACTION_REQUIRED, Standing.METHOD_REQUIRED, Standing.PROCESSING, Standing.UNKNOWN})
@@ -62,6 +64,7 @@ class Collecting:
         self._purchase = purchase
         self._provider = purchase.payment.provider
         self.terms = TERMS[self._provider]
+        self.window = Window(board, self._must_be_wanted)
         self._board = board
         self._attention = attention
         self._wishes = [Wish(purchase.payment)]
@@ -186,7 +189,7 @@ class Collecting:
     def _next_wish(self, placed: OrderPlaced, seen: ProviderPayment) -> Wish | None:
         """The next card to try. None after a try of which nothing is known: it may have made an intent of its own."""
         in_the_dark = self._attempts > 0 and seen.standing is Standing.UNKNOWN and self._reference() is None
-        if in_the_dark or self._lost or _time_left(placed) <= timedelta(0):
+        if in_the_dark or self._lost or self.window.left(placed) <= timedelta(0):
             return None
         return next((wish for wish in self._wishes if not wish.tried), None)
 
@@ -203,9 +206,9 @@ class Collecting:
             placed.payment_id, self._purchase.number, workflow.info().workflow_id, placed.due, self._attempts,
             asked_at, wish.choice.method, self._reference(), wish.choice.save, wish.choice.customer,
             self._purchase.customer_id, self._provider, wish.choice.return_url,
-            placed.pay_until if wish.choice.hosted else None, placed.reserved_for is not None,
+            self.window.until(placed) if wish.choice.hosted else None, placed.reserved_for is not None,
         )  # fmt: skip
-        self._board.tell("Authorizing the payment", PROVIDER, placed.pay_until)
+        self._board.tell("Authorizing the payment", PROVIDER, self.window.until(placed))
         try:
             seen = await self._authorize_now(request) if self._attempts == 1 else None
             return seen or await self._authorize_patiently(placed, request)
@@ -238,7 +241,7 @@ class Collecting:
             request,
             summary=_summary(request),
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            **patience.provider(_time_left(placed)),
+            **patience.provider(self.window.left(placed)),
         )
         await workflow.wait_condition(lambda: trying.done() or self.ending is not None)
         if not trying.done():
@@ -250,11 +253,11 @@ class Collecting:
 
         Also when the window has closed: the buyer may have paid while the news of it was lost.
         """
-        last = _time_left(placed) <= timedelta(0)
+        last = self.window.left(placed) <= timedelta(0)
         seen = await self._read(placed) or known
         if self.terms.hosted and seen.standing not in MONEY_IS_SURE and seen.reference == known.reference:
             seen = msgspec.structs.replace(seen, redirect_url=known.redirect_url)  # only who opened it was told
-        if last and seen.standing not in MONEY_IS_SURE:
+        if last and seen.standing not in MONEY_IS_SURE and await self.window.is_over(placed):
             self.call_off("payment_window_closed", "order")
         return seen
 
@@ -303,17 +306,26 @@ class Collecting:
     async def _wait_for_buyer(self, placed: OrderPlaced, seen: ProviderPayment) -> None:
         """Until there is a wish or news, it is time for a look of our own, the window closes, or all is called off."""
         waiting, timer = telling.waiting_for(seen)
-        self._board.tell(f"Not paid: {seen.code or seen.standing}", waiting, placed.pay_until)
-        left = max(_time_left(placed), timedelta(0))
+        until: datetime | None = None
+        self._board.tell(f"Not paid: {seen.code or seen.standing}", waiting, self.window.until(placed))
         looks = seen.standing in AT_THE_BANK or self.terms.hosted or seen.redirect_url is not None
-        try:
-            await workflow.wait_condition(
-                lambda: self._next_wish(placed, seen) is not None or self._unread_news or self.ending is not None,
-                timeout=min(left, self._look) if looks else left,
-                timeout_summary=timer,
-            )
-        except TimeoutError:
-            self._look *= 2
+        while until != self.window.until(placed):  # given longer, it waits on
+            until = self.window.until(placed)
+            left = max(self.window.left(placed), timedelta(0))
+            try:
+                await workflow.wait_condition(
+                    lambda until=until: self._next_wish(placed, seen) is not None or self._unread_news  # type: ignore[misc]
+                    or self.ending is not None or until != self.window.until(placed),
+                    timeout=min(left, self._look) if looks else left,
+                    timeout_summary=timer,
+                )  # fmt: skip
+            except TimeoutError:
+                self._look *= 2
+
+    def _must_be_wanted(self) -> None:
+        """Raises: Refusal `wrong_move` when whether it is paid is decided."""
+        if not self.is_open or self.ending is not None:
+            raise Refusal("wrong_move", "This order waits for no payment.", status=self._board.status)
 
     def _reference(self) -> str | None:
         return self.payment.reference if self.payment else None
@@ -321,7 +333,3 @@ class Collecting:
 
 def _summary(request: AuthorizePayment) -> str:
     return f"Authorize {request.amount}, card {request.attempt}"
-
-
-def _time_left(placed: OrderPlaced) -> timedelta:
-    return placed.pay_until - workflow.now()

@@ -35,6 +35,7 @@ from workflows.order_messages import (
     CommitEdit,
     DeliverOrder,
     DropEdit,
+    ExtendWait,
     OrderState,
     PayOrder,
     ProposeEdit,
@@ -54,7 +55,8 @@ class Order:
     """Price, freeze and hold; authorize; from there on only forward: capture, confirm, ship, deliver.
 
     Where credit pays for everything the provider is not asked: there is nothing to authorize, capture or void.
-    Waits: for a payment that works, until the payment window closes (30 minutes unless set otherwise);
+    Waits: for a payment that works, until the payment window closes (30 minutes unless set otherwise, or until when
+    staff say);
     where it looks like fraud, for a person to approve or reject it, a day unless set otherwise, then it ends;
     after a step that exhausted its patience, an hour or until somebody says retry;
     for a yes to a proposed edit, a quarter of an hour unless set otherwise;
@@ -250,6 +252,18 @@ class Order:
             raise Refusal("wrong_move", "This order cannot be cancelled any more.", status=self._board.status)
         if self._collecting.is_sure:
             self._fulfilling.must_allow(Action.CANCEL, "be cancelled")
+
+    @workflow.update(description="Staff: an order that is not paid waits longer, and keeps its goods as long.")
+    async def extend_hold(self, request: ExtendWait) -> OrderState:
+        assert self._placed is not None
+        await self._collecting.window.extend(self._placed, request)
+        return self._state(request.digest)
+
+    @extend_hold.validator
+    def _may_extend(self, request: ExtendWait) -> None:
+        if self._placed is None:
+            raise Refusal("wrong_move", "This order waits for no payment.", status=self._board.status)
+        self._collecting.window.longer(self._placed, request)
 
     @workflow.update(description="Staff: an order that is held goes on.")
     async def approve(self, request: ApproveOrder) -> OrderState:

@@ -1,5 +1,7 @@
 """What an order is asked, and what it answers: the messages of `workflows/order.py`."""
 
+from datetime import datetime
+
 import msgspec
 
 from activities.checkout import Refused
@@ -38,6 +40,18 @@ class CancelCheckout(msgspec.Struct, frozen=True):
     digest: str
     reason: str
     actor: str
+    author: Author | None = None
+    """Who of the staff asks."""
+
+
+class ExtendWait(msgspec.Struct, frozen=True):
+    """Let an unpaid order wait longer for its payment: so many minutes more, or until then."""
+
+    digest: str
+    actor: str
+    reason: str
+    minutes: int | None = None
+    until: datetime | None = None
     author: Author | None = None
     """Who of the staff asks."""
 

@@ -1,12 +1,12 @@
 """What staff do with an order: each a command to its owner, done once a key, in the audit log with who and why."""
 
 from collections.abc import Awaitable
-from enum import StrEnum
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NoReturn
 
 import msgspec
 from litestar import Response, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import JSONBody
 
 from api.admin import retries
 from api.admin.changes import Reason
@@ -29,18 +29,21 @@ from models.roles import Scope
 from models.shipment import ShipItem
 from models.tables import order as orders
 from models.tables import order_desk as desk
+from models.window import LONGEST
 from workflows.order import Order as Owner
-from workflows.order_messages import ApproveOrder, CancelCheckout, CaptureOrder, DeliverOrder, RejectOrder, ShipOrder
+from workflows.order_messages import (
+    ApproveOrder,
+    CancelCheckout,
+    CaptureOrder,
+    DeliverOrder,
+    ExtendWait,
+    RejectOrder,
+    ShipOrder,
+)
 from workflows.steadfast import RetryStep
 
 MAY_SAY = ("order_not_found", "wrong_move", "idempotency_key_reused", "invalid", "unsupported_media_type")
 """What every one of them can be refused with."""
-
-
-class NotYet(StrEnum):
-    """Actions that no order can be asked for yet."""
-
-    EXTEND_HOLD = "extend_hold"
 
 
 class Why(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,6 +67,11 @@ class Again(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 Carrier = Annotated[Text, msgspec.Meta(examples=["UPS"])]
 Tracking = Annotated[Text, msgspec.Meta(examples=["1Z999AA10123456784"])]
 Units = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+Minutes = Annotated[
+    int, msgspec.Meta(ge=1, le=LONGEST // timedelta(minutes=1), description="More than it has", examples=[60])
+]
+YEARS = range(2000, 2200)
+"""In which an order can end."""
 
 
 class ParcelItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,6 +112,14 @@ class CancelWhy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Reason
 
 
+class Longer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much longer an unpaid order waits: `minutes`, or `until`."""
+
+    reason: Reason
+    minutes: Minutes | None = None
+    until: Annotated[datetime, msgspec.Meta(tz=True, description="No later than a day from now")] | None = None
+
+
 class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Something that staff should know of the order. Its buyer is not told."""
 
@@ -137,6 +153,28 @@ async def cancel(
     order, author = await find(house, number), author_of(caller)
     wish = CancelCheckout(digest(data), data.reason, author.actor, author)
     return await ask(house, caller, order, Action.CANCEL, Owner.cancel, wish, idempotency)
+
+
+@post(
+    "/admin/orders/{number:str}/actions/extend_hold", operation_id="extendHoldOfOrder", access=Scope.ORDERS_WRITE,
+    tags=["Staff"], summary="Let an unpaid order wait longer", status_code=200,
+    responses=staff_refuses(*MAY_SAY, "hold_out_of_bounds"),
+)  # fmt: skip
+async def extend_hold(
+    house: House, caller: Caller, number: Number, data: JSONBody[Longer], idempotency: IdempotencyKey = None
+) -> Response[DeskOrder]:
+    """Its buyer can pay until then, and its goods are kept as long: longer than now, and no later than a day from now.
+
+    A provider's page that is open already closes when it would have; the buyer can ask for another one (`pay`).
+    """
+    if (data.minutes is None) is (data.until is None):
+        raise Invalid(FieldError("Expected either minutes or until", pointer="/minutes"))
+    if data.until is not None and data.until.year not in YEARS:
+        raise Invalid(FieldError("Expected a time within a day from now", pointer="/until"))
+    order, author = await find(house, number), author_of(caller)
+    until = data.until.astimezone(UTC) if data.until is not None else None
+    wish = ExtendWait(digest(data), author.actor, data.reason, data.minutes, until, author)
+    return await ask(house, caller, order, Action.EXTEND_HOLD, Owner.extend_hold, wish, idempotency)
 
 
 @post(
@@ -278,19 +316,6 @@ async def note(
     return await desk_order(house, await find(house, done.number))
 
 
-@post(
-    "/admin/orders/{number:str}/actions/{action:str}", operation_id="actOnOrder", access=Scope.ORDERS_WRITE,
-    tags=["Staff"], summary="Anything else of an order", status_code=200,
-    responses=staff_refuses("order_not_found", "wrong_move", "invalid"),
-)  # fmt: skip
-async def not_yet(
-    house: House, number: Number, action: FromPath[NotYet], idempotency: IdempotencyKey = None
-) -> DeskOrder:
-    """Always refused, with what can be done instead: no order can be asked for it yet."""
-    idempotency_key(idempotency)
-    refuse(await find(house, number), Refusal("wrong_move", f"No order can be asked to {action} yet."))
-
-
 def author_of(caller: Identity) -> Author:
     """Who asks, for the transaction that does it."""
     return Author(caller.account, logs.bound("request_id"))
@@ -325,4 +350,4 @@ def refuse(order: Order, refusal: Refusal) -> NoReturn:
     raise Refusal(refusal.code, refusal.detail, **facts) from refusal
 
 
-handlers = [cancel, approve, reject, ship, capture, deliver, retry, note, not_yet]
+handlers = [cancel, extend_hold, approve, reject, ship, capture, deliver, retry, note]

@@ -1,6 +1,7 @@
 """Orders, their lines and their timeline."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -223,6 +224,20 @@ async def settle_fulfilment(writer: Writer, order: OrderId, to: FulfilmentStatus
         "UPDATE orders SET fulfilment_status = $2 WHERE id = $1 AND fulfilment_status = ANY ($3::text[])",
         (order, to, sources),
     )
+
+
+_WAIT_LONGER = """
+UPDATE orders o SET pay_until = $2 FROM payments p
+WHERE o.id = $1 AND p.order_id = o.id AND o.status = 'pending' AND p.status IN ('pending', 'failed')
+  AND o.pay_until < $2
+RETURNING old.pay_until
+"""
+
+
+async def wait_longer(writer: Writer, order: OrderId, until: datetime) -> datetime | None:
+    """Let an unpaid order wait for its payment until then; until when it did. None: it does not wait, or as long."""
+    was: datetime | None = (await writer.exec_driver_sql(_WAIT_LONGER, (order, until))).scalar()
+    return was
 
 
 async def lock(writer: Writer, order: OrderId) -> None:

@@ -1,6 +1,8 @@
 """Staff steer orders over HTTP, in the running house: each command is done once, and written down with who and why."""
 
 import asyncio
+import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
@@ -13,7 +15,7 @@ async def test_staff_cancel_an_unpaid_order(house: House, shopper: Shopper) -> N
     """Given an unpaid order cancelled twice under one key, then it ends once, its buyer is told, the log has who."""
     placed = (await shopper.buy(await house.stock(5), method=None)).json()["order"]
     clerk = await Clerk.hire(house, shopper.http)
-    assert (await clerk.see(placed["number"]))["actions"] == ["cancel", "note"]
+    assert (await clerk.see(placed["number"]))["actions"] == ["cancel", "extend_hold", "note"]
 
     first, second = await asyncio.gather(
         *(clerk.do(placed["number"], "cancel", "c-1", reason="out of season") for _ in range(2))
@@ -32,6 +34,54 @@ async def test_staff_cancel_an_unpaid_order(house: House, shopper: Shopper) -> N
     await database.close()
     assert [tuple(row) for row in log] == [("order.cancel", "out of season")]
     assert [row["actor"].partition("/")[0] for row in told] == ["staff"]
+
+
+async def test_staff_give_an_unpaid_order_longer(house: House, shopper: Shopper) -> None:
+    """Given two hours more, clicked thrice under one key, then it has them, once, and every side says until when."""
+    sku = await house.stock(5)
+    placed = (await shopper.buy(sku, method=None)).json()["order"]
+    clerk = await Clerk.hire(house, shopper.http)
+    was = datetime.fromisoformat((await clerk.see(placed["number"]))["pay_until"])
+    number, why = placed["number"], {"reason": "#4711"}
+
+    clicks = await asyncio.gather(*(clerk.do(number, "extend_hold", "e-1", minutes=120, **why) for _ in range(3)))
+
+    end = was + timedelta(hours=2)
+    assert [click.status_code for click in clicks] == [200] * 3, clicks[0].text
+    assert [datetime.fromisoformat(click.json()["pay_until"]) for click in clicks] == [end] * 3
+    assert datetime.fromisoformat((await shopper.order(placed))["pay_until"]) == end
+    told = (await shopper.http.get(f"/admin/orders/{number}/explain", headers=clerk.headers)).json()
+    assert (datetime.fromisoformat(told["until"]), told["told_by"]) == (end, "workflow")
+    events = [event for event in (await clerk.see(number))["events"] if event["type"] == "hold_extended"]
+    assert [event["actor"].partition("/")[0] for event in events] == ["staff"]
+    database = house.database()
+    log = await database.fetch("SELECT action, reason, before, after FROM audit_log WHERE subject = $1", number)
+    kept = await database.fetch(
+        "SELECT h.until FROM stock_holds h JOIN orders o ON o.id = h.order_id WHERE o.number = $1", number
+    )
+    await database.close()
+    [(action, reason, before, after)] = [tuple(row) for row in log]
+    assert (action, reason) == ("order.extend_hold", "#4711")
+    assert [datetime.fromisoformat(json.loads(each)["pay_until"]) for each in (before, after)] == [was, end]
+    assert [row["until"] for row in kept] == [end]
+
+    other = await clerk.do(number, "extend_hold", "e-1", minutes=60, **why)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    stands = await clerk.see(number)
+    for wish in (
+        {"until": was.isoformat()}, {"until": end.isoformat()}, {"until": (was + timedelta(hours=25)).isoformat()},
+        {"minutes": 24 * 60},
+    ):  # fmt: skip
+        no = await clerk.do(number, "extend_hold", **wish, **why)
+        assert (no.status_code, no.json()["code"]) == (409, "hold_out_of_bounds"), (wish, no.text)
+        assert datetime.fromisoformat(no.json()["facts"]["pay_until"]) == end
+    assert await clerk.see(number) == stands
+
+    later = await clerk.do(number, "extend_hold", until=(end + timedelta(hours=3)).isoformat(), **why)
+    assert datetime.fromisoformat(later.json()["pay_until"]) == end + timedelta(hours=3), later.text
+    assert (await shopper.cancel(placed)).status_code == 200
+    late = await clerk.do(number, "extend_hold", minutes=5, **why)
+    assert (late.status_code, late.json()["code"]) == (409, "wrong_move")
 
 
 async def test_what_cannot_be_done_is_refused_with_what_can(house: House, shopper: Shopper) -> None:

@@ -159,7 +159,7 @@ async def test_what_is_not_paid_is_refused_with_what_can_be_done(house: House, s
     clerk = await Clerk.hire(house, shopper.http)
     answer = await clerk.do(placed["number"], "refund", amount=usd(1), reason="why")
     assert (answer.status_code, answer.json()["code"]) == (409, "wrong_move"), answer.text
-    assert answer.json()["facts"]["actions"] == ["cancel", "note"]
+    assert answer.json()["facts"]["actions"] == ["cancel", "extend_hold", "note"]
     assert (await clerk.do("HF-22222-22222", "refund", amount=usd(1), reason="why")).status_code == 404
 
 

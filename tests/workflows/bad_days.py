@@ -480,6 +480,14 @@ async def at_the_bank(day: Day) -> None:
     await day.sold()
 
 
+async def given_longer(day: Day) -> None:
+    """The first card is declined; staff keep it for longer, and the second card is good."""
+    await day.own_trouble()
+    await day.buy("pm_card_chargeDeclined")
+    await day.ask("extend_hold", stories.longer(120, new_id().hex))
+    await day.ask("pay", PayOrder("again", "pm_card_visa"))
+
+
 async def never_paid(day: Day) -> None:
     """The buyer calls it off before they pay."""
     await day.own_trouble()
@@ -672,6 +680,7 @@ PATHS: Mapping[Path, tuple[str, ...]] = {
     bought: ("place_order", "authorize_payment_now", "secure_order", "capture_payment", "confirm_order"),
     second_card: ("record_payment_attempt", "authorize_payment"),
     at_the_bank: ("read_payment",),
+    given_longer: ("extend_hold",),
     never_paid: ("void_payment", "cancel_order"),
     flagged: ("flag_order", "record_command"),
     sent: ("send_parcel", "note_arrival"),

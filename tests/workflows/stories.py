@@ -35,6 +35,7 @@ from workflows.order_messages import (
     CancelCheckout,
     CommitEdit,
     DeliverOrder,
+    ExtendWait,
     OrderState,
     PayOrder,
     ProposeEdit,
@@ -203,6 +204,24 @@ async def window_closed(shelf: Shelf) -> Handle:
     await shelf.flow.fast_forward(handle, WINDOW)
     assert (await handle.result()).status is OrderStatus.CANCELLED
     return handle
+
+
+async def given_longer(shelf: Shelf) -> Handle:
+    """The card is declined; the buyer calls, staff keep the mug for two hours more, and another card pays it then."""
+    handle, answer = await shelf.buy("pm_card_chargeDeclined")
+    assert answer.payment_status is PaymentStatus.FAILED
+    await shelf.ask(handle, Order.extend_hold, longer(120))
+    await shelf.flow.fast_forward(handle, WINDOW)
+    paid = await shelf.ask(handle, Order.pay, PayOrder("again", "pm_card_visa"))
+    assert paid.payment_status is PaymentStatus.AUTHORIZED
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    return handle
+
+
+def longer(minutes: int, digest: str = "longer") -> ExtendWait:
+    """So much more time to pay, said one of the staff."""
+    bob = Author(UserId(new_id()))
+    return ExtendWait(digest, bob.actor, "will call again", minutes, author=bob)
 
 
 async def cancelled_by_buyer(shelf: Shelf) -> Handle:
@@ -440,9 +459,9 @@ async def edit_expired(shelf: Shelf) -> Handle:
 
 Story = Callable[[Shelf], Coroutine[Any, Any, Handle]]
 ALL: tuple[Story, ...] = (
-    delivered, sent_in_two_parcels, cancelled_after_payment, paid_with_another_card, window_closed, cancelled_by_buyer,
-    confirmed_at_the_bank, webhook_lost, captured_late, paid_partly_with_credit, covered_by_credit, credit_given_back,
-    card_kept, paid_on_a_page, paid_on_stripes_page, turned_from_page_to_card, left_stripes_page, paid_while_cancelled,
-    edited, edited_dearer, edit_refused_late, edit_expired, refused,
+    delivered, sent_in_two_parcels, cancelled_after_payment, paid_with_another_card, window_closed, given_longer,
+    cancelled_by_buyer, confirmed_at_the_bank, webhook_lost, captured_late, paid_partly_with_credit, covered_by_credit,
+    credit_given_back, card_kept, paid_on_a_page, paid_on_stripes_page, turned_from_page_to_card, left_stripes_page,
+    paid_while_cancelled, edited, edited_dearer, edit_refused_late, edit_expired, refused,
 )  # fmt: skip
 """All of them."""

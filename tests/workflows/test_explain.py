@@ -166,6 +166,15 @@ async def declined(support: Support, trouble: Trouble) -> dict[str, Any]:
             "error": "The payment was declined: there is not enough money on the card"}  # fmt: skip
 
 
+async def given_longer(support: Support, trouble: Trouble) -> dict[str, Any]:
+    """Staff let it wait two hours longer."""
+    handle, _ = await support.shelf.buy("pm_card_chargeDeclinedInsufficientFunds")
+    await support.shelf.ask(handle, Order.extend_hold, stories.longer(120))
+    return {"step": "Not paid: insufficient_funds", "waits_for": "the buyer to pay with another card",
+            "within": PAY_IN_TIME + timedelta(hours=2), "can": ["cancel", "pay"],
+            "error": "The payment was declined: there is not enough money on the card"}  # fmt: skip
+
+
 async def held(support: Support, trouble: Trouble) -> dict[str, Any]:
     """It looks like fraud."""
     await screened.held(support.shelf)
@@ -345,6 +354,7 @@ PLACES: dict[Place, tuple[str, str]] = {
     without_a_card: ("pending", "pending"),
     on_the_page: ("pending", "pending"),
     declined: ("pending", "failed"),
+    given_longer: ("pending", "failed"),
     held: ("on_hold", "authorized"),
     held_and_not_voided: ("on_hold", "authorized"),
     not_captured: ("pending", "authorized"),

@@ -30,6 +30,7 @@ STEPS: dict[stories.Story, tuple[str, ...]] = {
         "place_order", "authorize_payment_now", "record_payment_attempt", "read_payment", "void_payment",
         "cancel_order",
     ),
+    stories.given_longer: ("extend_hold", "record_payment_attempt", "authorize_payment"),
     stories.cancelled_by_buyer: (
         "place_order", "authorize_payment_now", "record_payment_attempt", "void_payment",
         "cancel_order",
