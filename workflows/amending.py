@@ -29,6 +29,10 @@ from workflows.telling import Board
 RETRY_AFTER = 30
 """Seconds after which a yes that met a silent provider may be said again."""
 
+MOST_ASKED = 200
+"""Proposals and yeses, refused ones among them, that one order takes: the server takes two thousand messages for one
+workflow and no more, and this one has to be sent, delivered or cancelled yet."""
+
 
 class Amending:
     """The edits of one order. Each takes its turn among the commands that move the order."""
@@ -43,6 +47,8 @@ class Amending:
         """By number, where each edit stands."""
         self._difference: dict[int, Money] = {}
         """And what the order would cost more."""
+        self._asked = 0
+        """How many proposals and yeses there were."""
         self._watch: asyncio.Task[None] | None = None
         """Waits for the end of the one that is proposed."""
 
@@ -51,8 +57,14 @@ class Amending:
         if n not in self._ends:
             raise Refusal("edit_not_found", "This order has no such edit.")
 
+    def must_have_room(self) -> None:
+        """Raises: Refusal `wrong_move` when somebody has asked for so many changes that the order takes no more."""
+        if self._asked >= MOST_ASKED:
+            raise Refusal("wrong_move", "This order was asked for too many changes.", status=self._board.status)
+
     async def propose(self, placed: OrderPlaced, wish: EditWish) -> None:
         """Say what the order would cost, and hold what it adds for a while. Raises: Refusal."""
+        self._asked += 1
         async with self._fulfilling.turn:
             self._fulfilling.must_allow(Action.EDIT, "be changed")
             edit = await workflow.execute_local_activity_method(
@@ -71,6 +83,7 @@ class Amending:
         What it costs more is reserved before, and taken after that. `first`: the provider's id of what paid the order.
         Raises: Refusal.
         """
+        self._asked += 1
         async with self._fulfilling.turn:
             stands = self._ends[wish.n]
             if stands is EditStatus.COMMITTED:

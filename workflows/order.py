@@ -303,6 +303,7 @@ class Order:
     @propose_edit.validator
     def _may_propose(self, request: ProposeEdit) -> None:
         self._fulfilling.must_allow(Action.EDIT, "be changed")
+        self._amending.must_have_room()
 
     @workflow.update(description="Buyer or staff: make the order what the edit says.")
     async def commit_edit(self, request: CommitEdit) -> OrderState:
@@ -314,6 +315,7 @@ class Order:
     @commit_edit.validator
     def _may_commit(self, request: CommitEdit) -> None:
         self._amending.must_know(request.n)
+        self._amending.must_have_room()
 
     @workflow.update(description="Buyer or staff: nobody wants the edit any more.")
     async def drop_edit(self, request: DropEdit) -> OrderState:

@@ -24,6 +24,7 @@ from models.tables.base import as_json
 from tests import coupons, purse, shop
 from tests.flow import Flow, Handle
 from tests.workflows.stories import MUG, TWO_MUGS, Shelf, edit_refused_late, kept_card
+from workflows import amending
 from workflows.order import Order
 from workflows.order_messages import CancelCheckout, CommitEdit, DropEdit, OrderState, ProposeEdit, ShipOrder
 
@@ -127,6 +128,28 @@ async def test_fewer_units_and_the_difference_goes_back(shelf: Shelf) -> None:
     assert (await shelf.facts())[-4:] == ["edit_proposed", "refund_started", "order_edited", "refund_succeeded"]
     await shelf.ask(handle, Order.ship, PARCEL)
     assert await shelf.left() == (4, 0)
+
+
+async def test_who_asks_on_and_on_does_not_keep_the_order_from_being_sent(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given somebody who asks for one change after the other, then at some time none is taken, and nothing is held for
+    it; the order is sent all the same."""
+    monkeypatch.setattr(amending, "MOST_ASKED", 3)
+    handle = await two_mugs(shelf)
+    nothing = wish(shelf, key="same")
+    code, _ = await refused(shelf.ask(handle, Order.propose_edit, nothing))
+    assert code == "edit_changes_nothing"
+    await shelf.ask(handle, Order.propose_edit, wish(shelf, 3))
+    await shelf.ask(handle, Order.drop_edit, DropEdit("no", 1, "buyer"))
+    await shelf.ask(handle, Order.propose_edit, wish(shelf, 3, "two"))
+    for asked, message in ((Order.propose_edit, wish(shelf, 1, "three")), (Order.commit_edit, CommitEdit("y", 2, "b"))):
+        code, facts = await refused(shelf.ask(handle, asked, message))
+        assert (code, facts["status"]) == ("wrong_move", "confirmed")
+    assert [(n, status) for n, status, _ in await edits(shelf)] == [(1, "dropped"), (2, "proposed")]
+    await shelf.ask(handle, Order.ship, PARCEL)
+    assert [(n, status) for n, status, _ in await edits(shelf)] == [(1, "dropped"), (2, "dropped")]
+    assert await shelf.left() == (3, 0)
 
 
 async def test_another_thing_instead_for_less(shelf: Shelf) -> None:
