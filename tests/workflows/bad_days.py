@@ -69,7 +69,7 @@ from workflows.steadfast import RetryStep
 KINDS = ("before", "after", "lost", "silent", "permanent")
 """Fails before the effect; fails after it; the answer is lost; times out; fails for good."""
 BOB = Author(UserId(new_id()))
-LOOK = 0.15
+LOOK = 0.3
 """Seconds between two looks of somebody who waits."""
 PATIENCE = 150
 """Seconds within which whatever is waited for has come, on a busy machine."""
@@ -84,6 +84,7 @@ SELECT o.id, o.number, o.status, o.attention, o.total, o.credit, o.cancel_reason
        (SELECT coalesce(sum(shipped), 0)::int FROM order_lines l WHERE l.order_id = o.id) AS shipped,
        (SELECT coalesce(sum(quantity - shipped - cancelled), 0)::int FROM order_lines l
         WHERE l.order_id = o.id) AS left,
+       (SELECT count(*)::int FROM order_edits e WHERE e.order_id = o.id AND e.status = 'proposed') AS proposed,
        (SELECT count(*)::int FROM charges c WHERE c.payment_id = p.id AND c.status = 'captured') AS charges,
        (SELECT count(*)::int FROM charges c WHERE c.payment_id = p.id AND c.status = 'authorized') AS reserved,
        (SELECT coalesce(-sum(e.difference), 0)::int FROM order_edits e
@@ -189,8 +190,15 @@ class Day:
 
     async def sold(self) -> bool:
         """Whether it is sold, as soon as that is decided."""
-        row = await self.until(lambda row: row["status"] not in ("pending", "on_hold"))
+        row = await self.until(lambda row: row["status"] not in ("pending", "on_hold") or self._is_given_up(row))
+        if self._is_given_up(row):
+            await self.skip(self.order, WAITS["order"])
+            row = await self.until(lambda row: row["status"] not in ("pending", "on_hold"))
         return str(row["status"]) != "cancelled"
+
+    def _is_given_up(self, row: Mapping[str, Any]) -> bool:
+        """Whether it could not be paid and nobody is there who says more: its window passes."""
+        return self.turn is worker_killed and row["status"] == "pending" and row["payment"] == "failed"
 
     async def until_confirmed(self) -> None:
         """Wait until its owner knows what its row says: that it is sold."""
@@ -248,7 +256,7 @@ class Day:
     async def _turn(self) -> None:
         async with asyncio.timeout(PATIENCE):
             while self.woe is None:
-                await asyncio.sleep(LOOK / 5)
+                await asyncio.sleep(LOOK / 10)
             await self.fate.struck(self.woe)
         self.struck.set()
         await self.turn(self)
@@ -283,6 +291,9 @@ class Day:
         row = await self.row()
         assert row is not None
         if row["status"] in ("pending", "on_hold"):
+            return False
+        if row["proposed"]:  # nobody says yes any more
+            await self.skip(self.order, timedelta(hours=2))
             return False
         for handle in await self.processes():
             mine = handle.id == self.order.id
