@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from dev.stripe.charges import DISPUTE_FEE
 from models.dispute import DisputeStatus, workflow_id
@@ -13,33 +12,14 @@ from models.tables import dispute as disputes
 from tests import people, shop
 from tests.flow import Flow
 from tests.workflows.refunding import Sold, disagreements
+from tests.workflows.steps import asked_by
 from tests.workflows.stories import MUG
 from tests.workflows.trouble import Trouble
-from workflows.dispute import DisputeState, FollowDispute, WatchDispute
-from workflows.news import ProviderNews
-from workflows.patience import ORDERS
+from tests.workflows.watching import opened, told
+from workflows.dispute import DisputeState
 
 TAKEN = MUG + DISPUTE_FEE
-
-
-async def told(flow: Flow, reference: str, event: str = "evt_1") -> DisputeState:
-    """The provider's news of a dispute, as the API passes it on; what came of it."""
-    with flow.skipper.with_time_skipping_disabled():
-        handle = await flow.client.start_workflow(
-            FollowDispute.run, WatchDispute("stripe", reference), id=workflow_id("stripe", reference),
-            task_queue=ORDERS, start_signal="provider_news",
-            start_signal_args=[ProviderNews(event, "charge.dispute.created")],
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        )  # fmt: skip
-        answer: DisputeState = await asyncio.wait_for(handle.result(), 60)
-    return answer
-
-
-async def opened(sold: Sold) -> str:
-    """The buyer has been to the bank; the provider's id of it."""
-    made = await sold.flow.stripe.dispute((await sold.shelf.row())["reference"])
-    return str(made["id"])
+STEPS = ("read_dispute", "record_dispute")
 
 
 @pytest.fixture
@@ -100,11 +80,16 @@ async def test_news_of_the_end_alone_tell_all_of_it(flow: Flow, sold: Sold, outc
     assert await disagreements(flow) == []
 
 
+def test_the_matrix_knows_every_step() -> None:
+    """An activity that comes into a dispute's path needs its place here."""
+    assert set(STEPS) == asked_by("dispute")
+
+
 @pytest.mark.parametrize("kind", ["before", "after"])
 async def test_a_step_that_fails_is_done_again(flow: Flow, sold: Sold, trouble: Trouble, kind: Any) -> None:
     """Given that reading and booking fail, before or after their effect, then all is as if they had not."""
     reference = await opened(sold)
-    for step in ("read_dispute", "record_dispute"):
+    for step in STEPS:
         trouble.plan(workflow_id("stripe", reference), step, kind)
 
     await told(flow, reference)

@@ -22,7 +22,18 @@ from models import wire
 from models.settings import WorkerSettings
 from tests import people, shop
 from tests.flow import Flow
-from tests.workflows import awaited, costs, refunding, returning, screened, shelving, shipping, stories, wallets
+from tests.workflows import (
+    awaited,
+    costs,
+    refunding,
+    returning,
+    screened,
+    shelving,
+    shipping,
+    stories,
+    wallets,
+    watching,
+)
 from tests.workflows.costs import Cost
 from tests.workflows.leaving import Leaving
 from tests.workflows.trouble import Trouble
@@ -40,7 +51,7 @@ NAMES = (
     "reset", "tended", "erased", "refreshed", *(story.__name__ for story in shelving.ALL),
     *(story.__name__ for story in refunding.ALL), *(story.__name__ for story in returning.ALL),
     *(story.__name__ for story in screened.ALL), *(story.__name__ for story in awaited.ALL),
-    *(story.__name__ for story in shipping.ALL),
+    *(story.__name__ for story in shipping.ALL), *(story.__name__ for story in watching.ALL),
 )  # fmt: skip
 
 

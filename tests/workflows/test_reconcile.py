@@ -1,7 +1,6 @@
 """Both sides of the money compared: nothing to say on a good day; what was missed is mended; the rest is a case."""
 
-import asyncio
-from datetime import timedelta
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,13 +21,17 @@ from models.tables import reconciliation
 from models.tables.case import AGREES, CaseRecord
 from tests import shop
 from tests.flow import Flow
+from tests.workflows import watching
 from tests.workflows.refunding import Sold, disagreements
+from tests.workflows.steps import asked_by
 from tests.workflows.stories import MUG, Shelf
+from tests.workflows.test_histories import keep
 from tests.workflows.trouble import Trouble
-from workflows.patience import ORDERS
-from workflows.reconcile import RECONCILE_ID, Reconcile, ReconcileOutcome, Reconciling
+from tests.workflows.watching import by_hand, compare
+from workflows.reconcile import RECONCILE_ID, ReconcileOutcome
 
-SHOP = {"Authorization": "Bearer sk_test_dashboard"}
+STEPS = ("list_objects", "list_ours", "keep_seen", "compare_books", "end_reconciliation")
+"""What can fail while books are compared."""
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +43,8 @@ async def alone(flow: Flow) -> None:
 
 async def reconcile(flow: Flow, settle: float = 8) -> ReconcileOutcome:
     """One run."""
-    asked = Reconciling(timedelta(days=1), (STRIPE, CHAPA), timedelta(seconds=settle))
-    with flow.skipper.with_time_skipping_disabled():
-        handle = await flow.client.start_workflow(
-            Reconcile.run, asked, id=f"{RECONCILE_ID}-{new_id()}", task_queue=ORDERS
-        )
-        outcome: ReconcileOutcome = await asyncio.wait_for(handle.result(), 90)
+    handle = await compare(flow, settle)
+    outcome = await handle.result()
     known: WorkflowMetadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
     assert ("Both sides agree" in known.current_details) is (outcome.drift == 0)
     return outcome
@@ -54,13 +53,6 @@ async def reconcile(flow: Flow, settle: float = 8) -> ReconcileOutcome:
 async def found(database: Database) -> list[CaseRecord]:
     """Open cases, oldest first."""
     return (await cases.listed(database, 100, True, None))[::-1]
-
-
-async def by_hand(flow: Flow, path: str, **form: Any) -> dict[str, Any]:
-    """What somebody does at the provider who is not this shop."""
-    answer = await flow.stripe.http.post(f"/v1/{path}", data=form, headers=SHOP)
-    made: dict[str, Any] = answer.raise_for_status().json()
-    return made
 
 
 async def test_a_good_day(flow: Flow) -> None:
@@ -180,19 +172,28 @@ async def test_a_long_list_is_gone_through_in_pages(flow: Flow, monkeypatch: pyt
     assert await reconcile(flow) == ReconcileOutcome(looked=3, mended=0, drift=0)
 
 
+def test_the_matrix_knows_every_step(record_property: Callable[[str, object], None]) -> None:
+    """An activity that comes into the path of a comparison needs its place here."""
+    assert set(STEPS) == asked_by("reconcile") - asked_by("dispute") - asked_by("refund")  # which have their own
+    record_property("measured", f"fault matrix of disputes and of books compared: {2 * (2 + len(STEPS))} cases")
+
+
+async def test_record_anew(flow: Flow) -> None:
+    """Collected with --record-histories only: tell every story once more and keep what the server wrote down."""
+    for story in watching.ALL:
+        keep(story.__name__, (await (await story(flow)).fetch_history()).to_json())
+
+
 @pytest.mark.parametrize("kind", ["before", "after"])
 async def test_steps_that_fail_are_done_again(flow: Flow, trouble: Trouble, kind: Any) -> None:
     """Given that each step fails once, before or after its effect, then it is as if none had."""
     sold = await Sold.open(flow)
     await by_hand(flow, "refunds", payment_intent=(await sold.shelf.row())["reference"], amount=100)
     name = f"{RECONCILE_ID}-{new_id()}"
-    for step in ("list_objects", "list_ours", "keep_seen", "compare_books", "end_reconciliation"):
+    for step in STEPS:
         trouble.plan(name, step, kind)
 
-    with flow.skipper.with_time_skipping_disabled():
-        asked = Reconciling(timedelta(days=1), (STRIPE, CHAPA), timedelta(seconds=1))
-        handle = await flow.client.start_workflow(Reconcile.run, asked, id=name, task_queue=ORDERS)
-        outcome = await asyncio.wait_for(handle.result(), 90)
+    outcome = await (await compare(flow, 1, name)).result()
 
     assert (outcome.drift, trouble.to_come()) == (1, [])
     assert len(await found(flow.database)) == 1
