@@ -73,6 +73,8 @@ class RefundActivities:
                     known = await refunds.find(writer, request.order_id, request.n)
                     if known is None:
                         raise Refusal("refund_not_found", "There is no such refund.")
+                    if known.card is not None and await exchanges.waits_with(writer, known):
+                        raise Refusal("wrong_move", "It pays for an exchange of which nobody knows yet.")
                     return Reserved(known)
                 made = await refunds.open(writer, request.order_id, request.wish, request.n)
                 if made.n != request.n:

@@ -116,7 +116,7 @@ class Refund:
         """The refund, with its money set aside; None: it was refused.
 
         Whoever asked is told so. Where its number is another one's by now, that one is carried out: who reserved it has
-        left it to this workflow, which has its id.
+        left it to this workflow, which has its id; but not what an exchange is paid with that has not ended.
         """
         outcome = await self._reserved(self._request.wish)
         refusal = self._refusal = outcome.refusal

@@ -116,6 +116,7 @@ turned AS (
 INSERT INTO credit_entries (id, account_id, operation, amount, actor, reason)
 SELECT uuidv7(), emptied.id, 'adjust/' || mine.refund_id::text, -mine.paid, 'order', $2 FROM emptied, mine
 """
+_WAITS = "SELECT EXISTS (SELECT FROM exchanges WHERE refund_id = $1 AND status = 'open')"
 _CARD = """
 SELECT c.account_id AS id, c.amount FROM refund_credits c JOIN exchanges e ON e.card_id = c.account_id
 WHERE c.refund_id = $1 LIMIT 1
@@ -242,6 +243,14 @@ async def end(writer: Writer, goods: Return, why: str | None) -> bool:
     if why is not None:
         await writer.exec_driver_sql(_TAKE_BACK, (goods.id, f"no exchange: {why}"))
     return True
+
+
+async def waits_with(reader: Reader, refund: Refund) -> bool:
+    """Whether a refund reserves what an exchange is paid with of which it is not known yet how it ends.
+
+    Then it is its return's alone to carry out: which way the money goes is not decided.
+    """
+    return bool((await reader.exec_driver_sql(_WAITS, (refund.id,))).scalar_one())
 
 
 async def hand_over_card(writer: Writer, refund: Refund) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 from models.ids import new_id
 from models.money import Money
 from models.order import OrderStatus
+from models.refund import RefundWish
+from models.refund import workflow_id as refund_id
 from models.returns import ReturnItem, ReturnStatus
 from tests import shop
 from tests.flow import Flow
@@ -15,6 +17,8 @@ from tests.workflows.refunding import disagreements
 from tests.workflows.returning import Gone, usd
 from workflows.order import Order
 from workflows.order_messages import CancelCheckout, PayOrder
+from workflows.patience import ORDERS
+from workflows.refund import Refund, RefundOrder
 
 MUG_ALONE = 1100
 """What a mug is worth without its shipping: its price and its tax."""
@@ -146,6 +150,29 @@ async def test_its_buyer_calls_it_off(flow: Flow) -> None:
     assert (await gone.end()).refund_status == "succeeded"
     assert (await gone.exchange("refunded")).why is not None
     assert await at_provider(gone) == (1600, MUG_ALONE)
+    assert await disagreements(flow) == []
+
+
+async def test_a_refund_that_is_begun_meanwhile_does_not_carry_out_what_an_exchange_has_reserved(flow: Flow) -> None:
+    """Given a jug to be paid for, when staff's refund comes with the number that the exchange has taken, then it
+    leaves that alone; and when nobody pays, the money still goes back to the card."""
+    gone = await Gone.open(flow)
+    other = await gone.wants("JUG", 1500)
+    await until_placed(gone)
+    asked = RefundWish("staff/late", "kindness", "bob", digest="late", amount=usd(100))
+    state = await flow.client.execute_workflow(
+        Refund.run, RefundOrder(gone.order, 1, asked), id=refund_id(gone.order, 1), task_queue=ORDERS
+    )
+    assert (state.refund, state.refusal and state.refusal.code) == (None, "refund_superseded")
+    assert await gone.refunds() == [(1, "open", MUG_ALONE)]
+
+    await gone.shelf.ask(other, Order.cancel, CancelCheckout("never", "changed my mind", "buyer"))
+    await gone.end()
+
+    assert await gone.exchange("refunded")
+    assert await gone.refunds() == [(1, "succeeded", MUG_ALONE)]
+    assert await at_provider(gone) == (1600, MUG_ALONE)
+    assert await booked(flow) == {"provider:stripe": 500, "sales": -500}
     assert await disagreements(flow) == []
 
 
