@@ -40,3 +40,10 @@ def is_gone(error: BaseException | None) -> bool:
         and refused.param == "customer"
         and refused.code == "resource_missing"
     )
+
+
+def in_key(named: str | None, customer: str | None) -> str:
+    """How an idempotency key tells for whom a payment is made: the one that was `named` may be gone."""
+    if customer is None:
+        return ""
+    return ":customer" if named in (None, customer) else ":another"

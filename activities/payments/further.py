@@ -31,7 +31,8 @@ class StripeFurther:
             first = await self._connection.ask(self._stripe.payment_intents.retrieve_async(request.first))
         except stripe.InvalidRequestError as refused:
             raise rejected(refused) from refused
-        customer = request.customer or _id(first.customer)
+        # The card that paid is good with the customer that it paid for, whoever its buyer is by now.
+        customer = (request.customer if request.method else None) or _id(first.customer)
         method = request.method or _id(first.payment_method)
         known = await self._known(request, customer) if self._may_be_there(request) else None
         if known is not None and (seen_of(known).standing in SETTLED or request.attempt == 1):

@@ -180,7 +180,7 @@ class StripeProvider:
             if request.save or request.again:
                 params |= {"setup_future_usage": "off_session", **EXPANDED}
         # A card that was refused before there was an intent leaves its key behind.
-        key = f"{request.payment_id}:create:{request.attempt}" + (":customer" if customer else "")
+        key = f"{request.payment_id}:create:{request.attempt}" + customers.in_key(request.customer, customer)
         call = self._stripe.payment_intents.create_async(params, {"idempotency_key": key})
         return await self._ask(call, None, request.save)
 
@@ -229,6 +229,8 @@ class StripeProvider:
         except ApplicationError as rejection:
             if not customers.is_gone(rejection):
                 raise
+            if request.again and customer == request.customer:
+                await self._introduce(request, reference, await self._nobody(request))
 
     async def _customer(self, request: AuthorizePayment) -> str | None:
         """The provider's id of the buyer; made when a card is to be kept and they have none."""

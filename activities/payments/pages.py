@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import stripe
 from temporalio import activity
 
+from activities.payments import customers
 from activities.payments.connection import Connection, rejected
 from activities.payments.providers import AuthorizePayment
 from activities.payments.standings import seen_of
@@ -69,7 +70,7 @@ class StripePages:
                 payment["setup_future_usage"] = "off_session"
         # A failure of Stripe's own is remembered with its key: the next try takes another, and opens another page.
         tries = f"{request.attempt}:{rounds}:{activity.info().attempt}"
-        key = f"{request.payment_id}:page:{tries}" + (":customer" if customer else "")
+        key = f"{request.payment_id}:page:{tries}" + customers.in_key(request.customer, customer)
         session = await self._ask(self._sessions.create_async(params, {"idempotency_key": key}))
         return ProviderPayment(Standing.METHOD_REQUIRED, session.id, redirect_url=session.url)
 

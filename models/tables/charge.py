@@ -16,6 +16,7 @@ from models.money import Money
 from models.refund import RefundStatus
 from models.tables import order as orders
 from models.tables import payment as payments
+from models.tables import refund_end
 from models.tables.base import key, metadata, minor_units, moment, now_column, one_of, plain_uuid, reference
 
 charges = sa.Table(
@@ -145,6 +146,7 @@ async def book(writer: Writer, order: OrderId, taken: Taken) -> bool:
     await payments.book(writer, order, operation, {f"provider:{taken.provider}": amount, "sales": -amount})
     await orders.tell(writer, order, f"captured/{taken.n}", "payment_captured", "provider", amount=amount)
     await payments.all_taken(writer, payment)
+    await refund_end.restate(writer, order)  # all that was taken before may have gone back meanwhile
     return True
 
 

@@ -92,7 +92,7 @@ async def succeed(
         )  # fmt: skip
     given = await _given(writer, refund, code)
     await payments.book(writer, refund.order_id, f"refund/{refund.id}", {**given, "sales": refund.amount})
-    await _restate(writer, refund.order_id)
+    await restate(writer, refund.order_id)
     return True
 
 
@@ -119,7 +119,7 @@ async def come_back(writer: Writer, refund: Refund, error: str, parts: Sequence[
         return False
     await writer.exec_driver_sql(_GIVE_BACK, (refund.order_id, refund.from_provider.amount))
     await _book_back(writer, refund, f"refund_failed/{refund.id}", refund.from_provider)
-    await _restate(writer, refund.order_id)
+    await restate(writer, refund.order_id)
     return True
 
 
@@ -137,7 +137,7 @@ async def _parts_come_back(writer: Writer, refund: Refund, error: str, parts: Se
         await writer.exec_driver_sql(_GIVE_BACK, (refund.order_id, lost.amount))
     for part, amount in back:
         await _book_back(writer, refund, f"refund_failed/{part.id}", amount)
-    await _restate(writer, refund.order_id)
+    await restate(writer, refund.order_id)
     return True
 
 
@@ -196,7 +196,7 @@ async def _given(writer: Writer, refund: Refund, code: CardCode | None) -> Mappi
     return given
 
 
-async def _restate(writer: Writer, order: OrderId) -> PaymentStatus:
+async def restate(writer: Writer, order: OrderId) -> PaymentStatus:
     """Let the payment say how much of it has gone back."""
     row = (await writer.exec_driver_sql(_SUMS, (order,))).one()
     to = status_after(row.paid, row.refunded)

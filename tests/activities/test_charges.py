@@ -19,6 +19,9 @@ from models.errors import Unavailable
 from models.ids import OrderNumber, PaymentId, UserId, new_id
 from models.money import Money
 from models.payment import ProviderPayment, Standing
+from models.refund import RefundWish
+from models.tables import refund as refunds
+from models.tables import refund_end
 from tests.activities.conftest import Try
 from tests.activities.till import MUG_TO_NEW_YORK, Till
 
@@ -117,6 +120,29 @@ async def test_a_card_that_was_not_kept_cannot_be_charged_again(bank: Bank) -> N
     assert await bank.moved() == [("requires_capture", 500, 0, 500)]
 
 
+async def test_the_card_that_paid_belongs_to_whom_it_paid_for(bank: Bank, stripe: SimulatorControl) -> None:
+    """Given a buyer who has become another customer since, then the card that paid is charged as what it is."""
+    await bank.open()
+    made = await stripe.http.post("/v1/customers", headers={"Authorization": "Bearer sk_test_shop"})
+    seen = await bank.more(customer=made.json()["id"])
+    assert (seen.standing, seen.code) == (Standing.AUTHORIZED, None)
+    assert await bank.moved() == [("requires_capture", 500, 0, 500)]
+
+
+async def test_nobodys_order_fails_because_their_customer_is_gone(bank: Bank, stripe: SimulatorControl) -> None:
+    """Given a customer who was deleted, and an order that needs its card again, then it is one of its own."""
+    made = await stripe.http.post("/v1/customers", headers={"Authorization": "Bearer sk_test_shop"})
+    gone = made.json()["id"]
+    await stripe.http.delete(f"/v1/customers/{gone}", headers={"Authorization": "Bearer sk_test_shop"})
+    asked = AuthorizePayment(
+        bank.payment, bank.number, "order/cart/1", usd(2700), 1, clock.now(), "pm_card_visa", customer=gone, again=True
+    )  # fmt: skip
+    seen = await bank.attempt().run(bank.payments.authorize_payment, asked)
+    assert seen.standing is Standing.AUTHORIZED
+    bank.first = seen.reference or ""
+    assert (await bank.more()).standing is Standing.AUTHORIZED
+
+
 async def test_a_bank_that_wants_to_see_its_buyer_says_no(bank: Bank) -> None:
     """Given a card that asks each time, then more cannot be had while the buyer is away, and a second try is one."""
     await bank.open("pm_card_authenticationRequired")
@@ -171,6 +197,25 @@ async def test_who_takes_money_on_a_page_only_cannot(bank: Bank) -> None:
         await chapa.further(bank.request())
     assert (never.value.type, never.value.non_retryable) == ("provider_rejected", True)
     await chapa.close()
+
+
+async def test_money_that_is_taken_after_all_went_back_can_go_back(till: Till) -> None:
+    """Given an order that became dearer and was refunded before that was taken, then the payment says what is left."""
+    cart = await till.cart()
+    placed = await till.placed(cart)
+    ids, steps = (placed.order_id, placed.payment_id), ChargeActivities(till.database)
+    await till.twice(till.orders.secure_order, SecureOrder(*ids, cart, 1, ProviderPayment(Standing.AUTHORIZED, "pi_1")))
+    await till.twice(till.orders.confirm_order, ConfirmOrder(*ids, "stripe", placed.due))
+    await till.ask("UPDATE payments SET amount = amount + 500 RETURNING id")
+    id = charge_id(placed.payment_id, 2)
+    charge = Charge(id, placed.payment_id, 2, Purpose.EDIT, "pi_2", usd(500), clock.now())
+    await till.twice(steps.record_charge, RecordCharge(placed.order_id, charge))
+    async with till.database.writing() as writer:
+        made = await refunds.open(writer, placed.order_id, RefundWish("all", "goodwill", "bob"))
+        assert await refund_end.succeed(writer, made, "re_1")
+    assert await till.ask("SELECT status FROM payments") == [("refunded",)]
+    await till.twice(steps.settle_charge, SettleCharge(placed.order_id, charge, "stripe", usd(500)))
+    assert await till.ask("SELECT status, captured - refunded FROM payments") == [("partially_refunded", 500)]
 
 
 async def test_each_step_on_our_rows_again_changes_no_row(till: Till) -> None:
