@@ -45,6 +45,8 @@ class Attention:
         """The step that could not be done and why; None: nobody has to look."""
         self._board = board
         self._fact = fact
+        self._reminded: str | None = None
+        """What was not done in time, until it is settled: steps that succeed meanwhile have nothing to do with it."""
         self._flags = 0
         self._retry = False
 
@@ -77,7 +79,10 @@ class Attention:
                 await self.ask(order, f"{step}: {telling.cause(failed)}")
                 await self._pause(step)
             else:
-                await self.settle(order)
+                if self._reminded is None:
+                    await self.settle(order)
+                elif self.needed_for != self._reminded:
+                    await self._flag(order, self._reminded)
                 return result
 
     async def ask(self, order: OrderId, problem: str) -> None:
@@ -92,6 +97,7 @@ class Attention:
     async def remind(self, order: OrderId, problem: str, waiting_for: str) -> None:
         """Tell people that something that is theirs to do was not done in time."""
         self._retry = False
+        self._reminded = problem
         self._board.tell(f"Needs attention: {problem}", waiting_for)
         await self._flag(order, problem)
 
@@ -106,6 +112,7 @@ class Attention:
 
     async def settle(self, order: OrderId) -> None:
         """Nobody has to look any more."""
+        self._reminded = None
         if self.needed_for is not None:
             await self._flag(order, None)
 

@@ -15,6 +15,7 @@ from models.database import fetching
 from models.edit import EditItem, EditWish
 from models.errors import refusal_of
 from models.exchange import SHIPPING_CODE
+from models.explanation import NOT_SHIPPED
 from models.money import Money
 from models.order import OrderStatus
 from models.tables import cart as carts
@@ -312,6 +313,17 @@ async def test_an_edit_and_back(shelf: Shelf) -> None:
     order = await orders.find(shelf.flow.database, shelf.number)
     assert order is not None
     assert (order.totals.total.amount, [line.quantity for line in order.lines]) == (TWO_MUGS, [2])
+
+
+async def test_who_is_asked_for_a_parcel_is_asked_for_it_after_an_edit_too(shelf: Shelf) -> None:
+    """Given an order that was not sent in time, when it is made dearer, then it is still to be sent."""
+    handle = await two_mugs(shelf, **await kept_card(shelf))
+    await shelf.flow.fast_forward(handle, timedelta(days=3, hours=1))
+    assert await shelf.attention(handle) == NOT_SHIPPED
+    await shelf.ask(handle, Order.propose_edit, wish(shelf, 3))
+    await shelf.ask(handle, Order.commit_edit, YES)
+    await settled(shelf, TWO_MUGS + 1100, held=3)
+    assert (await shelf.attention(handle), (await shelf.row())["attention"]) == (NOT_SHIPPED, NOT_SHIPPED)
 
 
 async def test_a_declined_card_leaves_the_edit_open(shelf: Shelf) -> None:
