@@ -28,6 +28,8 @@ from workflows.order_messages import AwaitCheckout, OrderState
 from workflows.patience import ORDERS
 
 Handle = WorkflowHandle[Order, OrderState]
+BUSY = 60
+"""Seconds that a workflow may keep a busy machine waiting before it counts as stuck; usually it is two."""
 
 
 class Flow:
@@ -149,5 +151,7 @@ async def at_work(
             client, settings, database, payments,
             grace=timedelta(0), **{"workflow_failure_exception_types": [Exception], **options},
         ):  # fmt: skip
+            if each._workflow_worker:
+                each._workflow_worker._deadlock_timeout_seconds = BUSY
             await running.enter_async_context(each)
         yield

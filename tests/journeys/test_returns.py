@@ -118,7 +118,7 @@ async def test_a_guest_sends_goods_back_and_is_paid(house: House, shopper: Shopp
     assert (goods["status"], goods["actions"], goods["refund_status"]) == ("settled", [], "succeeded")
     assert goods["items"] == [
         {"sku": sender.sku, "name": goods["items"][0]["name"], "quantity": 2, "received": 2, "restocked": 1,
-         "written_off": 1}
+         "written_off": 1, "exchange_sku": None}
     ]  # fmt: skip
     order = await sender.order()
     assert (order["status"], order["fulfilment_status"], order["payment_status"]) == (
@@ -126,7 +126,7 @@ async def test_a_guest_sends_goods_back_and_is_paid(house: House, shopper: Shopp
     )  # fmt: skip
     [mine] = order["returns"]
     assert (mine["status"], mine["fee"], mine["refund"]) == ("settled", usd(300), 1)
-    assert mine["items"] == [{"sku": sender.sku, "quantity": 2, "received": 2}]
+    assert mine["items"] == [{"sku": sender.sku, "quantity": 2, "received": 2, "exchange_sku": None}]
     assert [each["amount"] for each in order["refunds"]] == [usd(2 * MUG_ALONE - 300)]
     seen = await sender.clerk.see(sender.number)
     assert [each["returned"] for each in seen["items"]] == [2]
