@@ -52,7 +52,7 @@ class Why(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Reason
 
 
-class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class OrderApproval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why it is good."""
 
     reason: Reason = "looked at, and good"
@@ -182,7 +182,7 @@ async def extend_hold(
     tags=["Staff"], summary="Let an order that is held go on", status_code=200, responses=staff_refuses(*MAY_SAY),
 )  # fmt: skip
 async def approve(
-    house: House, caller: Caller, number: Number, data: JSONBody[Approval], idempotency: IdempotencyKey = None
+    house: House, caller: Caller, number: Number, data: JSONBody[OrderApproval], idempotency: IdempotencyKey = None
 ) -> Response[DeskOrder]:
     """It was held because it looked like fraud, and is none: its money is taken, its buyer told. Once it is decided.
 
