@@ -168,9 +168,8 @@ class Order:
     async def _take_as_it_is_sent(self, placed: OrderPlaced) -> None:
         assert self._collecting.payment is not None
         self._capturing.begin(placed, self._collecting.payment)
-        watching = asyncio.create_task(self._capturing.watch(placed))
-        await self._fulfilling.follow(placed)
-        await watching
+        # What nobody foresaw in one of them parks the order at once: told only at the end, it could not be tried again.
+        await asyncio.gather(self._fulfilling.follow(placed), self._capturing.watch(placed))
 
     async def _confirm(self, placed: OrderPlaced, payment: PaymentStatus) -> None:
         await workflow.execute_local_activity_method(
