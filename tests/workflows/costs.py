@@ -11,11 +11,12 @@ from temporalio.client import WorkflowHandle
 
 STATED = Path(__file__).with_name("costs.json")
 """As they were when the histories were recorded; told in docs/order-life.md."""
-_TASKS = (
+TASKS = (
     EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED,
     EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
     EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED,
 )  # fmt: skip
+"""Of which a busy worker may need more."""
 _BILLED = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: 1,
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: 1,
@@ -53,7 +54,7 @@ async def of(handle: WorkflowHandle[Any, Any]) -> Cost:
     """What it has cost by now."""
     events = (await handle.fetch_history()).events
     info = (await handle.describe()).raw_description.workflow_execution_info
-    tasks = sum(event.event_type in _TASKS for event in events)
+    tasks = sum(event.event_type in TASKS for event in events)
     return Cost(len(events), tasks, info.history_size_bytes, info.state_transition_count, actions(events))
 
 

@@ -54,8 +54,8 @@ _DEATHS = [
     for path, steps in PATHS.items() if path not in {reviewed, *AT_SHIPMENT}  # which need a shop of their own
     for step in steps for kind in KINDS
 ]  # fmt: skip
-KILLED = [each for each in _DEATHS if each[0] is bought] + [each for each in _DEATHS if each[0] is not bought][::3]
-"""When the worker is killed: in each fault of a usual order's steps, and in one or two of each other step."""
+KILLED = [each for each in _DEATHS if each[0] is bought] + [each for each in _DEATHS if each[0] is not bought][::6]
+"""When the worker is killed: in each fault of a usual order's steps, and in one of most others, in turn."""
 CASES = len(KINDS) * len(STEPS) * len(TURNS) + len(KILLED)
 
 

@@ -15,6 +15,7 @@ from models.reset import code
 from models.settings import WorkerSettings
 from tests import people
 from tests.flow import Flow
+from tests.workflows.costs import TASKS
 from tests.workflows.trouble import Trouble
 from workflows.patience import ORDERS
 from workflows.reset_password import AskForReset, ResetPassword, reset_workflow_id
@@ -93,7 +94,10 @@ async def test_an_address_that_nobody_has_is_told_the_same_story(flow: Flow, ask
     for handle in handles:
         await flow.fast_forward(handle, timedelta(minutes=71))
         await asyncio.wait_for(handle.result(), 60)
-    kinds = [[event.event_type for event in (await handle.fetch_history()).events] for handle in handles]
+    kinds = [
+        [event.event_type for event in (await handle.fetch_history()).events if event.event_type not in TASKS]
+        for handle in handles
+    ]
     assert kinds[0] == kinds[1]
     assert len(await flow.database.fetch("SELECT 1 FROM outbox")) == 1
     assert await flow.database.fetch(ROWS) == []
