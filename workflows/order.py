@@ -1,8 +1,9 @@
 """One order, from checkout until it is delivered or cancelled. Nobody else changes it; everybody sends it messages.
 
 Id: `order/<cart>/<attempt>`. Here are its story and its messages; how it gets its money is in `collecting.py`, how its
-goods get to the buyer in `fulfilling.py`, how it is changed before that in `amending.py`, how a step that must succeed
-is done in `steadfast.py`, what it shows to people in `telling.py`.
+goods get to the buyer in `fulfilling.py`, how it is held for a person in `reviewing.py`, how it is changed before it is
+sent in `amending.py`, how its money is taken as goods leave in `capturing.py`, how a step that must succeed is done in
+`steadfast.py`, what it shows to people in `telling.py`.
 """
 
 import asyncio
