@@ -65,5 +65,5 @@ $(INSTALLED): uv.lock pyproject.toml
 	if ! $(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then "$$found" -m venv --clear $(VENV); fi && \
 	{ [ "$$($(PY) -m uv --version 2>/dev/null | cut -d' ' -f2)" = "$(UV_VERSION)" ] || \
 	  $(PY) -m pip --disable-pip-version-check install --quiet uv==$(UV_VERSION); } && \
-	UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV= $(PY) -m uv sync --frozen --quiet && \
+	UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV= $(PY) -m uv sync --frozen --quiet --compile-bytecode && \
 	touch $@

@@ -37,6 +37,7 @@ class SettleCapture(msgspec.Struct, frozen=True):
     taken: Taken
     author: Author | None = None
     """Who of the staff asked for it."""
+    reason: str | None = None
 
 
 class NoteShortfall(msgspec.Struct, frozen=True):
@@ -103,7 +104,9 @@ class ChargeActivities:
         async with self._database.writing() as writer:
             if await charges.book(writer, request.order_id, request.taken):
                 after = {"captured": request.taken.amount}
-                await desk.write_down(writer, request.order_id, request.author, "order.capture", None, after, None)
+                await desk.write_down(
+                    writer, request.order_id, request.author, "order.capture", None, after, request.reason
+                )
 
     @activity.defn
     async def note_shortfall(self, request: NoteShortfall) -> None:
@@ -119,7 +122,7 @@ class ChargeActivities:
                 writer, order, f"charge/{request.n}/declined", "charge_declined", "provider",
                 amount=request.amount, code=request.code,
             )  # fmt: skip
-            words = {"amount": str(request.amount)}
+            words = {"amount": request.amount}
             await outbox.write_letter(writer, "rest_declined", order, str(request.n), words)
 
     @activity.defn

@@ -160,7 +160,8 @@ class CheckoutActivities:
         order = Order(
             id=order_id, number=purchase.number, workflow_id=workflow_id(purchase.cart_id, purchase.attempt),
             cart_id=purchase.cart_id, attempt=purchase.attempt, customer_id=purchase.customer_id,
-            email=purchase.email, status=OrderStatus.PENDING, payment_status=PaymentStatus.PENDING,
+            email=purchase.email, locale=purchase.locale, status=OrderStatus.PENDING,
+            payment_status=PaymentStatus.PENDING,
             fulfilment_status=FulfilmentStatus.UNFULFILLED, totals=priced.totals, shipping=shipping,
             shipping_address=purchase.shipping_address, billing_address=purchase.billing_address,
             lines=tuple(
@@ -171,6 +172,7 @@ class CheckoutActivities:
             placed_at=now, credit=credit,
             pay_until=now + (purchase.exchange.pay_within if purchase.exchange else self._payment_window),
             coupons=tuple(UsedCoupon(each.coupon.code, each.discount) for each in discounts.used),
+            taxes=priced.taxes,
         )  # fmt: skip
         await orders.insert(writer, order)
         provider = purchase.payment.provider if due.amount else PROVIDER

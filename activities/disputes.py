@@ -7,6 +7,7 @@ from models.database import Database
 from models.dispute import DisputeStatus, ProviderDispute
 from models.ids import OrderNumber
 from models.order import OrderStatus
+from models.tables import attention
 from models.tables import dispute as disputes
 from models.tables import order as orders
 
@@ -48,6 +49,7 @@ class DisputeActivities:
             if kept is None:
                 return DisputeRecorded(None)
             if kept.moved:
+                topic = f"dispute/{seen.reference}"
                 facts = {"dispute": seen.reference, "amount": seen.amount, "reason": seen.reason}
                 status = "opened" if seen.status is DisputeStatus.OPEN else seen.status
                 await orders.tell(
@@ -56,9 +58,9 @@ class DisputeActivities:
                 if seen.status is DisputeStatus.OPEN:
                     until = f" until {seen.answer_by:%Y-%m-%d}" if seen.answer_by else ""
                     asked = OPENED.format(seen.reference, seen.amount, seen.reason.replace("_", " "), until)
-                    await orders.flag(writer, kept.order, asked)
+                    await attention.ask(writer, kept.order, topic, asked)
                 else:
-                    await orders.unflag(writer, kept.order, f"dispute {seen.reference} %")
+                    await attention.settle(writer, kept.order, topic)
                 if seen.status is DisputeStatus.WON and kept.order_status is OrderStatus.CANCELLED:
-                    await orders.flag(writer, kept.order, LEFT_OVER.format(seen.reference, seen.amount))
+                    await attention.ask(writer, kept.order, topic, LEFT_OVER.format(seen.reference, seen.amount))
         return DisputeRecorded(kept.number)

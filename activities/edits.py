@@ -167,7 +167,7 @@ class EditActivities:
                 writer, order, f"edit/{n}/committed", "order_edited", request.actor,
                 n=n, difference=edit.difference, total=edit.after.totals.total, **facts,
             )  # fmt: skip
-            words = {"back": str(refund.amount) if refund else None, "charged": str(edit.difference) if more else None}
+            words = {"back": refund.amount if refund else None, "charged": edit.difference if more else None}
             await outbox.write_letter(writer, "order_edited", order, str(n), words)
             was = {"total": now.content.totals.total, "items": _units(now.content)}
             after = {"total": edit.after.totals.total, "items": _units(edit.after), "edit": n}

@@ -43,4 +43,4 @@ class LatePaymentActivities:
             await payments.book(writer, order, f"late/{came}", {account: amount, UNCLAIMED: -amount})
             await payments.book(writer, order, f"late_return/{came}", {account: -amount, UNCLAIMED: amount})
             await orders.tell(writer, order, f"late/{came}", "payment_returned", "provider", amount=amount)
-            await outbox.write_letter(writer, "payment_returned", order, facts={"amount": str(amount)})
+            await outbox.write_letter(writer, "payment_returned", order, facts={"amount": amount})

@@ -10,10 +10,10 @@ from models.inventory import HoldStatus
 from models.money import Money, total
 from models.order import UNSETTLED, OrderStatus
 from models.payment import PaymentStatus, ProviderPayment, Standing
+from models.tables import attention, inventory, outbox, securing
 from models.tables import backorder as backorders
 from models.tables import cart as carts
 from models.tables import credit as credits
-from models.tables import inventory, outbox, securing
 from models.tables import order as orders
 from models.tables import order_desk as desk
 from models.tables import payment as payments
@@ -92,8 +92,6 @@ class FlagOrder(msgspec.Struct, frozen=True):
     fact: str
     attention: str | None
     actor: str = "order"
-    instead_of: str | None = None
-    """What is no longer needed; what others asked for meanwhile stays."""
 
 
 class RecordCommand(msgspec.Struct, frozen=True):
@@ -229,7 +227,11 @@ class OrderActivities:
         Undo: the same with `attention` None.
         """
         async with self._database.writing() as writer:
-            await orders.flag(writer, request.order_id, request.attention, request.instead_of)
+            topic = request.fact.rpartition("/")[0]
+            if request.attention:
+                await attention.ask(writer, request.order_id, topic, request.attention, request.fact)
+            else:
+                await attention.settle(writer, request.order_id, topic)
             kind = "attention_needed" if request.attention else "attention_settled"
             await orders.tell(writer, request.order_id, request.fact, kind, request.actor, reason=request.attention)
 

@@ -109,8 +109,7 @@ class ReconciliationActivities:
     async def end_reconciliation(self, request: EndReconciliation) -> int:
         """Open a case for each thing that still differs, close those that do not any more; how many there are.
 
-        Changes: cases, the list of reconciliations; the gauge `reconciliation_drift` counts the cases, the log names
-        them.
+        Changes: cases, the list of reconciliations; the log names what differs.
         Again: there is one open case a thing; the list has it twice.
         Undo: nothing; the next one looks again.
         """
@@ -119,9 +118,6 @@ class ReconciliationActivities:
             await reconciliation.write_down(
                 writer, request.began_at, request.since, request.looked, request.mended, drift
             )
-        activity.metric_meter().create_gauge(
-            "reconciliation_drift", "What payment providers and we tell differently"
-        ).set(drift)
         _name(request.found)
         return drift
 

@@ -10,9 +10,9 @@ from models.errors import Refusal
 from models.ids import CreditAccountId, OrderId
 from models.money import Money
 from models.refund import ProviderRefund, ProviderRefundStanding, Refund, RefundStatus, RefundWish
+from models.tables import attention, outbox, refund_end
 from models.tables import exchange as exchanges
 from models.tables import order as orders
-from models.tables import outbox, refund_end
 from models.tables import refund as refunds
 
 ATTENTION = "refund {} of {} did not arrive: {}"
@@ -98,7 +98,7 @@ class RefundActivities:
             if not await refund_end.succeed(writer, refund, _named(refund, seen), request.parts, self._code(refund)):
                 return
             if await refund_end.makes_up(writer, refund):
-                await orders.unflag(writer, refund.order_id, "refund %")
+                await attention.settle(writer, refund.order_id, "refund/%/money")
             if refund.card is not None:
                 return  # of an exchange: what its buyer hears of is the order that it paid for
             if refund.parts:
@@ -170,7 +170,9 @@ async def _ask_for_a_person(writer: Writer, request: EndRefund, amount: Money, h
     # Parts may come back one after the other.
     if refund.parts and how == "returned":
         fact += f"/{sum(each.standing is ProviderRefundStanding.FAILED for each in request.parts)}"
-    await orders.flag(writer, refund.order_id, ATTENTION.format(refund.n, amount, why))
+    await attention.ask(
+        writer, refund.order_id, f"refund/{refund.n}/money", ATTENTION.format(refund.n, amount, why), fact
+    )
     await orders.tell(
         writer, refund.order_id, fact, f"refund_{how}", "provider", n=refund.n, amount=amount, code=seen.code
     )  # fmt: skip
@@ -191,8 +193,8 @@ def _words(refund: Refund) -> dict[str, object]:
     """For the letter."""
     to_credit = refund.amount - refund.to_provider
     return {
-        "amount": str(refund.amount), "store_credit": refund.store_credit,
-        "to_provider": str(refund.to_provider) if refund.to_provider.amount else None,
-        "to_credit": str(to_credit) if to_credit.amount else None,
+        "amount": refund.amount, "store_credit": refund.store_credit,
+        "to_provider": refund.to_provider if refund.to_provider.amount else None,
+        "to_credit": to_credit if to_credit.amount else None,
         **({"gift_card": str(refund.id)} if refund.gift_card else {}),
     }  # fmt: skip

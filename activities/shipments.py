@@ -40,6 +40,7 @@ class SendParcel(msgspec.Struct, frozen=True):
     author: Author | None = None
     taken: Taken | None = None
     """What was taken for it just now; None: nothing had to be."""
+    reason: str | None = None
 
 
 class ParcelWeighed(msgspec.Struct, frozen=True):
@@ -57,6 +58,7 @@ class NoteArrival(msgspec.Struct, frozen=True):
     n: int | None = None
     """Which; None: all that are under way."""
     author: Author | None = None
+    reason: str | None = None
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -129,7 +131,7 @@ class ShipmentActivities:
             await outbox.write_letter(writer, "shipped", order, str(request.n), parcel)
             was = {"status": stands.status}
             after = {"status": now.status, **parcel}
-            await desk.write_down(writer, order, request.author, "order.ship", was, after, None)
+            await desk.write_down(writer, order, request.author, "order.ship", was, after, request.reason)
             # Last, because the rows of a hot product stay locked from here to the commit.
             await inventory.ship(writer, order, shipment, location, units)
         return now
@@ -138,7 +140,7 @@ class ShipmentActivities:
     async def note_arrival(self, request: NoteArrival) -> Progress:
         """Write down that a parcel arrived; with the last one of all, the order is delivered.
 
-        Changes: shipments, order, timeline, notification, audit log.
+        Changes: shipments, order, timeline, notification, outbox, audit log.
         Again: a parcel arrives once.
         Undo: nothing, it is history.
         """
@@ -157,9 +159,11 @@ class ShipmentActivities:
             if status is OrderStatus.DELIVERED:
                 facts.append(orders.Fact("delivered", "order_delivered", request.actor))
             await orders.tell_all(writer, order, *facts)
+            if status is OrderStatus.DELIVERED:
+                await outbox.write_letter(writer, "delivered", order)
             after = {"status": status, "shipments": arrived}
             await desk.write_down(
-                writer, order, request.author, "order.deliver", {"status": stands.status}, after, None
+                writer, order, request.author, "order.deliver", {"status": stands.status}, after, request.reason
             )
         return Progress(status, stands.fulfilment)
 

@@ -4,6 +4,7 @@ import msgspec
 import structlog
 from temporalio import activity
 
+from models import clock
 from models.database import Database
 from models.inventory import Drifted
 from models.tables import inventory
@@ -31,14 +32,16 @@ class StockActivities:
     async def find_drift(self) -> StockProof:
         """Hold levels against ledger and holds, and sums against levels.
 
-        Changes: nothing; the gauge `stock_drift` says how many numbers are wrong, the log names them.
+        Changes: nothing; the gauge `holdfast_stock_drift` says how many numbers are wrong, the log names them.
         Again: looks again.
         Undo: nothing.
         """
         async with self._database.reading() as reader:
             found = await inventory.drift(reader)
-        activity.metric_meter().create_gauge("stock_drift", "Numbers of the stock that nothing explains").set(
-            len(found)
+        meter = activity.metric_meter()
+        meter.create_gauge("holdfast_stock_drift", "Numbers of the stock that nothing explains").set(len(found))
+        meter.create_gauge_float("holdfast_stock_proved_at_seconds", "When this worker proved them, since 1970").set(
+            clock.now().timestamp()
         )
         for each in found[:SHOWN]:
             log.error("stock drifted", **msgspec.structs.asdict(each))

@@ -43,6 +43,8 @@ OURS = {"house", "caller", "request", "return"}
 async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Let a request pass, or refuse.
 
+    An operation may know another way to tell who asks than by token: `else_by`.
+
     Raises: Refusal `unauthorized`, `token_expired`, `forbidden`, `too_many_requests`.
     """
     house = connection.app.state.house
@@ -56,6 +58,11 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     if access is Access.PUBLIC:
         return
     connection.state.account = None
+    if claims is None and (ask := handler.opt.get("else_by")) and (account := await ask(house, connection)):
+        connection.state.account = account
+        logs.bind(user_id=account.user)
+        _demand(account, access)
+        return
     if claims is None:
         if isinstance(access, Scope):
             raise Refusal("unauthorized", "Sign in first, and send `Authorization: Bearer <access_token>`.")
@@ -65,6 +72,10 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         connection.state.account = claims
         return
     connection.state.account = account = await prove(house, claims)
+    _demand(account, access)
+
+
+def _demand(account: SignedIn, access: Any) -> None:
     if isinstance(access, Scope) and not may(account.roles, access):
         raise Refusal("forbidden", f"This needs the scope {access}, which your roles do not have.", scope=access)
 

@@ -37,6 +37,7 @@ from api import (
     notifications,
     options,
     orders,
+    papers,
     passwords,
     payment_methods,
     payments,
@@ -57,17 +58,32 @@ from api import (
     wishlist,
 )
 from api.admin import (
+    analytics,
+    approvals,
+    attention,
     audit,
     bulk,
     cases,
+    codec,
+    commission_rules,
     explain,
     images,
     inventory,
+    letters,
     locations,
+    mail_templates,
     order_actions,
     order_edits,
+    order_goods,
+    order_money,
+    order_parcels,
+    order_reviews,
+    packing_slips,
+    payouts,
     product_files,
     refunds,
+    report_schedules,
+    reports,
     shipping_methods,
     shipping_zones,
     stock_counts,
@@ -76,7 +92,10 @@ from api.admin import (
     tax_rates,
     users,
     variants,
+    vendor_members,
     vendors,
+    webhook_deliveries,
+    webhook_endpoints,
 )
 from api.admin import categories as category_records
 from api.admin import coupons as coupons_offered
@@ -88,13 +107,17 @@ from api.admin import reviews as reviews_moderated
 from api.admin import search as search_kept
 from api.admin import store_credit as store_credit_granted
 from api.context import Premises, StrictRequest
+from api.desk import rooms as desk
 from api.door import Door
 from api.limits import Limits
 from api.metrics import Meter
 from api.shelf import Shelf
 from api.streams import Streams
 from api.tallies import Tallies
-from models import logs, wire
+from api.vendor import orders as vendor_orders
+from api.vendor import payouts as vendor_payouts
+from api.vendor import products as vendor_products
+from models import logs, spans, wire
 from models.darkroom import Darkroom
 from models.database import Database
 from models.password import Passwords
@@ -136,6 +159,7 @@ ROOMS = (
     store_credit,
     checkout,
     orders,
+    papers,
     edits,
     returns,
     payments,
@@ -143,6 +167,7 @@ ROOMS = (
     webhooks,
     chapa,
     audit,
+    codec,
     bulk,
     product_records,
     product_files,
@@ -150,6 +175,12 @@ ROOMS = (
     category_records,
     tags,
     vendors,
+    vendor_members,
+    commission_rules,
+    payouts,
+    vendor_products,
+    vendor_orders,
+    vendor_payouts,
     reviews_moderated,
     images,
     synonyms,
@@ -168,9 +199,23 @@ ROOMS = (
     explain,
     order_actions,
     order_edits,
+    order_goods,
+    order_money,
+    order_parcels,
+    order_reviews,
+    packing_slips,
     refunds,
+    approvals,
     returns_handled,
+    attention,
     cases,
+    reports,
+    report_schedules,
+    analytics,
+    letters,
+    mail_templates,
+    webhook_endpoints,
+    webhook_deliveries,
     wishlist,
     notifications,
 )
@@ -183,6 +228,11 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
     if settings is None:
         settings = api_settings()
         logs.configure(settings.log_level, settings.log_format)
+    tracing = None
+    if alone and settings.otlp_endpoint:
+        from models import tracing as traces  # what is not asked for is not loaded
+
+        tracing = traces.start("holdfast-api", settings)
     meter = Meter()
 
     @asynccontextmanager
@@ -197,7 +247,7 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
         temporal = await Client.connect(
             settings.temporal_address,
             namespace=settings.temporal_namespace,
-            plugins=[wire.plugin()],
+            plugins=[*spans.plugins(), wire.plugin(settings.payload_keys)],
             lazy=True,
             retry_config=TEMPORAL_PATIENCE,
         )
@@ -223,6 +273,8 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
             await redis.aclose()
             passwords.close()
             darkroom.close()
+            if tracing:
+                await asyncio.to_thread(tracing.close)
 
     ours = access.guarded(handler for room in ROOMS for handler in room.handlers)
     app = Litestar(
@@ -230,7 +282,7 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
             Router(
                 BASE, guards=[access.admit], route_handlers=[*options.answers(ours), *ours],
             ),
-            *health.handlers, *docs.handlers, *docs.routers(), *media.handlers,
+            *health.handlers, *docs.handlers, *docs.routers(), *media.handlers, desk.router(),
         ],
         dependencies={
             # Not by an argument `state`: the framework copies the whole state for each request that asks so.
@@ -242,7 +294,13 @@ def create_app(settings: ApiSettings | None = None) -> Litestar:
         exception_handlers=problems.HANDLERS, logging_config=None,
         openapi_config=docs.config([*ours, *health.handlers]),
     )  # fmt: skip
-    app.asgi_handler = door = Door(app.asgi_handler, meter, https=settings.public_url.startswith("https://"))
+    app.asgi_handler = door = Door(
+        app.asgi_handler, meter, https=settings.public_url.startswith("https://"), ui=settings.temporal_ui_url
+    )  # fmt: skip
+    if tracing:
+        from api.traced import Traced
+
+        app.asgi_handler = Traced(door)
     return app
 
 

@@ -8,9 +8,10 @@ import msgspec
 import structlog
 from litestar import Response, post
 from litestar.params import JSONBody
+from msgspec import UNSET, UnsetType
 
 from api.access import OPTIONAL_BEARER, Access, bearer, prove
-from api.context import Caller, House, IdempotencyKey, Identity, StrictRequest, idempotency_key, sealed
+from api.context import Browser, Caller, House, IdempotencyKey, Identity, StrictRequest, idempotency_key, sealed
 from api.credentials import Outdated, Proof, must_be_good, proof_of
 from api.docs import BodyOptional
 from api.limits import Limit
@@ -36,6 +37,7 @@ from models.tables import session as sessions
 from models.tables import user as users
 from models.tables.merge import merge
 from models.user import Email, Locale, User, spelled
+from models.wording.languages import reader
 
 log = structlog.get_logger()
 
@@ -53,7 +55,8 @@ class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     first_name: Text | None = None
     last_name: Text | None = None
     phone: Phone | None = None
-    locale: Locale = "en"
+    locale: Locale | UnsetType = UNSET
+    """Left out: what the browser asks for, if we speak it; else `en`."""
     marketing_consent: bool = False
 
 
@@ -122,6 +125,7 @@ async def register(
     caller: Caller,
     data: JSONBody[Registration],
     idempotency: IdempotencyKey = None,
+    language: Browser = None,
 ) -> Response[Admission]:
     """And be signed in to it at once. The cart named by `Cart-Token` becomes the account's."""
     must_be_good(house, data.password, data.email, data.first_name, data.last_name)
@@ -131,7 +135,8 @@ async def register(
         user = UserId(new_id())
         new = await users.insert(
             writer, user, data.email, kept, first_name=data.first_name, last_name=data.last_name, phone=data.phone,
-            locale=spelled(data.locale), marketing_consent=data.marketing_consent,
+            locale=reader(None, language) if data.locale is UNSET else spelled(data.locale),
+            marketing_consent=data.marketing_consent,
         )  # fmt: skip
         if not new:
             raise Refusal("email_taken", "There is an account with this address: sign in, or ask for a new password.")

@@ -86,6 +86,7 @@ async def _take_in(house: House, event: ChapaEvent, event_id: str, body: str) ->
         owner = await payments.owner_of(writer, named[0]) if named else None
         owner = owner if owner is not None and owner.provider == CHAPA else None
         waiting = owner.workflow_id if owner else None
+        logs.bind(workflow_id=waiting, order=owner.number if owner else None)
         if not await inbox.receive(writer, CHAPA, event_id, event.event, body, waiting):
             return "known"
         known = None

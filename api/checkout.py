@@ -19,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.access import Access
 from api.addresses import AddressBody
-from api.context import Caller, House, IdempotencyKey, Identity, digest, idempotency_key
+from api.context import Browser, Caller, House, IdempotencyKey, Identity, digest, idempotency_key
 from api.coupons import REASONS
 from api.destinations import billing_of, resolved, shipping_of
 from api.problems import FieldError, Invalid, refuses
@@ -39,6 +39,7 @@ from models.tables import checkout as checkouts
 from models.tables import order as orders
 from models.tables.checkout import PastCheckout
 from models.user import Email
+from models.wording.languages import reader
 from workflows import visibility
 from workflows.order import Order
 from workflows.order_messages import AwaitCheckout, OrderState
@@ -106,7 +107,11 @@ ATTEMPTS = 3
                       *REASONS, "idempotency_key_reused", "invalid", "unsupported_media_type", "unavailable"),
 )  # fmt: skip
 async def check_out(
-    house: House, caller: Caller, data: JSONBody[CheckoutBody], idempotency: IdempotencyKey = None
+    house: House,
+    caller: Caller,
+    data: JSONBody[CheckoutBody],
+    idempotency: IdempotencyKey = None,
+    language: Browser = None,
 ) -> Response[CheckoutReply]:
     """Answers 201 as soon as the outcome is known, 202 with the order's URL when it is not known within the budget.
 
@@ -139,6 +144,7 @@ async def check_out(
             ),
             digest=meant, key=key or f"body:{meant}", customer_id=caller.user,
             store_credit=data.payment.store_credit, expected_due=data.expected_due,
+            locale=reader(caller.locale, language),
         )  # fmt: skip
         answer = await _ask_owner(house, purchase, cart)
         if answer is not None:

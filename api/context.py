@@ -72,6 +72,8 @@ class Identity(msgspec.Struct, frozen=True):
     roles: frozenset[Role] = frozenset()
     customer: str | None = None
     """The payment provider's id of the account."""
+    locale: str | None = None
+    """The account's language (BCP 47); None: nobody is signed in, or the session is still to be proven."""
 
     @property
     def account(self) -> UserId:
@@ -95,6 +97,14 @@ CartToken = Annotated[
 OrderToken = Annotated[
     str | None, HeaderParameter(name="Order-Token", description="The `order_token` that the checkout's answer gave")
 ]
+Browser = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Accept-Language",
+        description="What to read, as browsers say it; an account's own `locale` goes before it. "
+        "Spoken: `en`, `de`, `fr`, `am`.",
+    ),
+]
 IdempotencyKey = Annotated[
     str | None,
     HeaderParameter(
@@ -110,8 +120,9 @@ def provide_caller(request: Request[Any, Any, Any], house: House, cart_token: Ca
     account = request.state.get("account")
     if isinstance(account, SignedIn):
         return Identity(
-            CartId(account.user), None, account.user, account.session, account.email, account.roles, account.customer
-        )
+            CartId(account.user), None, account.user, account.session, account.email, account.roles, account.customer,
+            account.locale,
+        )  # fmt: skip
     if isinstance(account, Claims):
         return Identity(CartId(account.user), None, account.user, account.session)
     cart = tokens.read_cart_token(house.settings.secret_key, cart_token) if cart_token else None

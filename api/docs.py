@@ -88,6 +88,7 @@ def config(handlers: Iterable[HTTPRouteHandler]) -> OpenAPIConfig:
             Tag("Catalogue", "What can be bought."), Tag("Cart", "What somebody wants to buy."),
             Tag("Checkout", "From a cart to an order."), Tag("Orders", "What was bought, and what became of it."),
             Tag("Accounts", "Who somebody is, and what they keep with us."),
+            Tag("Vendors", "What those who sell through the shop see of their own goods and orders, and are paid."),
             Tag("Staff", "What those who work for the shop see and change."),
             Tag("Payment providers", "Their events."), Tag("Operations", "For machines that watch the house."),
         ],

@@ -9,6 +9,7 @@ from collections.abc import MutableSequence
 from contextlib import suppress
 from time import perf_counter
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from litestar.enums import ScopeType
@@ -34,6 +35,18 @@ _DOCS_PAGE: Header = (
     b"font-src 'self' data:; connect-src 'self'; worker-src blob:; frame-ancestors 'none'; base-uri 'none'",
 )
 """Swagger UI and Redoc load their own files and ask this API; they write styles into elements."""
+_DESK_PAGE: list[Header] = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        b"form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
+"""Staff's pages: nothing inline, nothing from elsewhere, in nobody's frame. Their forms say where they come from, which
+browsers leave out where a page names no referrer at all."""
 _PICTURE: Header = (
     b"content-security-policy",
     b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
@@ -57,6 +70,15 @@ _PREFLIGHT: list[Header] = [
     (b"access-control-max-age", b"86400"),
     (b"content-length", b"0"),
 ]  # fmt: skip
+_CODEC = "/api/v1/admin/codec/"
+_CODEC_PREFLIGHT: list[Header] = [
+    (b"access-control-allow-methods", b"POST"),
+    (b"access-control-allow-headers", b"Authorization, Authorization-Extras, Content-Type, X-Namespace"),
+    (b"access-control-max-age", b"600"),
+    (b"content-length", b"0"),
+]
+"""What the Temporal UI asks before it sends a payload here."""
+_VARY: Header = (b"vary", b"Origin")
 _NO_STORE: Header = (b"cache-control", b"no-store")
 _YEAR = b"max-age=31536000"
 _BODILESS = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -69,15 +91,23 @@ _DRAINED_WITHIN = 2.0
 class Door:
     """The outermost layer of the API, around the whole framework."""
 
-    def __init__(self, app: ASGIApp, meter: Meter, *, https: bool) -> None:
+    def __init__(self, app: ASGIApp, meter: Meter, *, https: bool, ui: str | None) -> None:
         self._app = app
         self.shelf: Shelf
         """Opened with the process's other connections, before the first request."""
         self._meter = meter
-        guards = [*_GUARDS, (b"strict-transport-security", _YEAR)] if https else _GUARDS
+        only_https = [(b"strict-transport-security", _YEAR)] if https else []
+        guards = [*_GUARDS, *only_https]
         self._guards = [*guards, _NO_PAGE]
         self._guards_docs = [*guards, _DOCS_PAGE]
         self._guards_open = [*guards, _NO_PAGE, *_ANY_ORIGIN]
+        self._guards_desk = [*_DESK_PAGE, *only_https]
+        self._ui = _origin(ui) if ui else None
+        self._guards_codec = [*guards, _NO_PAGE, _VARY]
+        self._guards_ui = [
+            *self._guards_codec, (b"access-control-allow-origin", self._ui or b""),
+            (b"access-control-allow-credentials", b"true"), (b"cross-origin-resource-policy", b"same-site"),
+        ]  # fmt: skip
         self._guards_pictures = [*guards, _PICTURE, *_ANY_ORIGIN]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,13 +120,15 @@ class Door:
         began = perf_counter()
         method: str = scope["method"]
         path = scope["path"]
-        given = if_none_match = None
+        given = if_none_match = origin = None
         fresh = preflight = False
         for name, value in scope["headers"]:
             if name == b"x-request-id":
                 given = value
             elif name == b"if-none-match":
                 if_none_match = value
+            elif name == b"origin":
+                origin = value
             elif name == b"cache-control":
                 fresh = b"no-cache" in value
             elif name == b"access-control-request-method":
@@ -113,14 +145,18 @@ class Door:
             await send({"type": "http.response.body", "body": body, "more_body": False})
             self._tell(request_id, route, method, path, status, began)
         elif preflight:
-            headers = [*self._guards_open, *_PREFLIGHT, (b"x-request-id", request_id)]
+            asks = _CODEC_PREFLIGHT if path.startswith(_CODEC) else _PREFLIGHT
+            guards = self._guards_for(path, origin) if path.startswith(_CODEC) else self._guards_open
+            headers = [*guards, *asks, (b"x-request-id", request_id)]
             await send({"type": "http.response.start", "status": 204, "headers": headers})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             self._tell(request_id, "preflight", method, path, 204, began)
         else:
-            await self._inside(scope, receive, send, request_id, began)
+            await self._inside(scope, receive, send, request_id, began, origin)
 
-    async def _inside(self, scope: Any, receive: Receive, send: Send, request_id: bytes, began: float) -> None:
+    async def _inside(
+        self, scope: Any, receive: Receive, send: Send, request_id: bytes, began: float, origin: bytes | None
+    ) -> None:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())
         method, path = scope["method"], scope["path"]
@@ -128,8 +164,8 @@ class Door:
         if bodiless := method == "HEAD":
             scope["method"] = "GET"
             scope[BODILESS] = True
-        personal = path.startswith("/api/")
-        guards = self._guards_for(path)
+        personal = path.startswith(("/api/", "/desk"))
+        guards = self._guards_for(path, origin)
 
         ended = method in _BODILESS
 
@@ -170,11 +206,15 @@ class Door:
             route = scope.get("path_template") or "unmatched"
             self._tell(None, route, method, path, status, began)
 
-    def _guards_for(self, path: str) -> list[Header]:
+    def _guards_for(self, path: str, origin: bytes | None) -> list[Header]:
+        if path.startswith(_CODEC):  # whom a browser's cookie signs in is for the UI's own pages to ask
+            return self._guards_ui if origin is not None and origin == self._ui else self._guards_codec
         if path.startswith("/api/"):
             return self._guards_open
         if path.startswith("/media/"):
             return self._guards_pictures
+        if path == "/desk" or path.startswith("/desk/"):
+            return self._guards_desk
         return self._guards_docs if path.startswith("/docs") else self._guards
 
     def _tell(self, request_id: bytes | None, route: str, method: str, path: str, status: int, began: float) -> None:
@@ -182,6 +222,11 @@ class Door:
         self._meter.count(route, method, status, seconds)
         ids = {"request_id": request_id.decode()} if request_id else {}
         log.info("request", method=method, path=path, status=status, ms=round(seconds * 1000, 2), **ids)
+
+
+def _origin(url: str) -> bytes:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower().encode()
 
 
 async def _drain(receive: Receive) -> None:

@@ -8,8 +8,10 @@ import asyncio
 import hmac
 import math
 import time
+from collections.abc import Callable
+from contextvars import ContextVar
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
@@ -29,6 +31,7 @@ from models.session import read_refresh_token
 from models.settings import ApiSettings, Rate
 
 log = structlog.get_logger()
+_asking: ContextVar[Callable[[], str] | None] = ContextVar("asking", default=None)
 AWAY = (RedisError, OSError, TimeoutError)
 
 REDIS_PAUSE = 5.0
@@ -107,6 +110,7 @@ class Limits:
 
     async def pass_by(self, scope: Any, session: SessionId | None) -> None:
         """Count a request for its sign-in, or for its address without one. Raises: Refusal `too_many_requests`."""
+        _asking.set(partial(self.address, scope))
         rate = self._general
         if rate is None:
             return
@@ -222,6 +226,12 @@ class Limits:
             return f"session/{read_refresh_token(self._key, token).session.hex}" if isinstance(token, str) else None
         except Refusal:
             return None  # forged: nobody's
+
+
+def asking_from() -> str | None:
+    """Where the request that is answered now comes from; None: it is none that was let pass."""
+    address = _asking.get()
+    return address() if address else None
 
 
 def _storage(pool: ConnectionPool) -> RedisStorage:

@@ -28,7 +28,7 @@ async def media(request: StrictRequest, house: House, file_path: FromPath[str]) 
     """A picture. 304 for whoever has it already."""
     name = _NAME(file_path)
     kind = _KINDS.get(file_path.rpartition(".")[2].lower())
-    found = await house.storage.get(name[1], _known(request)) if name and kind else None
+    found = await house.storage.get(name[1], known(request)) if name and kind else None
     if found is None or name is None:
         raise Refusal("not_found", "There is nothing at this address.")
     life = _FOR_EVER if name[1].startswith(f"{IMAGES}/") else _A_MONTH
@@ -39,7 +39,7 @@ async def media(request: StrictRequest, house: House, file_path: FromPath[str]) 
     return Stream(body, media_type=kind, headers={**headers, "Content-Length": str(found.size)})
 
 
-def _known(request: StrictRequest) -> str | None:
+def known(request: StrictRequest) -> str | None:
     """The one etag that a browser sends back."""
     given = request.headers.get("if-none-match", "").removeprefix("W/")
     return given if re.fullmatch(r'"[\x21\x23-\x7e]{1,100}"', given) else None

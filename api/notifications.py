@@ -9,7 +9,7 @@ from litestar import get, post
 from litestar.params import FromPath, QueryParameter
 
 from api import pages
-from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
+from api.context import Browser, Caller, House, IdempotencyKey, StrictRequest, idempotency_key
 from api.pages import PageSize, Place
 from api.problems import SIGNED_IN, refuses
 from api.repeats import once, scope_of
@@ -20,6 +20,7 @@ from models.ids import NotificationId
 from models.notification import Notification, NotificationKind, words
 from models.roles import Scope
 from models.tables import notification as notifications
+from models.wording.languages import reader
 
 OnlyUnread = Annotated[bool, QueryParameter(name="unread", description="true: only what is not read yet")]
 _KINDS = ", ".join(f"`{kind}`" for kind in NotificationKind)
@@ -63,13 +64,19 @@ class NotificationCount(msgspec.Struct, frozen=True):
     summary="What happened to one's orders", responses=refuses(*SIGNED_IN, "cursor_unknown", "invalid"),
 )  # fmt: skip
 async def list_notifications(
-    house: House, caller: Caller, unread: OnlyUnread = False, limit: PageSize = 20, place: Place = None
+    house: House,
+    caller: Caller,
+    unread: OnlyUnread = False,
+    limit: PageSize = 20,
+    place: Place = None,
+    language: Browser = None,
 ) -> NotificationList:
-    """Newest first. Each fact is told once."""
+    """Newest first, in the account's language. Each fact is told once."""
     after = pages.begin(house, place)
     found = await notifications.page(house.database, caller.account, limit + 1, unread=unread, after=after)
     shown, more = pages.cut(house, found, limit, lambda last: Cursor(last.created_at, last.id))
-    return NotificationList([_reply(notification) for notification in shown], more)
+    locale = reader(caller.locale, language)
+    return NotificationList([_reply(notification, locale) for notification in shown], more)
 
 
 @get(
@@ -92,6 +99,7 @@ async def read_notification(
     caller: Caller,
     notification_id: FromPath[UUID],
     idempotency: IdempotencyKey = None,
+    language: Browser = None,
 ) -> NotificationReply:
     """Again changes nothing: `read_at` is of the first time."""
 
@@ -99,7 +107,7 @@ async def read_notification(
         found = await notifications.mark_read(writer, caller.account, notification_id)
         if found is None:
             raise Refusal("notification_not_found", "You were told no such thing.", id=str(notification_id))
-        return _reply(found)
+        return _reply(found, reader(caller.locale, language))
 
     scope = scope_of(request, caller, "POST /notifications/read")
     return await once(house, scope, idempotency_key(idempotency), notification_id, NotificationReply, mark)
@@ -121,8 +129,8 @@ async def read_all(
     return await once(house, scope, idempotency_key(idempotency), None, NotificationCount, mark)
 
 
-def _reply(told: Notification) -> NotificationReply:
-    title, text = words(told.kind, told.order_number, told.facts)
+def _reply(told: Notification, locale: str) -> NotificationReply:
+    title, text = words(told.kind, told.order_number, told.facts, locale)
     return NotificationReply(
         told.id, told.kind, title, text, told.order_number, dict(told.facts), told.created_at, told.read_at
     )

@@ -11,13 +11,14 @@ from temporalio.api.enums.v1 import PendingActivityState, PendingWorkflowTaskSta
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus
-from temporalio.exceptions import TemporalError
+from temporalio.exceptions import FailureError, TemporalError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.context import House
 from api.problems import cannot_connect
 from models import explanation
 from models.explanation import Whereabouts
+from models.sealing import Unreadable
 
 PATIENCE = timedelta(seconds=2)
 """For each question."""
@@ -25,6 +26,7 @@ MOST_TRIES = 20
 FORGOTTEN = "Temporal keeps no history of it any more."
 AWAY = "Temporal does not answer: this is told from the shop's own rows."
 AT_WORK = "A worker is at work on it this moment, or has just died: this is told from the shop's own rows."
+LOCKED = "Why is sealed with a key that the API does not have (PAYLOAD_KEYS)."
 SILENT = "No worker answers for it: this is told from the shop's own rows."
 
 
@@ -93,8 +95,8 @@ async def look(house: House, kind: str, workflow_id: str, n: int | None = None) 
             raise
         if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
             return Process(kind, n, workflow_id, ProcessState.GONE, None, [], FORGOTTEN, None)
-        return Process(kind, n, workflow_id, ProcessState.UNREACHABLE, None, [], AWAY, _url(house, workflow_id))
-    url = _url(house, workflow_id)
+        return Process(kind, n, workflow_id, ProcessState.UNREACHABLE, None, [], AWAY, page_of(house, workflow_id))
+    url = page_of(house, workflow_id)
     if seen.status is not WorkflowExecutionStatus.RUNNING:
         return Process(kind, n, workflow_id, ProcessState.ENDED, None, [], _how_ended(seen), url)
     told: Whereabouts | None = None
@@ -104,7 +106,9 @@ async def look(house: House, kind: str, workflow_id: str, n: int | None = None) 
             told = await handle.query("told", result_type=Whereabouts, rpc_timeout=PATIENCE)
     except (TemporalError, TimeoutError):
         note = _why_silent(seen)
-    tries = [_try(each) for each in seen.raw_description.pending_activities[:MOST_TRIES]]
+    except Unreadable:
+        note = LOCKED
+    tries = [await _try(house, each) for each in seen.raw_description.pending_activities[:MOST_TRIES]]
     return Process(kind, n, workflow_id, ProcessState.RUNNING, told, tries, note, url)
 
 
@@ -124,7 +128,7 @@ def _why_silent(seen: WorkflowExecutionDescription) -> str:
     return AT_WORK if task.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED else SILENT
 
 
-def _try(pending: PendingActivityInfo) -> Try:
+async def _try(house: House, pending: PendingActivityInfo) -> Try:
     state = TryState.WAITING
     if pending.paused:
         state = TryState.PAUSED
@@ -135,20 +139,25 @@ def _try(pending: PendingActivityInfo) -> Try:
     return Try(
         pending.activity_type.name.replace("_", " "), state, pending.attempt,
         _at(pending.next_attempt_schedule_time) or _at(pending.scheduled_time) if waits else None,
-        _at(pending.expiration_time), _words(pending.last_failure) if failed else None,
+        _at(pending.expiration_time), await _words(house, pending.last_failure) if failed else None,
     )  # fmt: skip
 
 
-def _words(failed: Failure) -> str:
+async def _words(house: House, failed: Failure) -> str:
     timeout = failed.HasField("timeout_failure_info")
     kind = "timeout" if timeout else failed.application_failure_info.type or None
-    return explanation.failure(kind, failed.message)
+    try:
+        error = await house.temporal.data_converter.decode_failure(failed)
+    except Unreadable:
+        return LOCKED
+    return explanation.failure(kind, error.message if isinstance(error, FailureError) else str(error))
 
 
 def _at(moment: Timestamp) -> datetime | None:
     return moment.ToDatetime(tzinfo=UTC) if moment.seconds else None
 
 
-def _url(house: House, workflow_id: str) -> str | None:
+def page_of(house: House, workflow_id: str) -> str | None:
+    """Where the Temporal UI shows a workflow; None: there is none."""
     base, namespace = house.settings.temporal_ui_url, house.settings.temporal_namespace
     return f"{base}/namespaces/{quote(namespace, safe='')}/workflows/{quote(workflow_id, safe='')}" if base else None

@@ -26,6 +26,7 @@ MOST, MOST_ON_ONE = 500, 20
 LOOK_EVERY = 1.0
 HEARTBEAT = 15.0
 """Seconds of silence after which a comment is sent: proxies close connections on which nothing moves."""
+STILL_HERE = ": still here\n\n"
 LONGEST = 900.0
 """Seconds after which whoever watches has to come back, and to prove again that they may."""
 COME_BACK = 2
@@ -71,6 +72,15 @@ class Watch:
         """Let all who watch look up."""
         self.news.set()
         self.news = asyncio.Event()
+
+    async def is_quiet(self) -> bool:
+        """Wait for news; whether there were none until it is time for a sign of life."""
+        try:
+            async with asyncio.timeout(HEARTBEAT):
+                await self.news.wait()
+        except TimeoutError:
+            return True
+        return False
 
     async def _keep_looking(self) -> None:
         while not self.is_over:
@@ -163,11 +173,34 @@ class Streams:
                     return
                 if self._closing or clock() >= until:
                     return
-                try:
-                    async with asyncio.timeout(HEARTBEAT):
-                        await watch.news.wait()
-                except TimeoutError:
-                    yield ": still here\n\n"
+                if await watch.is_quiet():
+                    yield STILL_HERE
+        finally:
+            place.free()
+
+    def news(self, place: Place, seen: int) -> AsyncGenerator[str, None]:
+        """For staff: that there are more facts than the `seen`, each time that there are; gives the place back."""
+        told = self._news(place, seen)
+        weakref.finalize(told, place.free)
+        return told
+
+    async def _news(self, place: Place, seen: int) -> AsyncGenerator[str, None]:
+        watch = place.watch
+        clock = asyncio.get_running_loop().time
+        until = clock() + LONGEST
+        try:
+            yield f"retry: {COME_BACK * 1000}\n\n"
+            while True:
+                if len(watch.log) > seen:
+                    seen = len(watch.log)
+                    yield f"event: news\ndata: {seen}\n\n"
+                if watch.is_over:
+                    yield "event: end\ndata: end\n\n"
+                    return
+                if self._closing or clock() >= until:
+                    return
+                if await watch.is_quiet():
+                    yield STILL_HERE
         finally:
             place.free()
 

@@ -67,6 +67,7 @@ REFUSED = ("failed", "canceled")
 """What Stripe calls a refund that did not arrive, or came back."""
 
 
+_NUMBER = re.compile(r"HF-[A-Z0-9-]{1,40}", re.ASCII).fullmatch
 _CUSTOMER = re.compile(r"cus_[A-Za-z0-9_]{1,250}", re.ASCII).fullmatch
 
 Printable = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,255}$(?!\n)")]
@@ -76,6 +77,7 @@ class StripeMetadata(msgspec.Struct):
     """What we wrote on it; everything else there is of no concern."""
 
     workflow: msgspec.Raw = msgspec.Raw(b"null")
+    order: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class StripeObject(msgspec.Struct):
@@ -132,7 +134,7 @@ async def stripe_webhook(request: Request[Any, Any, Any], house: House) -> Respo
 async def _take_in(house: House, event: StripeEvent, body: str) -> str:
     subject = event.data.object
     owner = _owner(event)
-    logs.bind(event_id=event.id, event_type=event.type, workflow_id=owner)
+    logs.bind(event_id=event.id, event_type=event.type, workflow_id=owner, order=_order(subject))
     async with house.database.writing() as writer:
         if not await inbox.receive(writer, "stripe", event.id, event.type, body, owner, _customer(subject)):
             return "known"
@@ -181,6 +183,12 @@ def _owner(event: StripeEvent) -> str | None:
     if not isinstance(named, str):
         return None
     return named if is_workflow_id(named) or is_saving_workflow_id(named) or named_by(named) else None
+
+
+def _order(subject: StripeObject) -> str | None:
+    """The number of the order it is about, for those who follow it through the logs."""
+    named = msgspec.json.decode(subject.metadata.order) if subject.metadata else None
+    return named if isinstance(named, str) and _NUMBER(named) else None
 
 
 def _customer(subject: StripeObject) -> str | None:

@@ -2,11 +2,15 @@
 
 GET /                  a list to look at       GET /messages[?to=address]  the same as JSON
 GET /messages/{id}     one mail taken apart    GET /messages/{id}/eml      as it came
-DELETE /messages       start afresh            POST /_sim/faults           {"mode": "ok|slow|refuse", "seconds": 3}
+DELETE /messages       start afresh            POST /_sim/faults           {"mode": "refuse", "at": "rcpt", "code": 550}
+
+How it behaves: `ok`; `slow` answers after so many `seconds`; `refuse` answers with `code`; `drop` hangs up, and with
+`kept` has the mail all the same. `at`: `connect`, `mail`, `rcpt` or `data`, the end of the mail, which is the default.
 """
 
 import argparse
 import asyncio
+import contextlib
 import html
 import json
 import signal
@@ -24,46 +28,106 @@ from dev.mailbox import Mailbox
 from dev.ports import HOST
 
 SIZE_LIMIT = 32 * 1024 * 1024  # bytes a mail may have
-MODES = ("ok", "slow", "refuse")
+MODES = ("ok", "slow", "refuse", "drop")
+PLACES = ("connect", "mail", "rcpt", "data")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 """A mail is somebody else's HTML: no scripts, nothing from outside."""
 STYLE = "body{font:16px system-ui;margin:2em} td,th{padding:.3em 1em;text-align:left;border-bottom:1px solid #ddd}"
 
 
 class Weather:
-    """How the provider behaves today."""
+    """How the provider behaves today. Raises: ValueError for weather that there is not."""
 
-    mode = "ok"
-    seconds = 0.0
+    def __init__(
+        self, mode: str = "ok", seconds: float = 0, at: str = "data", code: int = 451, kept: bool = False
+    ) -> None:
+        if mode not in MODES or at not in PLACES or not 0 <= float(seconds) <= 3600 or not 400 <= int(code) < 600:
+            raise ValueError(f"mode is one of {MODES}, at one of {PLACES}, seconds 0 to 3600, code 400 to 599")
+        self.mode, self.seconds, self.at, self.code, self.kept = mode, float(seconds), at, int(code), bool(kept)
 
     def describe(self) -> dict[str, Any]:
         """As it is set now."""
-        return {"mode": self.mode, "seconds": self.seconds}
+        return {"mode": self.mode, "seconds": self.seconds, "at": self.at, "code": self.code, "kept": self.kept}
+
+    async def strike(self, at: str, server: SMTP) -> str | None:
+        """What the provider answers there instead of what it should; None: nothing is wrong."""
+        if at != self.at or self.mode == "ok":
+            return None
+        if self.mode == "slow":
+            await asyncio.sleep(self.seconds)
+            return None
+        if self.mode == "drop":
+            if isinstance(server.transport, asyncio.WriteTransport):
+                server.transport.abort()
+            return "421 4.3.2 Hung up"
+        return f"{self.code} {self.code // 100}.3.0 Told to refuse mail"
 
 
 class Door:
     """What the SMTP server asks about each mail."""
 
-    def __init__(self, mailbox: Mailbox, weather: Weather) -> None:
+    def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
-        self._weather = weather
+        self.weather = Weather()
+
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Whom it is from."""
+        said = await self.weather.strike("mail", server)
+        if said is None:
+            envelope.mail_from = address
+            envelope.mail_options += options
+        return said or "250 2.1.0 Sender"
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Whom it is for."""
+        said = await self.weather.strike("rcpt", server)
+        if said is None:
+            envelope.rcpt_tos.append(address)
+            envelope.rcpt_options += options
+        return said or "250 2.1.5 Recipient"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        """Keep the mail, late if told so; or refuse it for now, as a provider with trouble would."""
-        if self._weather.mode == "refuse":
-            return "451 4.3.0 Told to refuse mail for now"
-        if self._weather.mode == "slow":
-            await asyncio.sleep(self._weather.seconds)
+        """Keep the mail, late if told so; or refuse it, as a provider with trouble would."""
+        weather = self.weather
+        said = await weather.strike("data", server)
+        if said is not None and not (weather.mode == "drop" and weather.kept):
+            return said
         content = envelope.content
         raw = content.encode() if isinstance(content, str) else content or b""
-        return f"250 2.0.0 Kept as {self._mailbox.keep(envelope.mail_from or '', envelope.rcpt_tos, raw)}"
+        kept = self._mailbox.keep(envelope.mail_from or "", envelope.rcpt_tos, raw)
+        return said or f"250 2.0.0 Kept as {kept}"
+
+
+class Doorstep(SMTP):
+    """The SMTP server, which may have no time for anybody who comes."""
+
+    async def _handle_client(self) -> None:
+        said = await self.event_handler.weather.strike("connect", self)
+        if said is None:
+            await super()._handle_client()
+            return
+        with contextlib.suppress(ConnectionError):
+            await self.push(said)
+        if self.transport is not None:
+            self.transport.close()
+
+
+class Reception(Controller):
+    """Runs it."""
+
+    def factory(self) -> SMTP:
+        return Doorstep(self.handler, **self.SMTP_kwargs)
 
 
 class Page(BaseHTTPRequestHandler):
-    """The HTTP side; `mailbox` and `weather` are set by `serve`."""
+    """The HTTP side; `mailbox` and `door` are set by `serve`."""
 
     mailbox: ClassVar[Mailbox]
-    weather: ClassVar[Weather]
+    door: ClassVar[Door]
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -82,7 +146,7 @@ class Page(BaseHTTPRequestHandler):
             case ["messages", identity, "html"] if (mail := self.mailbox.mail(identity)) is not None:
                 self._answer(mail["html"] or "", kind="text/html; charset=utf-8")
             case ["_sim", "faults"]:
-                self._answer(self.weather.describe())
+                self._answer(self.door.weather.describe())
             case _:
                 self._answer({"error": "there is nothing here"}, status=HTTPStatus.NOT_FOUND)
 
@@ -99,14 +163,10 @@ class Page(BaseHTTPRequestHandler):
         if urlsplit(self.path).path.rstrip("/") != "/_sim/faults":
             return self._answer({"error": "there is nothing here"}, status=HTTPStatus.NOT_FOUND)
         try:
-            wanted = json.loads(body or b"{}")
-            mode, seconds = wanted.get("mode", "ok"), float(wanted.get("seconds", 0))
-        except (ValueError, TypeError, AttributeError):
-            mode, seconds = None, 0.0
-        if mode not in MODES or not 0 <= seconds <= 3600:
-            return self._answer({"error": f"mode is one of {MODES}, seconds 0 to 3600"}, status=HTTPStatus.BAD_REQUEST)
-        self.weather.mode, self.weather.seconds = mode, seconds
-        return self._answer(self.weather.describe())
+            self.door.weather = Weather(**json.loads(body or b"{}"))
+        except (ValueError, TypeError) as wrong:
+            return self._answer({"error": str(wrong)}, status=HTTPStatus.BAD_REQUEST)
+        return self._answer(self.door.weather.describe())
 
     def log_message(self, format: str, *args: object) -> None:
         """Whoever looks at mails is no news."""
@@ -125,9 +185,9 @@ class Page(BaseHTTPRequestHandler):
 
 def serve(folder: Path, port: int, smtp_port: int) -> None:
     """Take mails and show them until told to stop."""
-    Page.mailbox, Page.weather = Mailbox(folder), Weather()
-    door = Door(Page.mailbox, Page.weather)
-    smtp = Controller(door, hostname=HOST, port=smtp_port, data_size_limit=SIZE_LIMIT, enable_SMTPUTF8=True)
+    Page.mailbox = Mailbox(folder)
+    Page.door = door = Door(Page.mailbox)
+    smtp = Reception(door, hostname=HOST, port=smtp_port, data_size_limit=SIZE_LIMIT, enable_SMTPUTF8=True)
     http = ThreadingHTTPServer((HOST, port), Page)
     http.daemon_threads = True
     smtp.start()

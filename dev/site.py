@@ -41,6 +41,7 @@ class Site:
         return {
             "api": at["api"],
             "docs": f"{at['api']}/docs",
+            "desk": f"{at['api']}/desk",
             "health": f"{at['api']}/health/ready",
             "metrics": f"{at['api']}/metrics",
             "temporal_ui": at["temporal_ui"],
@@ -66,6 +67,7 @@ class Site:
             "TEMPORAL_UI_URL": self.urls["temporal_ui"],
             "STRIPE_SECRET_KEY": self.secrets.stripe_secret_key,
             "STRIPE_API_BASE": self.urls["stripe"],
+            "STRIPE_DASHBOARD_URL": "none",
             "STRIPE_WEBHOOK_SECRET": self.secrets.stripe_webhook_secret,
             "CHAPA_SECRET_KEY": self.secrets.chapa_secret_key,
             "CHAPA_API_BASE": self.urls["chapa"],

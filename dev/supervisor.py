@@ -14,6 +14,7 @@ import psutil
 from dev import postgres, temporal
 from dev.buying import buying_lines, find_offer
 from dev.leftovers import clear_away, leftovers, same_process
+from dev.lists import list_lines
 from dev.logins import login_lines, logins, variable
 from dev.parts import FOUNDATIONS, PARTS
 from dev.ports import Ports, is_taken
@@ -21,6 +22,14 @@ from dev.site import Site
 from dev.stack import Failed, Stack
 from dev.state import Lock, read_json
 
+READING = (
+    "What Temporal keeps is encrypted. To read it in its UI, sign in at the desk in the same browser, then once: the",
+    "glasses at the top right, 'Use my browser setting', the address below, 'Include cross-origin credentials', apply:",
+    "",
+    "  {api}/api/v1/admin/codec",
+    "",
+    "More: docs/personal-data.md",
+)
 _WATCH = 0.1  # seconds between two looks at the children
 _STEADY = 30.0  # seconds after which a restarted part counts as mended
 _PATIENCE = (0.2, 1, 2, 5, 10, 30)  # seconds before the next restart of a part that keeps dying
@@ -231,6 +240,7 @@ def _welcome(stack: Stack, seconds: float) -> str:
     places = [
         ("api", "API", urls["api"]),
         ("api", "API documentation", urls["docs"]),
+        ("api", "Staff's desk", urls["desk"]),
         ("temporal", "Temporal UI", urls["temporal_ui"]),
         ("mail", "Mails", urls["mails"]),
         ("stripe", "Stripe simulator", urls["stripe"]),
@@ -245,7 +255,12 @@ def _welcome(stack: Stack, seconds: float) -> str:
         *(f"  {title:<22} {place}" for part, title, place in places if part in ("", *stack.running)),
     ]
     if stack.logins:
-        lines += ["", "Sign in with POST /api/v1/auth/login as:", "", *login_lines(stack.logins)]
+        lines += ["", "Sign in with POST /api/v1/auth/login, or at the desk, as:", "", *login_lines(stack.logins)]
+    if "temporal" in stack.running:
+        lists = list_lines(urls["temporal_ui"], stack.environment()["TEMPORAL_NAMESPACE"])
+        lines += ["", "Lists in the Temporal UI:", "", *lists]
+    if {"api", "temporal"} <= set(stack.running):
+        lines += ["", *(line.format(api=urls["api"]) for line in READING)]
     offer = find_offer(urls["api"]) if "api" in stack.running else None
     if offer is not None:
         lines += ["", "Buy something:", "", *buying_lines(urls["api"], offer)]

@@ -1,4 +1,4 @@
-"""What staff changed, as it is read."""
+"""What staff changed, and what of people they read, as it is told."""
 
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,8 @@ class Author(msgspec.Struct, frozen=True):
 
     user: UserId
     request_id: str | None = None
+    address: str | None = None
+    """Where they ask from."""
 
     @property
     def actor(self) -> str:
@@ -30,14 +32,14 @@ class Author(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One thing that staff changed."""
+    """One thing that staff changed or read."""
 
     id: UUID
     at: datetime
     actor: Actor | None
     """Null: a command at the server itself."""
     action: str
-    """What was done to what: `coupon.create`, `user.archive`."""
+    """What was done to what: `coupon.create`, `user.archive`; `order.read`: somebody looked at it, that hour."""
     subject: str
     """What was changed: a code, a number, or an account's id."""
     before: Any
@@ -47,3 +49,5 @@ class Change(msgspec.Struct, frozen=True):
     reason: str | None
     request_id: str | None
     """The `X-Request-Id` of the request that did it: the logs have it too."""
+    address: str | None = None
+    """Where it was asked from: an address, or the network of one of IPv6; null: nobody knows."""

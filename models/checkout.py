@@ -49,6 +49,8 @@ class Purchase(msgspec.Struct, frozen=True):
     """What the buyer saw that a card would be charged; None: all of `expected_total`."""
     exchange: ExchangeFor | None = None
     """It is sent instead of goods that came back: for nothing, and it waits longer for its payment."""
+    locale: str = "en"
+    """The buyer's language (BCP 47), of letters and papers."""
 
 
 def same_body(digest: str, other: str) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from models import spans
 from models.errors import Unavailable
 
 Reader = NewType("Reader", AsyncConnection)
@@ -66,8 +67,11 @@ class Database:
             max_overflow=0,
             pool_timeout=5,
             pool_pre_ping=False,
+            hide_parameters=True,  # an error is logged, and what a statement is about may be somebody's address
             connect_args={"server_settings": server_settings, "timeout": 5, "command_timeout": longest + 1},
         )
+        if spans.collector:
+            spans.collector.watch_engine(self.engine)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Reader]:
@@ -109,6 +113,25 @@ class Database:
             async with pool.acquire() as connection, connection.transaction():
                 yield connection.fetch
 
+    @asynccontextmanager
+    async def surveying(self) -> AsyncIterator[Fetch]:
+        """All as it is at one moment, for the few reads that turn over much of the shop: each may take a minute.
+
+        On a connection of its own, so that nobody waits for one meanwhile.
+        """
+        with _translated():
+            connection = await asyncpg.connect(
+                self._dsn, timeout=5, command_timeout=LONGEST + 1,
+                server_settings={
+                    **self._settings, "statement_timeout": f"{LONGEST}s", "plan_cache_mode": "force_custom_plan",
+                },
+            )  # fmt: skip
+            try:
+                async with connection.transaction(isolation="repeatable_read", readonly=True):
+                    yield connection.fetch
+            finally:
+                await connection.close()
+
     async def _open(self, kind: str) -> asyncpg.Pool:
         async with self._opening:  # a burst of first reads must not open a pool each
             if kind not in self._pools:
@@ -116,6 +139,7 @@ class Database:
                 self._pools[kind] = await asyncpg.create_pool(
                     self._dsn, min_size=1, max_size=most, timeout=5, command_timeout=5,
                     server_settings={**self._settings, **how}, reset=_keep,
+                    init=spans.collector.watch_connection if spans.collector else None,
                 )  # fmt: skip
             return self._pools[kind]
 
@@ -137,6 +161,23 @@ def fetching(writer: Writer) -> Fetch:
         return (await writer.exec_driver_sql(sql, arguments)).mappings().all()
 
     return fetch
+
+
+async def apart(writer: Writer, work: Callable[[], Awaitable[object]]) -> Exception | None:
+    """Do a part of a transaction that may fail without the rest: then nothing of it is done, and the error is returned.
+
+    Raises: what says that the database itself cannot go on now; that concerns the whole.
+    """
+    try:
+        async with writer.begin_nested():
+            await work()
+    except Exception as error:  # whatever is wrong with one of many does not hold up the others
+        cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig else error
+        lost = isinstance(error, DBAPIError) and error.connection_invalidated
+        if lost or isinstance(cause, _GONE + _RETRY) or isinstance(error, (InterfaceError, PoolTimeoutError)):
+            raise
+        return error
+    return None
 
 
 async def patiently(writer: Writer, sql: str, *arguments: object) -> None:

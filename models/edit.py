@@ -18,7 +18,7 @@ from models.cart import MOST_A_LINE, MOST_LINES
 from models.errors import Refusal
 from models.ids import EditId, OrderId, OrderNumber, VariantId
 from models.money import Money
-from models.pricing import Item, ShippingMethod, TaxRate, Totals, quote
+from models.pricing import Item, ShippingMethod, TaxPart, TaxRate, Totals, quote
 from models.refund import share
 
 
@@ -93,6 +93,8 @@ class Content(msgspec.Struct, frozen=True):
 
     lines: tuple[EditedLine, ...]
     totals: Totals
+    taxes: tuple[TaxPart, ...] = ()
+    """What the tax is made of, by the places of the lines."""
 
 
 class OrderEdit(msgspec.Struct, frozen=True):
@@ -187,7 +189,7 @@ def edited(
     discounts = [line.discount for line in lines]
     priced = quote(goods, methods, rates, to.country, to.region, shipping_method, discounts).priced
     taxed = [msgspec.structs.replace(line, tax=tax) for line, tax in zip(lines, priced.line_taxes, strict=True)]
-    return Content(tuple(taxed), priced.totals)
+    return Content(tuple(taxed), priced.totals, priced.taxes)
 
 
 def _kept(

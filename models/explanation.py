@@ -155,7 +155,7 @@ def _carrier(events: Sequence[OrderEvent]) -> object:
 
 _WHO = {
     "buyer": "the buyer", "provider": "the payment provider", "order": "the shop, by itself",
-    "operator": "an operator, in Temporal", "staff": "one of the staff",
+    "operator": "an operator, in Temporal", "staff": "one of the staff", "mail": "the mail server",
 }  # fmt: skip
 
 _HAPPENED = {
@@ -182,6 +182,9 @@ _HAPPENED = {
     "review_expired": "Nobody has looked at it in time",
     "order_confirmed": "The order is confirmed: its goods are promised to the buyer",
     "order_cancelled": "The order was cancelled: {reason}",
+    "rest_cancelled": "What was not sent by then never will be: {reason}",
+    "location_switched": "What was to leave from {from} leaves from {to}",
+    "shortage_accepted": "Some of it will not come, the rest will: {reason}",
     "order_shipped": "Parcel {shipment} left with {carrier}, {tracking}",
     "parcel_delivered": "Parcel {shipment} arrived",
     "order_delivered": "All of the order has arrived",
@@ -200,9 +203,17 @@ _HAPPENED = {
     "order_edited": "The order was changed (edit {n}); it costs {total} now",
     "edit_dropped": "Edit {n} was let go: the order stays as it is",
     "edit_expired": "Nobody said yes to edit {n} in time: the order stays as it is",
+    "order_completed": "The order is over: the time for returns is past",
+    "dispute_opened": "The buyer's bank wants {amount} back ({reason}): dispute {dispute}",
+    "dispute_won": "Dispute {dispute} was won: {amount} stay with the shop",
+    "dispute_lost": "Dispute {dispute} was lost: {amount} are the buyer's",
+    "letter_refused": "A mail about it ({template}) reached nobody: {error}",
     "attention_needed": "A person was asked to look: {reason}",
     "attention_settled": "Nobody has to look any more",
     "retry_asked": "Another try was asked for",
+    "approval_asked": "A second person was asked to agree: {action}, {amount}",
+    "approval_given": "A second person agreed: {action}, {amount}",
+    "approval_rejected": "It was not agreed to: {action}, {amount}",
     "note": "Note: {text}",
 }
 
@@ -260,10 +271,13 @@ def failure(kind: str | None, message: str) -> str:
 def problem(attention: str) -> str:
     """Why a person has to look, as a sentence."""
     step, colon, why = attention.partition(": ")
-    if not colon:
-        return attention.capitalize()
-    words = failure(None, why)
-    return f"{attention[0].upper()}{attention[1:]}" if step.startswith("refund ") else f"Could not {step}: {words}"
+    if not colon or step.startswith(_SAID):
+        return f"{attention[0].upper()}{attention[1:]}"
+    return f"Could not {step}: {failure(None, why)}"
+
+
+_SAID = ("refund ", "papers ", "dispute ", "return ")
+"""How what is asked for begins where it is no step that could not be done."""
 
 
 def _shown(value: object) -> object:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,11 +12,15 @@ _LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
-def configure(level: str = "info", form: str = "json") -> None:
-    """Point structlog and the standard library's loggers at standard output. Call once, first thing in a process."""
+def configure(level: str = "info", form: str = "json", more: Sequence[Any] = ()) -> None:
+    """Point structlog and the standard library's loggers at standard output. Call it first thing in a process.
+
+    `more`: processors that add to a line what they know.
+    """
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        *more,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
     ]

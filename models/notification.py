@@ -1,5 +1,6 @@
 """What a buyer is told inside the shop, and in which words. Facts are stored; words are made when they are read."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +10,9 @@ import msgspec
 
 from models.ids import NotificationId
 from models.money import Money
+from models.wording.catalogues import later, said
+from models.wording.formats import money
+from models.wording.reasons import reason
 
 
 class NotificationKind(StrEnum):
@@ -47,15 +51,6 @@ NEWS: Mapping[str, NotificationKind] = {
 """Types of an order's events of which its buyer is told, if they have an account; once a kind and order,
 refund or return."""
 
-_WHY_CANCELLED = {
-    "cancelled_by_buyer": "You called it off.",
-    "payment_window_closed": "It was not paid in time.",
-    "cancelled_at_provider": "Its payment was called off.",
-    "cancelled_by_operator": "The shop had to cancel it.",
-    "not_accepted": "The shop cannot accept it.",
-    "not_reviewed_in_time": "The shop could not check it in time.",
-}
-
 
 class Notification(msgspec.Struct, frozen=True):
     """Something that a buyer was told. `kind` is open: a newer version may have written it."""
@@ -69,50 +64,85 @@ class Notification(msgspec.Struct, frozen=True):
 
 
 class Words(NamedTuple):
-    """How it is said in English."""
+    """How it is said."""
 
     title: str
     text: str
 
 
-def words(kind: str, order_number: str | None, facts: Mapping[str, Any]) -> Words:
-    """What there is to say, from the facts alone. One that this version does not know is named, not hidden."""
-    yours = f"Your order {order_number}" if order_number else "Your order"
+def words(kind: str, order_number: str | None, facts: Mapping[str, Any], locale: str | None = None) -> Words:
+    """What there is to say in a reader's language, from the facts alone. What this version does not know is named."""
+
+    def told(message: str, **values: object) -> str:
+        return re.sub(r" +", " ", said(locale, message, number=order_number or "", **values))
+
+    def word(message: str) -> str:
+        return said(locale, message)
+
     match kind:
         case _K.ORDER_CONFIRMED:
-            total = _money(facts.get("total"))
-            return Words("Order confirmed", f"{yours}{f' of {total}' if total else ''} is confirmed. Thank you!")
+            text = told(later("Your order %(number)s is confirmed. Thank you!"))
+            if total := _money(facts.get("total"), locale):
+                text = told(later("Your order %(number)s of %(total)s is confirmed. Thank you!"), total=total)
+            return Words(word(later("Order confirmed")), text)
         case _K.PAYMENT_FAILED:
-            return Words("Payment declined", f"{yours} is not paid: the payment was declined. Please pay another way.")
+            text = told(later("Your order %(number)s is not paid: the payment was declined. Please pay another way."))
+            return Words(word(later("Payment declined")), text)
         case _K.ORDER_CANCELLED:
-            reason = str(facts.get("reason") or "")
-            why = _WHY_CANCELLED.get(reason) or (f"Reason: {reason}" if reason else "")
-            return Words("Order cancelled", f"{yours} was cancelled. {why}".rstrip())
+            text = told(later("Your order %(number)s was cancelled."))
+            if facts.get("reason"):
+                why = reason(facts["reason"], locale)
+                text = told(later("Your order %(number)s was cancelled: %(why)s."), why=why)
+            return Words(word(later("Order cancelled")), text)
         case _K.ORDER_ON_HOLD:
-            return Words("Order on hold", f"{yours} is on hold: somebody of the shop looks at it before it goes on.")
+            text = told(later("Your order %(number)s is on hold: somebody of the shop looks at it before it goes on."))
+            return Words(word(later("Order on hold")), text)
         case _K.ORDER_SHIPPED:
-            carrier, tracking = facts.get("carrier"), facts.get("tracking")
-            way = (f" with {carrier}" if carrier else "") + (f", tracking number {tracking}" if tracking else "")
-            return Words("Order shipped", f"{yours} is on its way{way}.")
+            message, way = _way(facts)
+            return Words(word(later("Order shipped")), told(message, **way))
         case _K.ORDER_DELIVERED:
-            return Words("Order delivered", f"{yours} has arrived.")
+            return Words(word(later("Order delivered")), told(later("Your order %(number)s has arrived.")))
         case _K.ORDER_REFUNDED:
-            what = _money(facts.get("amount")) or "Money"
-            where = " as store credit" if facts.get("store_credit") is True else ""
-            where = " as a gift card, whose code was mailed" if facts.get("gift_card") is True else where
-            return Words("Money back", f"{what} of {yours[0].lower()}{yours[1:]} went back to you{where}.")
+            amount = _money(facts.get("amount"), locale)
+            return Words(word(later("Money back")), told(_refund(facts, amount), amount=amount))
         case _K.RETURN_APPROVED:
-            return Words("Return approved", f"{yours}: please send back what you want to return.")
+            text = told(later("Your order %(number)s: please send back what you want to return."))
+            return Words(word(later("Return approved")), text)
         case _K.RETURN_REJECTED:
-            why = f" Reason: {facts['reason']}" if facts.get("reason") else ""
-            return Words("Return not possible", f"{yours} cannot be returned as you asked.{why}")
+            text = told(later("Your order %(number)s cannot be returned as you asked."))
+            if facts.get("reason"):
+                why = reason(facts["reason"], locale)
+                text = told(later("Your order %(number)s cannot be returned as you asked: %(why)s."), why=why)
+            return Words(word(later("Return not possible")), text)
         case _K.RETURN_EXPIRED:
-            return Words("Return ended", f"{yours}: what you wanted to return did not arrive.")
-    return Words(kind.replace("_", " ").capitalize(), f"There is news of order {order_number}." if order_number else "")
+            text = told(later("Your order %(number)s: what you wanted to return did not arrive."))
+            return Words(word(later("Return ended")), text)
+    news = told(later("There is news of order %(number)s.")) if order_number else ""
+    return Words(kind.replace("_", " ").capitalize(), news)
 
 
-def _money(value: Any) -> str | None:
+def _way(facts: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
+    carrier, tracking = facts.get("carrier"), facts.get("tracking")
+    if carrier and tracking:
+        message = later("Your order %(number)s is on its way with %(carrier)s, tracking number %(tracking)s.")
+        return message, {"carrier": carrier, "tracking": tracking}
+    if carrier:
+        return later("Your order %(number)s is on its way with %(carrier)s."), {"carrier": carrier}
+    return later("Your order %(number)s is on its way."), {}
+
+
+def _refund(facts: Mapping[str, Any], amount: str | None) -> str:
+    if amount is None:
+        return later("Money of your order %(number)s went back to you.")
+    if facts.get("gift_card") is True:
+        return later("%(amount)s of your order %(number)s went back to you as a gift card, whose code was mailed.")
+    if facts.get("store_credit") is True:
+        return later("%(amount)s of your order %(number)s went back to you as store credit.")
+    return later("%(amount)s of your order %(number)s went back to you.")
+
+
+def _money(value: Any, locale: str | None) -> str | None:
     try:
-        return str(msgspec.convert(value, Money))
+        return money(msgspec.convert(value, Money), locale)
     except msgspec.ValidationError:
         return None

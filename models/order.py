@@ -13,7 +13,7 @@ from models.edit import EditOutline
 from models.ids import CartId, OrderId, OrderNumber, UserId, VariantId
 from models.money import Money
 from models.payment import PaymentStatus
-from models.pricing import Totals
+from models.pricing import TaxPart, Totals
 from models.refund import RefundOutline
 
 
@@ -163,6 +163,10 @@ class Order(msgspec.Struct, frozen=True):
     coupons: tuple[UsedCoupon, ...] = ()
     refunds: tuple[RefundOutline, ...] = ()
     edits: tuple[EditOutline, ...] = ()
+    taxes: tuple[TaxPart, ...] = ()
+    """What the tax is made of, by the places of its lines."""
+    locale: str = "en"
+    """Its buyer's language when they bought (BCP 47): of its letters and papers."""
 
 
 class OrderCard(msgspec.Struct, frozen=True):
@@ -222,6 +226,8 @@ class Action(StrEnum):
     RETRY = "retry"
     EXTEND_HOLD = "extend_hold"
     NOTE = "note"
+    SWITCH_LOCATION = "switch_location"
+    ACCEPT_SHORTAGE = "accept_shortage"
 
 
 class When(msgspec.Struct, frozen=True):
@@ -266,6 +272,15 @@ _TO_SEND = When(
 )
 """Something of it can leave; where its money is only reserved, it is taken then."""
 
+_PARTLY_TAKEN = When(frozenset({_S.PROCESSING}), frozenset({_P.AUTHORIZED}), frozenset({_F.PARTIAL}))
+"""What has left is paid for, what has not is only reserved."""
+
+_PARTLY_SENT = When(
+    frozenset({_S.PROCESSING}), frozenset({_P.AUTHORIZED, _P.PAID, _P.PARTIALLY_REFUNDED, _P.REFUNDED}),
+    frozenset({_F.PARTIAL}),
+)  # fmt: skip
+"""Staff can say that no more of it will come."""
+
 _EDITABLE = When(frozenset({_S.CONFIRMED}), _IN_HAND, frozenset({_F.UNFULFILLED}))
 """Its content can be another one: money can go back, and nothing of it has left the house."""
 
@@ -279,20 +294,25 @@ BUYER_ACTIONS: Mapping[Action, tuple[When, ...]] = {
             frozenset({_P.PAID, _P.PARTIALLY_REFUNDED, _P.REFUNDED}),
             frozenset({_F.PARTIAL, _F.FULFILLED}),
         ),
+        _PARTLY_TAKEN,
     ),
 }
 """What a buyer can do, and when: any of the conditions will do."""
 
 STAFF_ACTIONS: Mapping[Action, tuple[When, ...]] = {
-    Action.CANCEL: (_UNPAID, _HELD, _PAID_AND_HERE),
+    Action.CANCEL: (_UNPAID, _HELD, _PAID_AND_HERE, _PARTLY_SENT),
     Action.EXTEND_HOLD: (_UNPAID,),
     Action.APPROVE: (_HELD,),
     Action.REJECT: (_HELD,),
     Action.EDIT: (_EDITABLE,),
     Action.SHIP: (_TO_SEND,),
+    Action.SWITCH_LOCATION: (_TO_SEND,),
+    Action.ACCEPT_SHORTAGE: (
+        When(frozenset({_S.CONFIRMED, _S.PROCESSING}), _IN_HAND, frozenset({_F.UNFULFILLED, _F.PARTIAL})),
+    ),
     Action.CAPTURE: (_RESERVED_AND_HERE,),
     Action.DELIVER: (When(frozenset({_S.PROCESSING, _S.SHIPPED}), None, _SENT),),
-    Action.REFUND: (When(None, _IN_HAND),),
+    Action.REFUND: (When(None, _IN_HAND), _PARTLY_TAKEN),
     Action.RETRY: (When(attention=True),),
     Action.NOTE: (When(),),
 }
@@ -300,7 +320,7 @@ STAFF_ACTIONS: Mapping[Action, tuple[When, ...]] = {
 
 INTERNAL = frozenset(
     "note retry_asked order_screened order_approved order_rejected review_expired dispute_opened dispute_won "
-    "dispute_lost".split()
+    "dispute_lost letter_refused location_switched approval_asked approval_given approval_rejected".split()
 )
 """Types of a timeline's facts that are staff's own: its buyer is not told."""
 

@@ -26,6 +26,8 @@ class Terms(msgspec.Struct, frozen=True):
     """The buyer pays on a page of the provider's, and may try again there when it fails."""
     lists: bool = True
     """It tells what it has, page by page. False: it is asked for each of ours, and tells of no others."""
+    transfers: bool = False
+    """It pays vendors out."""
     currencies: frozenset[str] | None = None
     """Which it takes; None: any."""
 
@@ -36,7 +38,7 @@ def is_page(reference: str | None) -> bool:
 
 
 TERMS: Mapping[str, Terms] = {
-    STRIPE: Terms(),
+    STRIPE: Terms(transfers=True),
     CHAPA: Terms(captures_apart=False, hosted=True, lists=False, currencies=frozenset({"etb", "usd"})),
 }
 """Every provider by the name that clients call it."""
@@ -63,7 +65,7 @@ _P = PaymentStatus
 PAYMENT_MOVES: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     _P.PENDING: frozenset({_P.AUTHORIZED, _P.FAILED, _P.VOIDED}),
     _P.FAILED: frozenset({_P.PENDING, _P.AUTHORIZED, _P.VOIDED}),
-    _P.AUTHORIZED: frozenset({_P.PAID, _P.VOIDED}),
+    _P.AUTHORIZED: frozenset({_P.PAID, _P.PARTIALLY_REFUNDED, _P.VOIDED}),
     _P.PAID: frozenset({_P.PARTIALLY_REFUNDED, _P.REFUNDED}),
     _P.PARTIALLY_REFUNDED: frozenset({_P.REFUNDED}),
     _P.REFUNDED: frozenset(),

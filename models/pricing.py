@@ -88,12 +88,26 @@ class Totals(msgspec.Struct, frozen=True):
     """True: `tax` is contained in the other sums."""
 
 
+class TaxPart(msgspec.Struct, frozen=True):
+    """One rate as it was charged: on which of the items, and whether on their shipping."""
+
+    name: str
+    ppm: int
+    tax: Money
+    lines: tuple[int, ...]
+    """Places of those items, from 0."""
+    shipping: Money | None = None
+    """Of the tax, that on shipping; None: shipping is not taxed by it."""
+
+
 class Priced(msgspec.Struct, frozen=True):
     """The totals, and what each item bears of tax and discount, in the items' order."""
 
     totals: Totals
     line_taxes: tuple[Money, ...]
     line_discounts: tuple[Money, ...]
+    taxes: tuple[TaxPart, ...] = ()
+    """What the tax is made of; an item that none names is not taxed."""
 
 
 def shipping_quotes(
@@ -168,6 +182,7 @@ def price(
     taxes = [Money.zero(currency)] * len(items)
     tax, added = Money.zero(currency), Money.zero(currency)
     inclusive: bool | None = None
+    parts: list[TaxPart] = []
     for category in sorted({item.tax_category for item in items} | {"standard"}):
         rate = rate_for(rates, country, region, category)
         if rate is None:
@@ -180,6 +195,8 @@ def price(
         for index, share in zip(members, shares, strict=False):
             taxes[index] = share
         tax += due
+        if shares:
+            parts.append(TaxPart(rate.name, rate.ppm, due, tuple(members), shares[-1] if carriage else None))
         if inclusive not in (None, rate.inclusive):
             raise ValueError(f"{country} contains one tax in its prices and adds another")
         inclusive = rate.inclusive
@@ -189,6 +206,7 @@ def price(
         Totals(subtotal, discount, shipping, tax, subtotal - discount + shipping + added, bool(inclusive)),
         tuple(taxes),
         tuple(reductions),
+        tuple(parts),
     )
 
 

@@ -16,6 +16,7 @@ from models.ids import OrderId
 from models.money import Money
 from models.payment import PaymentStatus, Standing, is_page
 from models.refund import ProviderRefundStanding, RefundStatus
+from models.vendor import PayoutStatus
 
 
 class Thing(StrEnum):
@@ -24,6 +25,8 @@ class Thing(StrEnum):
     PAYMENT = "payment"
     REFUND = "refund"
     DISPUTE = "dispute"
+    TRANSFER = "transfer"
+    """Money that a vendor was paid out."""
 
 
 RETURNED = "returned"
@@ -41,9 +44,10 @@ class SeenObject(msgspec.Struct, frozen=True):
     amount: Money
     made_at: datetime
     moved: int = 0
-    """Minor units: taken for a payment, sent back for a refund, taken from the shop by a dispute so far."""
+    """Minor units: taken for a payment, sent back for a refund, taken from the shop by a dispute so far, with a vendor
+    after a transfer."""
     ours: UUID | None = None
-    """Our id of the payment or refund, which was written on it; None: none was."""
+    """Our id of the payment, refund or payout, which was written on it; None: none was."""
     payment_reference: str | None = None
     """The provider's id of the payment that a refund or dispute is of."""
 
@@ -69,6 +73,12 @@ class CaseKind(StrEnum):
     """We say that money went back, the provider knows of nothing."""
     DISPUTE_DIFFERS = "dispute_differs"
     """We and the provider tell different things of a dispute."""
+    TRANSFER_UNKNOWN = "transfer_unknown"
+    """The provider sent money to a vendor, and nobody here asked for it."""
+    TRANSFER_DIFFERS = "transfer_differs"
+    """We and the provider tell different things of a payout."""
+    TRANSFER_MISSING = "transfer_missing"
+    """We say that a vendor was paid out, the provider knows of nothing."""
     LEDGER = "ledger"
     """Our own rows do not add up to our ledger of money."""
 
@@ -105,6 +115,7 @@ _ABOUT = {
     "authorization": Thing.PAYMENT,
     "refund": Thing.REFUND,
     "dispute": Thing.DISPUTE,
+    "transfer": Thing.TRANSFER,
 }
 
 
@@ -121,6 +132,24 @@ class OurRefund(msgspec.Struct, frozen=True):
 
     status: RefundStatus
     to_provider: Money
+
+
+class OurPayout(msgspec.Struct, frozen=True):
+    """What we say of a payout."""
+
+    status: PayoutStatus
+    amount: Money
+
+
+def judge_transfer(seen: SeenObject | None, ours: OurPayout | None) -> CaseKind | None:
+    """How the two sides of a payout differ; None: they do not, or not in a way that matters."""
+    if seen is None:
+        return CaseKind.TRANSFER_MISSING if ours is not None and ours.status is PayoutStatus.PAID else None
+    if ours is None:
+        return CaseKind.TRANSFER_UNKNOWN if seen.moved else None
+    sent = Money(seen.moved, seen.amount.currency)
+    wanted = ours.amount if ours.status is PayoutStatus.PAID else Money.zero(ours.amount.currency)
+    return CaseKind.TRANSFER_DIFFERS if sent != wanted else None
 
 
 _UNPAID = frozenset({PaymentStatus.PENDING, PaymentStatus.FAILED})

@@ -21,11 +21,14 @@ from models.ids import SessionId, UserId
 ACCESS_LIFE = timedelta(minutes=15)
 REFRESH_LIFE = timedelta(days=7)
 """How long a session lives after its last refresh."""
+DESK_LIFE = timedelta(hours=12)
+"""How long a sign-in at the desk lasts, whatever is done in it: a working day."""
 
 _ISSUER = "holdfast"
 _ALGORITHM = "HS256"
 _TAG = 16
 _REFRESH_LENGTH = 16 + 4 + _TAG
+_DESK_LENGTH = 16 + 8 + _TAG
 
 
 class Ended(StrEnum):
@@ -115,6 +118,29 @@ def read_refresh_token(key: bytes, token: str) -> RefreshClaims:
     return RefreshClaims(SessionId(UUID(bytes=raw[:16])), int.from_bytes(raw[16:20], "big"))
 
 
+def desk_token(key: bytes, session: SessionId, now: datetime) -> str:
+    """What the cookie of the desk holds, for `DESK_LIFE` from `now`."""
+    raw = session.bytes + int((now + DESK_LIFE).timestamp()).to_bytes(8, "big")
+    return _encode(raw + _tag(key, raw, b"desk"))
+
+
+def read_desk_token(key: bytes, token: str, now: datetime) -> SessionId | None:
+    """Whose it is; None: it is not ours, or too old."""
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        return None
+    genuine = len(raw) == _DESK_LENGTH and hmac.compare_digest(raw[-_TAG:], _tag(key, raw[:-_TAG], b"desk"))
+    if not genuine or _encode(raw) != token or int.from_bytes(raw[16:24], "big") <= now.timestamp():
+        return None
+    return SessionId(UUID(bytes=raw[:16]))
+
+
+def desk_proof(key: bytes, session: SessionId) -> str:
+    """What a form of the desk brings back: no other page knows it, and it is no use in another sign-in."""
+    return _encode(_tag(key, session.bytes, b"desk form"))
+
+
 def _encode(raw: bytes) -> str:
     """The one text of these bytes: decoders also take others, and one token is to be one text."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
@@ -126,5 +152,5 @@ def _key(key: bytes, purpose: bytes) -> bytes:
     return hmac.digest(key, purpose, sha256)
 
 
-def _tag(key: bytes, raw: bytes) -> bytes:
-    return hmac.digest(_key(key, b"refresh token"), raw, sha256)[:_TAG]
+def _tag(key: bytes, raw: bytes, purpose: bytes = b"refresh token") -> bytes:
+    return hmac.digest(_key(key, purpose), raw, sha256)[:_TAG]

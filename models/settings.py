@@ -3,18 +3,23 @@
 import os
 import re
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from models.allocation import Allocation
 from models.capture import Capture
 from models.money import EXPONENTS
+from models.papers.paper import Shop
 from models.review import Moderation
 from models.screening import Screening
+from models.sealing import Keyring, keyring
+from models.vendor import minima
+from models.wording.languages import LANGUAGES
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -41,8 +46,22 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     """Where buyers reach the API, without a slash at the end."""
     return_within: timedelta
     """How long after its last parcel arrived, or left, a return of an order can be asked for."""
+    shop: Shop
+    """Who sells: stands on invoices, credit notes and packing slips."""
+    timezone: ZoneInfo
+    """In which a day of the shop's begins and ends: for reports and sums by day."""
+    outgoing_private: bool
+    """Whether webhooks may be sent into private networks, and without TLS: for developing only."""
     secret_key: bytes
     """Signs access, refresh, cart and order tokens; at least 32 bytes. Changing it ends every token given out."""
+    otlp_endpoint: str | None
+    """Where traces are sent; None: nothing is traced."""
+    otlp_headers: Mapping[str, str]
+    """What is sent along, such as the key of whoever collects them."""
+    trace_share: float
+    """How many of all traces are collected: 1 is all."""
+    payload_keys: Keyring
+    """Of what Temporal keeps for us."""
     log_level: str
     log_format: str
     """`json` for machines, `console` for people."""
@@ -76,12 +95,18 @@ class ApiSettings(Shared, frozen=True, kw_only=True):
     """None: this shop is not paid with Chapa."""
     temporal_ui_url: str | None
     """Where staff reach the Temporal UI; None: nowhere."""
+    stripe_dashboard_url: str | None
+    """Where staff reach Stripe's dashboard; None: nowhere."""
     answer_budget: timedelta
     """How long a checkout waits for its outcome before it answers 202."""
     default_currency: str
     moderation: Moderation
     """Which reviews wait until staff read them."""
     rate_limits: RateLimits
+    four_eyes_above: Mapping[str, int]
+    """More minor units than these, by currency, take two of the staff; in others one will do."""
+    approval_within: timedelta
+    """How long a second one may say yes."""
     forwarded_hops: int
     """How many proxies stand before the API, each of which adds whom it heard to X-Forwarded-For."""
 
@@ -111,6 +136,10 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
     """How long the goods of an exchange wait for the rest of their price."""
     staff_email: str | None
     """Where letters to the shop's own people go; None: none are sent."""
+    staff_language: str
+    """In which language they are written to."""
+    digest_at: time
+    """When, each day, UTC, they are told what waits for them."""
     screening: Screening | None
     """From how many points on an order is held for a person, and for how long; None: orders are not screened."""
     edit_window: timedelta
@@ -129,8 +158,14 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
     """How often what payment providers have is held against our books."""
     reconcile_window: timedelta
     """How far back."""
+    payout_interval: timedelta
+    """How often vendors are paid out."""
+    payout_minimum: Mapping[str, int]
+    """From how many minor units on, by currency; in others from one on."""
     search_healing_interval: timedelta
     """How often the search index is held against the catalogue."""
+    build_id: str | None
+    """Which build of the code this is, to a server that hands out work by builds; None: it does not."""
     metrics_host: str
     """Address on which metrics are served: loopback, unless a network of machines is to read them."""
     metrics_port: int | None
@@ -139,16 +174,21 @@ class WorkerSettings(Shared, frozen=True, kw_only=True):
 KNOWN = frozenset(
     (
         "DATABASE_URL REDIS_URL TEMPORAL_ADDRESS TEMPORAL_NAMESPACE TEMPORAL_UI_URL STRIPE_SECRET_KEY "
-        "STRIPE_API_BASE STRIPE_WEBHOOK_SECRET CHAPA_SECRET_KEY CHAPA_API_BASE CHAPA_WEBHOOK_SECRET "
-        "MEILISEARCH_URL MEILISEARCH_API_KEY SMTP_URL MAIL_FROM "
-        "PUBLIC_URL SECRET_KEY MEDIA_DIR STORAGE_URL PAYMENT_WINDOW CAPTURE AUTHORIZATION_LIFE SHIP_WITHIN EDIT_WINDOW "
+        "STRIPE_API_BASE STRIPE_WEBHOOK_SECRET STRIPE_DASHBOARD_URL CHAPA_SECRET_KEY CHAPA_API_BASE "
+        "CHAPA_WEBHOOK_SECRET MEILISEARCH_URL MEILISEARCH_API_KEY SMTP_URL MAIL_FROM "
+        "PUBLIC_URL SECRET_KEY PAYLOAD_KEYS MEDIA_DIR STORAGE_URL "
+        "PAYMENT_WINDOW CAPTURE AUTHORIZATION_LIFE SHIP_WITHIN EDIT_WINDOW "
         "RETURN_WITHIN EXCHANGE_WITHIN CHECKOUT_ANSWER_BUDGET "
-        "DEFAULT_CURRENCY LOG_LEVEL LOG_FORMAT WORKER_METRICS_HOST WORKER_METRICS_PORT RATE_LIMIT_GENERAL "
+        "DEFAULT_CURRENCY LOG_LEVEL LOG_FORMAT WORKER_BUILD_ID WORKER_METRICS_HOST WORKER_METRICS_PORT "
+        "RATE_LIMIT_GENERAL "
         "RATE_LIMIT_REGISTER RATE_LIMIT_LOGIN "
         "RATE_LIMIT_FORGOT RATE_LIMIT_OTP RATE_LIMIT_REFRESH RATE_LIMIT_GIFT_CARD FORWARDED_HOPS "
         "REVIEWS_MODERATED SHELVES_STUDY_INTERVAL CART_REMINDER_AFTER CART_LIFETIME CART_TENDING_INTERVAL "
         "SEARCH_HEALING_INTERVAL ALLOCATION STOCK_PROOF_INTERVAL RECONCILE_INTERVAL RECONCILE_WINDOW "
-        "STAFF_EMAIL SCREENING_LIMIT REVIEW_WITHIN"
+        "PAYOUT_INTERVAL PAYOUT_MINIMUM FOUR_EYES_ABOVE APPROVAL_WITHIN "
+        "SHOP_NAME SHOP_ADDRESS SHOP_TAX_ID SHOP_TIMEZONE "
+        "STAFF_EMAIL STAFF_LANGUAGE DIGEST_AT OUTGOING_PRIVATE SCREENING_LIMIT REVIEW_WITHIN "
+        "OTEL_EXPORTER_OTLP_ENDPOINT OTEL_EXPORTER_OTLP_HEADERS OTEL_TRACES_SAMPLER_ARG"
     ).split()
 )
 """Every variable that means something to us; a test holds compose.yaml and the docs against it."""
@@ -162,6 +202,7 @@ def api_settings(environment: Mapping[str, str] | None = None) -> ApiSettings:
         stripe_webhook_secret=read.text("STRIPE_WEBHOOK_SECRET"),
         chapa_webhook_secret=read.optional("CHAPA_WEBHOOK_SECRET"),
         temporal_ui_url=read.page("TEMPORAL_UI_URL", "http://127.0.0.1:8233"),
+        stripe_dashboard_url=read.page("STRIPE_DASHBOARD_URL", "https://dashboard.stripe.com"),
         answer_budget=read.seconds("CHECKOUT_ANSWER_BUDGET", "5"),
         default_currency=read.one_of("DEFAULT_CURRENCY", EXPONENTS, "usd"),
         moderation=Moderation(read.one_of("REVIEWS_MODERATED", tuple(Moderation), "none")),
@@ -174,6 +215,8 @@ def api_settings(environment: Mapping[str, str] | None = None) -> ApiSettings:
             refresh=read.rate("RATE_LIMIT_REFRESH", "60/minute"),
             gift_card=read.rate("RATE_LIMIT_GIFT_CARD", "10/minute"),
         ),
+        four_eyes_above=_minima("FOUR_EYES_ABOVE", read.optional("FOUR_EYES_ABOVE")),
+        approval_within=read.seconds("APPROVAL_WITHIN", "86400"),
         forwarded_hops=read.count("FORWARDED_HOPS", "0"),
     )
 
@@ -195,6 +238,8 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         authorization_life=read.seconds("AUTHORIZATION_LIFE", "518400"),
         ship_within=read.seconds("SHIP_WITHIN", "259200"),
         staff_email=_address("STAFF_EMAIL", read.optional("STAFF_EMAIL")),
+        staff_language=read.one_of("STAFF_LANGUAGE", LANGUAGES, "en"),
+        digest_at=read.of_day("DIGEST_AT", "06:00"),
         screening=_screening(read.optional("SCREENING_LIMIT"), read.seconds("REVIEW_WITHIN", "86400")),
         edit_window=read.seconds("EDIT_WINDOW", "900"),
         exchange_within=read.seconds("EXCHANGE_WITHIN", "259200"),
@@ -205,7 +250,10 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         stock_proof_interval=max(read.seconds("STOCK_PROOF_INTERVAL", "3600"), timedelta(seconds=1)),
         reconcile_interval=max(read.seconds("RECONCILE_INTERVAL", "3600"), timedelta(seconds=1)),
         reconcile_window=read.seconds("RECONCILE_WINDOW", "3024000"),
+        payout_interval=max(read.seconds("PAYOUT_INTERVAL", "86400"), timedelta(seconds=1)),
+        payout_minimum=_minima("PAYOUT_MINIMUM", read.optional("PAYOUT_MINIMUM")),
         search_healing_interval=max(read.seconds("SEARCH_HEALING_INTERVAL", "3600"), timedelta(seconds=1)),
+        build_id=_build("WORKER_BUILD_ID", read.optional("WORKER_BUILD_ID")),
         metrics_host=read.text("WORKER_METRICS_HOST", "127.0.0.1"),
         metrics_port=read.port("WORKER_METRICS_PORT"),
     )
@@ -216,10 +264,30 @@ def database_url(environment: Mapping[str, str] | None = None) -> str:
     return _Reader(os.environ if environment is None else environment).text("DATABASE_URL")
 
 
-def _shared(read: "_Reader") -> dict[str, Any]:
+def secret_key(environment: Mapping[str, str] | None = None) -> bytes:
+    """The secret alone, for whoever is about to change it. Raises: Invalid."""
+    return _secret(_Reader(os.environ if environment is None else environment))
+
+
+def _secret(read: "_Reader") -> bytes:
     key = read.text("SECRET_KEY").encode()
     if len(key) < 32:
         raise Invalid("SECRET_KEY must have at least 32 characters: try `openssl rand -hex 32`")
+    return key
+
+
+def _payload_keys(text: str | None, secret: bytes) -> Keyring:
+    keys = keyring(text, secret)
+    if keys is None:
+        raise Invalid(
+            "PAYLOAD_KEYS must look like id:base64,id2:base64 with keys of 32 bytes (`openssl rand -base64 32`), "
+            "or be empty, or be none"
+        )
+    return keys
+
+
+def _shared(read: "_Reader") -> dict[str, Any]:
+    key = _secret(read)
     return {
         "database_url": read.text("DATABASE_URL"),
         "redis_url": read.text("REDIS_URL"),
@@ -231,7 +299,18 @@ def _shared(read: "_Reader") -> dict[str, Any]:
         "storage_url": read.bucket("STORAGE_URL"),
         "public_url": read.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
         "return_within": read.seconds("RETURN_WITHIN", "2592000"),
+        "shop": Shop(
+            read.text("SHOP_NAME", "Holdfast"),
+            tuple(line.strip() for line in (read.optional("SHOP_ADDRESS") or "").split("|") if line.strip()),
+            read.optional("SHOP_TAX_ID"),
+        ),
+        "timezone": read.zone("SHOP_TIMEZONE", "UTC"),
+        "outgoing_private": read.one_of("OUTGOING_PRIVATE", ("yes", "no"), "no") == "yes",
         "secret_key": key,
+        "otlp_endpoint": _site("OTEL_EXPORTER_OTLP_ENDPOINT", read.optional("OTEL_EXPORTER_OTLP_ENDPOINT")),
+        "otlp_headers": _headers("OTEL_EXPORTER_OTLP_HEADERS", read.optional("OTEL_EXPORTER_OTLP_HEADERS")),
+        "trace_share": read.share("OTEL_TRACES_SAMPLER_ARG", "1"),
+        "payload_keys": _payload_keys(read.optional("PAYLOAD_KEYS"), key),
         "log_level": read.one_of("LOG_LEVEL", LOG_LEVELS, "info", fold=True),
         "log_format": read.one_of("LOG_FORMAT", ("json", "console"), "json"),
     }
@@ -243,6 +322,34 @@ def _address(name: str, address: str | None) -> str | None:
     return address
 
 
+def _build(name: str, build: str | None) -> str | None:
+    if build is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", build):
+        raise Invalid(
+            f"{name} must be up to 80 letters, digits, dots, dashes and underscores, or be empty, not {build!r}"
+        )
+    return build
+
+
+def _site(name: str, address: str | None) -> str | None:
+    if address is not None and not re.fullmatch(r"https?://[^/?#\s]+[^?#\s]*", address):
+        raise Invalid(f"{name} must look like http://collector:4318, or be empty, not {address!r}")
+    return address and address.rstrip("/")
+
+
+def _headers(name: str, text: str | None) -> Mapping[str, str]:
+    pairs = [each.partition("=") for each in (text or "").split(",") if each.strip()]
+    if not all(sign and re.fullmatch(r"[\w-]+", key.strip()) for key, sign, _ in pairs):
+        raise Invalid(f"{name} must look like api-key=abc,other=def")
+    return {key.strip().lower(): unquote(value.strip()) for key, _, value in pairs}
+
+
+def _minima(name: str, text: str | None) -> Mapping[str, int]:
+    found = minima(text or "")
+    if found is None or not found.keys() <= EXPONENTS.keys():
+        raise Invalid(f"{name} must look like usd:2500,eur:2000 (minor units), or be empty, not {text!r}")
+    return found
+
+
 def _screening(limit: str | None, within: timedelta) -> Screening | None:
     if limit is None:
         return None
@@ -252,6 +359,7 @@ def _screening(limit: str | None, within: timedelta) -> Screening | None:
 
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _RATE = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(_SECONDS)})")
 
 
@@ -311,12 +419,31 @@ class _Reader:
             raise Invalid(f"{name} must look like s3+https://key:secret@host/bucket/prefix?region=eu-central-1")
         return value
 
+    def share(self, name: str, default: str) -> float:
+        value = self.text(name, default)
+        if not re.fullmatch(r"0(\.[0-9]+)?|1(\.0+)?", value):
+            raise Invalid(f"{name} must be a number from 0 to 1, not {value!r}")
+        return float(value)
+
     def smtp(self, name: str) -> str:
         value = self.text(name)
         parts = urlsplit(value)
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
             raise Invalid(f"{name} must look like smtp://user:password@host:587 or smtps://host")
         return value
+
+    def zone(self, name: str, default: str) -> ZoneInfo:
+        value = self.text(name, default)
+        try:
+            return ZoneInfo(value)
+        except (KeyError, ValueError, OSError):  # the last: it names a folder of the database
+            raise Invalid(f"{name} must be a time zone such as Europe/Berlin or UTC, not {value!r}") from None
+
+    def of_day(self, name: str, default: str) -> time:
+        value = self.text(name, default)
+        if not _OF_DAY.fullmatch(value):
+            raise Invalid(f"{name} must be a time of day like 06:00, in UTC, not {value!r}")
+        return time.fromisoformat(value)
 
     def seconds(self, name: str, default: str) -> timedelta:
         value = self.text(name, default)

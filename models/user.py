@@ -77,6 +77,8 @@ class SignedIn(msgspec.Struct, frozen=True):
     roles: frozenset[Role]
     customer: str | None = None
     """The payment provider's id of them, with whom their kept cards are good; None: they keep none."""
+    locale: str = "en"
+    """BCP 47."""
 
 
 def spelled(locale: str) -> str:

@@ -1,26 +1,31 @@
 """How values travel through Temporal, the same for client, worker and replayer: one plugin configures all three.
 
-Messages are msgspec structs in plain JSON, so that the Temporal UI shows them. New fields need a default; names and
-types never change, because histories hold them for months.
+Messages are msgspec structs in plain JSON, sealed before they leave the process (models/sealing.py): staff read them in
+the Temporal UI through our codec endpoint. New fields need a default; names and types never change, because histories
+hold them for months.
 """
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import (
     CompositePayloadConverter,
     DataConverter,
+    DefaultFailureConverter,
+    DefaultFailureConverterWithEncodedAttributes,
     DefaultPayloadConverter,
     EncodingPayloadConverter,
     JSONPlainPayloadConverter,
+    SerializationContext,
     create_payload_validation_error,
 )
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import UnsandboxedWorkflowRunner
 
 from models.correlation import Correlation
+from models.sealing import Keyring, Sealer
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 
@@ -62,7 +67,36 @@ class HoldfastConverter(CompositePayloadConverter):
         )
 
 
-def plugin() -> SimplePlugin:
+class SealingConverter(DataConverter):
+    """Knows which workflow a payload is of. Only the sealing asks: the rest is the same object for all of them."""
+
+    def with_context(self, context: SerializationContext) -> Self:
+        meant = object.__new__(type(self))
+        vars(meant).update(vars(self))
+        object.__setattr__(meant, "payload_codec", self._sealer.with_context(context))
+        return meant
+
+    @property
+    def _sealer(self) -> Sealer:
+        assert isinstance(self.payload_codec, Sealer)
+        return self.payload_codec
+
+
+def converter(keys: Keyring) -> DataConverter:
+    """Messages, memos, summaries and state cards sealed with these keys, and the words of failures too.
+
+    What stays readable beside them: ids, names of types and steps, codes of failures, search attributes. None of these
+    may hold anything of a person.
+    """
+    sealing = keys.current is not None
+    return SealingConverter(
+        payload_converter_class=HoldfastConverter,
+        payload_codec=Sealer(keys),
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes if sealing else DefaultFailureConverter,
+    )
+
+
+def plugin(keys: Keyring) -> SimplePlugin:
     """What every client, worker and replayer of ours is made with; a worker inherits it from its client.
 
     Workflows run without the SDK's sandbox: it would import our modules anew for each order, or, told to pass them
@@ -71,7 +105,7 @@ def plugin() -> SimplePlugin:
     """
     return SimplePlugin(
         "holdfast",
-        data_converter=DataConverter(payload_converter_class=HoldfastConverter),
+        data_converter=converter(keys),
         interceptors=[Correlation()],
         workflow_runner=UnsandboxedWorkflowRunner(),
     )

@@ -24,6 +24,7 @@ from models.settings import WorkerSettings, worker_settings
 from tests.books import Books
 from tests.flow import Flow, at_work, connected, open_shop
 from tests.premises import House, Shopper, open_house, own_redis
+from tests.seals import PAYLOAD_KEYS
 
 _HANDED_OVER = "HOLDFAST_TEST_PARTS"
 _parts = ExitStack()
@@ -39,7 +40,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     namespaces = [
-        f"{kind}-{name}" for name in _worker_names(config) for kind in ("flow", "house", "sample", "fuzz", "news")
+        f"{kind}-{name}"
+        for name in _worker_names(config)
+        for kind in ("flow", "house", "sample", "fuzz", "news", "traced", "rolled")
     ]
     shared = _parts.enter_context(
         embedded({"postgres", "temporal", "redis"}, namespaces=["default", *namespaces], template=True)
@@ -70,6 +73,7 @@ class HouseByHouse(LoadScopeScheduling):  # type: ignore[misc]
 
 
 HOUSES = {
+    "traced": ("tests/journeys/test_tracing.py",),
     "shared": ("tests/journeys/", "tests/api/test_health.py::test_ready"), "frail": ("tests/faults/",),
     "fuzzed": ("tests/fuzz/",), "benched": ("tests/dev/bench/",), "stacked": ("tests/dev/stack/",),
 }  # fmt: skip
@@ -151,6 +155,7 @@ def settings(parts: dict[str, str], simulators: Stack, database_url: str, worker
             "DATABASE_URL": database_url,
             "REDIS_URL": own_redis(parts, worker_name, 32),
             "TEMPORAL_NAMESPACE": f"flow-{worker_name}",
+            "PAYLOAD_KEYS": PAYLOAD_KEYS,
             "WORKER_METRICS_PORT": "",
         }
     )
@@ -187,7 +192,7 @@ def shared_house(parts: dict[str, str], worker_name: str) -> Iterator[House]:
         **parts, "DATABASE_URL": url, "REDIS_URL": redis_url, "TEMPORAL_NAMESPACE": f"house-{worker_name}",
         "CART_REMINDER_AFTER": "2", "CART_TENDING_INTERVAL": "2",
         # Also on a busy machine an answer says how it ended; who wants to see one that does not has `hasty`.
-        "CHECKOUT_ANSWER_BUDGET": "30",
+        "CHECKOUT_ANSWER_BUDGET": "30", "OUTGOING_PRIVATE": "yes",
     }  # fmt: skip
     open_house(url)
     with embedded({"stripe", "chapa", "mail", "worker", "api"}, given=given) as stack:

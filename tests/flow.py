@@ -126,7 +126,7 @@ class Flow:
 async def connected(settings: WorkerSettings) -> Client:
     """A client whose workflows' time runs as usual, as workers need it."""
     client = await Client.connect(
-        settings.temporal_address, namespace=settings.temporal_namespace, plugins=[wire.plugin()]
+        settings.temporal_address, namespace=settings.temporal_namespace, plugins=[wire.plugin(settings.payload_keys)]
     )
     await worker.register_search_attributes(client, settings.temporal_namespace)
     return client

@@ -14,6 +14,7 @@ from dev.stack import Stack
 from dev.stripe.remote import SimulatorControl
 from models import wire
 from models.database import Database
+from models.sealing import Keyring, keyring
 from tests import shop
 
 NEW_YORK = {
@@ -45,7 +46,7 @@ def own_redis(parts: dict[str, str], worker_name: str, first: int) -> str:
     """A Redis database of one test process: what is kept there is of one Postgres database, and given for seconds.
 
     `first` of eight: the house has 0, tests/api 8, tests/fuzz 16, the sample shop 24, workflows in this process 32,
-    the shop whose news are lost 40.
+    the shop whose news are lost 40, the traced one 48.
     """
     number = first + int(worker_name.removeprefix("gw") if worker_name.startswith("gw") else 0) % 8
     return parts["REDIS_URL"].rpartition("/")[0] + f"/{number}"
@@ -77,12 +78,19 @@ class House:
         """The other payment provider's controls; close it."""
         return ChapaControl(self.stack.urls["chapa"])
 
+    @property
+    def payload_keys(self) -> Keyring:
+        """What its API and worker seal with."""
+        keys = keyring(self.environment.get("PAYLOAD_KEYS"), self.environment["SECRET_KEY"].encode())
+        assert keys is not None
+        return keys
+
     async def temporal(self) -> Client:
         """A client of the shop's namespace."""
         return await Client.connect(
             self.environment["TEMPORAL_ADDRESS"],
             namespace=self.environment["TEMPORAL_NAMESPACE"],
-            plugins=[wire.plugin()],
+            plugins=[wire.plugin(self.payload_keys)],
         )
 
     async def stock(self, units: int, price: Mapping[str, int] | None = None) -> str:

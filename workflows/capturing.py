@@ -32,11 +32,13 @@ from workflows.charging import Charging
 from workflows.collecting import REJECTED
 from workflows.enduring import surely
 from workflows.news import ProviderNews
-from workflows.steadfast import Attention
+from workflows.steadfast import LACKING, Attention
 from workflows.telling import Board
 
 TELLING = frozenset({"payment_intent.canceled", "reconciliation"})
 """News after which what is reserved may not be there any more; others tell of what we did."""
+MONEY = "money"
+"""What people are asked about, when money cannot be reserved or taken."""
 LOST = "authorization_lost"
 """The provider has let go what was reserved."""
 OVER = frozenset({OrderStatus.CANCELLED, OrderStatus.DELIVERED, OrderStatus.COMPLETED})
@@ -59,10 +61,12 @@ class Reserved(msgspec.Struct, frozen=True):
 class Capturing:
     """The money of one order that is taken at shipment. Whoever moves it has the order's turn."""
 
-    def __init__(self, purchase: Purchase, board: Board, charging: Charging) -> None:
+    def __init__(self, purchase: Purchase, board: Board, attention: Attention, charging: Charging) -> None:
         self.turn = asyncio.Lock()
         """Whoever moves the order has it."""
-        self.attention = Attention(board, "capturing")
+        self._attention = attention
+        self._heard = 0
+        """How many answers of people it has acted on."""
         self._provider = purchase.payment.provider
         self._board = board
         self._charging = charging
@@ -119,7 +123,7 @@ class Capturing:
         for last in (False, True):
             reserved = self._reserved or await self._reserve(placed, Purpose.REST)
             if reserved is None:
-                raise _refused(f"{self._left} could not be reserved: {self._problem}")
+                raise _refused(f"{self._left} could not be reserved: {(self.problem or '').partition(': ')[2]}")
             try:
                 seen = await workflow.execute_activity_method(
                     PaymentActivities.capture_payment,
@@ -138,15 +142,17 @@ class Capturing:
                     await self._ask(placed, f"{CAPTURE}: {telling.cause(failed)}")
                     raise _refused(f"{amount} could not be taken: {telling.cause(failed)}") from failed
         assert reserved is not None
-        await self.attention.settle(placed.order_id)
+        await self._attention.settle(placed.order_id, MONEY)
         return self._took(reserved, seen.taken or amount)
 
-    async def book(self, placed: OrderPlaced, taken: Taken, author: Author | None = None) -> None:
+    async def book(
+        self, placed: OrderPlaced, taken: Taken, author: Author | None = None, reason: str | None = None
+    ) -> None:
         """So much was taken without a parcel that would book it."""
         await surely(
             workflow.execute_local_activity_method(
                 ChargeActivities.settle_capture,
-                SettleCapture(placed.order_id, taken, author),
+                SettleCapture(placed.order_id, taken, author, reason),
                 summary=f"Book {taken.amount}",
                 **patience.DATABASE,
             )
@@ -168,7 +174,7 @@ class Capturing:
         elif reserved is not None:
             await self._void_first(placed, reserved)
         self._reserved = None
-        await self.attention.settle(placed.order_id)
+        await self._attention.settle(placed.order_id, MONEY)
 
     async def watch(self, placed: OrderPlaced) -> None:
         """Until all is taken, or the order is over: reserve anew what would lapse, what has, and when somebody asks."""
@@ -185,7 +191,7 @@ class Capturing:
     async def _wait(self, until: datetime) -> None:
         with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(
-                lambda: self._is_over or self._unread_news or self.attention.is_answered() or self._sooner(until),
+                lambda: self._is_over or self._unread_news or self._is_answered or self._sooner(until),
                 timeout=max(until - workflow.now(), patience.FURTHER), timeout_summary="Reserve the money anew",
             )  # fmt: skip
 
@@ -206,15 +212,20 @@ class Capturing:
     @property
     def _lacks_money(self) -> bool:
         """Whether a person was asked for because nothing could be reserved."""
-        return (self.attention.needed_for or "").startswith(f"{RESERVE}: ")
+        return (self.problem or "").startswith(f"{RESERVE}: ")
 
     @property
-    def _problem(self) -> str:
-        return (self.attention.needed_for or "").partition(": ")[2]
+    def problem(self) -> str | None:
+        """Why a person was asked for money that is to be taken; None: nobody was."""
+        return self._attention.problem(MONEY)
+
+    @property
+    def _is_answered(self) -> bool:
+        return self._attention.answers > self._heard
 
     async def _look_after(self, placed: OrderPlaced) -> None:
-        asked, news = self.attention.take_answer(), self._unread_news
-        self._unread_news = False
+        asked, news = self._is_answered, self._unread_news
+        self._heard, self._unread_news = self._attention.answers, False
         try:
             await self.clear_up(placed)
         except Refusal as unknown:
@@ -234,7 +245,7 @@ class Capturing:
         elif self._reserved.until <= workflow.now() or (asked and self._lacks_money):
             await self._renew(placed, self._reserved)
         elif asked:
-            await self.attention.settle(placed.order_id)
+            await self._attention.settle(placed.order_id, MONEY)
 
     async def _renew(self, placed: OrderPlaced, old: Reserved) -> None:
         """Reserve anew before the old one lapses; the old one is kept until the new one is there."""
@@ -271,7 +282,7 @@ class Capturing:
         assert made.lapses_at is not None
         self._told_buyer = False
         self._reserved = Reserved(PaymentId(made.id), made.n, made.reference, made.amount, made.lapses_at, made)
-        await self.attention.settle(placed.order_id)
+        await self._attention.settle(placed.order_id, MONEY)
         return self._reserved
 
     async def catch_up(self, placed: OrderPlaced) -> Money | None:
@@ -329,7 +340,7 @@ class Capturing:
             await self._charging.drop(placed, reserved.charge)
 
     async def _void_first(self, placed: OrderPlaced, reserved: Reserved) -> None:
-        await self.attention.steadfast(
+        await self._attention.steadfast(
             placed.order_id,
             VOID,
             lambda: workflow.execute_activity_method(
@@ -341,8 +352,8 @@ class Capturing:
         )
 
     async def _ask(self, placed: OrderPlaced, problem: str) -> None:
-        if self.attention.needed_for != problem:
-            await self.attention.remind(placed.order_id, problem, TO_RESERVE)
+        if self.problem != problem:
+            await self._attention.remind(placed.order_id, problem, TO_RESERVE, MONEY, LACKING)
 
 
 def _refused(detail: str) -> Refusal:

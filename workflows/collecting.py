@@ -214,7 +214,7 @@ class Collecting:
             return seen or await self._authorize_patiently(placed, request)
         except FailureError as failed:
             if self.ending is None:
-                await self._attention.ask(placed.order_id, f"authorize the payment: {telling.cause(failed)}")
+                await self._attention.ask(placed.order_id, "authorize the payment", telling.cause(failed))
             rejected = telling.kind(failed) == REJECTED
             self._lost = self._lost or (is_page(request.reference) and not rejected)
             return ProviderPayment(
@@ -298,7 +298,7 @@ class Collecting:
                 **patience.DATABASE,
             )
             if seen.code == AMOUNT_MISMATCH:
-                await self._attention.ask(placed.order_id, f"believe the payment: {seen.detail}")
+                await self._attention.ask(placed.order_id, "believe the payment", str(seen.detail))
             declined = seen.standing is Standing.DECLINED
             self._board.move(None, PaymentStatus.FAILED if declined else PaymentStatus.PENDING)
         self.answer()

@@ -12,7 +12,8 @@ from activities.histories import DeleteHistories, HistoryActivities
 from activities.payments.setups import ForgetCustomer, SetupActivities
 from models.erasure import Business
 from models.ids import UserId
-from workflows import patience, telling, visibility
+from workflows import patience, telling
+from workflows.calling import Calling
 from workflows.enduring import to_its_end
 
 
@@ -48,6 +49,7 @@ class EraseAccount:
         self._closed: bool | None = None
         self._look_now = False
         self._pause = patience.FIRST_LOOK_AT_BUSINESS
+        self._calling = Calling("erasure")
 
     @workflow.run
     async def run(self, request: AccountToErase) -> None:
@@ -89,7 +91,6 @@ class EraseAccount:
 
     async def _forget_at_provider(self, customer: str | None) -> None:
         """Also when no customer is known: one may have been made and never written down."""
-        asked_for_help = False
         while True:
             self._tell("Letting the payment provider forget the account", "the payment provider")
             try:
@@ -98,14 +99,12 @@ class EraseAccount:
                     summary="Let the provider forget the account", **patience.provider(),
                 )  # fmt: skip
             except FailureError as failed:
-                asked_for_help = True
-                self._ask_for_help(True)
+                await self._calling.call("let the provider forget an account", telling.cause(failed))
                 trouble = f"Needs attention: the provider does not forget the account: {telling.cause(failed)}"
                 self._tell(trouble, "the next try, or a signal to look now", patience.PAUSE_BEFORE_NEXT_TRY)
                 await self._pause_for_provider()
             else:
-                if asked_for_help:
-                    self._ask_for_help(False)
+                await self._calling.settle()
                 return
 
     async def _pause_for_provider(self) -> None:
@@ -146,9 +145,6 @@ class EraseAccount:
             ErasureActivities.blank_events, BlankEvents(self._user, customer),
             summary="Blank events that came late", **patience.DATABASE,
         )  # fmt: skip
-
-    def _ask_for_help(self, needed: bool) -> None:
-        workflow.upsert_search_attributes([visibility.NEEDS_ATTENTION.value_set(needed)])
 
     def _tell(self, step: str, waiting_for: str | None = None, within: timedelta | None = None) -> None:
         until = f"{workflow.now() + within:%Y-%m-%d %H:%M} UTC" if within else "no deadline"

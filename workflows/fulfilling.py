@@ -6,8 +6,15 @@ import msgspec
 from temporalio import workflow
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 
-from activities.cancellations import CancellationActivities, CancelPaidOrder, PaidOrderCancelled
+from activities.cancellations import (
+    CancellationActivities,
+    CancelPaidOrder,
+    CancelRest,
+    PaidOrderCancelled,
+    RestCancelled,
+)
 from activities.checkout import OrderPlaced
+from activities.goods import GiveUpGoods, GoodsActivities, GoodsGivenUp, SwitchGoods
 from activities.shipments import NoteArrival, ParcelWeighed, Progress, SendParcel, ShipmentActivities
 from models.audit import Author
 from models.capture import to_take
@@ -23,13 +30,14 @@ from models.explanation import (
     TO_SHIP_REST,
 )
 from models.money import Money
-from models.order import Action, FulfilmentStatus, OrderStatus, staff_actions
+from models.order import Action, FulfilmentStatus, OrderStatus, buyer_actions, staff_actions
 from models.payment import PaymentStatus
 from models.refund import workflow_id as refund_id
 from models.shipment import ShipItem
 from workflows import patience
 from workflows.capturing import Capturing
 from workflows.collecting import Ending
+from workflows.order_messages import AcceptShortage, SwitchLocation
 from workflows.refund import Refund, RefundOrder, is_taken_up
 from workflows.steadfast import Attention
 from workflows.telling import Board
@@ -48,14 +56,16 @@ class Fulfilling:
         self._attention = attention
         self._parcels: dict[int, bool] = {}
         """By number, whether each has arrived."""
+        self._carrier = ""
+        """Of the last one."""
         self._until: datetime | None = None
         """When a person is told that not all of it is shipped."""
 
-    def must_allow(self, action: Action, wish: str) -> None:
-        """Raises: Refusal `wrong_move` when the order does not stand where this can be done."""
-        if action not in staff_actions(
-            self._board.status, self._board.payment_status, self.fulfilment, self._attention.needed_for is not None
-        ):
+    def must_allow(self, action: Action, wish: str, actor: str | None = None) -> None:
+        """Raises: Refusal `wrong_move` when an order that stands where this one does cannot do this, for this actor."""
+        stands = self._board.status, self._board.payment_status, self.fulfilment
+        staff = staff_actions(*stands, self._attention.needed_for is not None)
+        if action not in (buyer_actions(*stands, returnable=False) if actor == "buyer" else staff):
             raise Refusal(
                 "wrong_move", f"An order that is {self._board.status} cannot {wish}.", status=self._board.status
             )
@@ -68,18 +78,19 @@ class Fulfilling:
 
     async def ship(
         self, placed: OrderPlaced, carrier: str, tracking: str, items: tuple[ShipItem, ...], location: str | None,
-        actor: str, author: Author | None,
+        actor: str, author: Author | None, reason: str | None = None,
     ) -> None:  # fmt: skip
         """A parcel leaves, with these items or with all that is left. Raises: Refusal."""
         async with self.turn:
             self.must_allow(Action.SHIP, "be shipped")
             n = len(self._parcels) + 1
-            parcel = SendParcel(placed.order_id, n, carrier, tracking, actor, items, location, author)
+            parcel = SendParcel(placed.order_id, n, carrier, tracking, actor, items, location, author, None, reason)
             if self._capturing.left is None:
                 after = await self._send(parcel)
             else:
                 after = await self._send_for_money(placed, parcel)
             self._parcels[n] = False
+            self._carrier = carrier
             self._note(after)
             all_sent = after.fulfilment is FulfilmentStatus.FULFILLED
             if all_sent:
@@ -115,7 +126,9 @@ class Fulfilling:
         await self._capturing.after(placed)
         return sent
 
-    async def capture(self, placed: OrderPlaced, amount: Money | None, author: Author | None) -> None:
+    async def capture(
+        self, placed: OrderPlaced, amount: Money | None, author: Author | None, reason: str | None = None
+    ) -> None:
         """Staff take money of an order before it is sent: so much, or all of it. Raises: Refusal."""
         async with self.turn:
             self.must_allow(Action.CAPTURE, "be captured")
@@ -138,18 +151,20 @@ class Fulfilling:
                 amount -= min(found, amount)
             taken = await self._capturing.take(placed, amount)
             if taken is not None:
-                await self._capturing.book(placed, taken, author)
+                await self._capturing.book(placed, taken, author, reason)
             await self._capturing.after(placed)
             self.tell()
 
-    async def deliver(self, placed: OrderPlaced, n: int | None, actor: str, author: Author | None) -> None:
+    async def deliver(
+        self, placed: OrderPlaced, n: int | None, actor: str, author: Author | None, reason: str | None = None
+    ) -> None:
         """A parcel arrives, or all that are under way do. Raises: Refusal."""
         async with self.turn:
             self.must_allow(Action.DELIVER, "be delivered")
             self.must_be_under_way(n)
             after: Progress = await workflow.execute_local_activity_method(
                 ShipmentActivities.note_arrival,
-                NoteArrival(placed.order_id, actor, n, author),
+                NoteArrival(placed.order_id, actor, n, author, reason),
                 summary=f"Parcel {n} arrives" if n else "What is under way arrives",
                 **patience.DATABASE,
             )
@@ -159,13 +174,43 @@ class Fulfilling:
             if self.is_delivered:
                 self._board.tell("Delivered")
 
-    async def call_off(self, placed: OrderPlaced, why: Ending) -> None:
-        """Nothing of it is sent, and what was paid goes back, by a process of its own. Raises: Refusal."""
+    async def switch(self, placed: OrderPlaced, wish: SwitchLocation, fact: str) -> None:
+        """What it holds at one location leaves from another. Raises: Refusal."""
         async with self.turn:
-            self.must_allow(Action.CANCEL, "be cancelled")
+            self.must_allow(Action.SWITCH_LOCATION, "be sent from elsewhere")
+            await workflow.execute_local_activity_method(
+                GoodsActivities.switch_goods,
+                SwitchGoods(
+                    placed.order_id, fact, wish.source, wish.target, wish.actor, wish.reason, wish.sku, wish.author
+                ),
+                summary=f"From {wish.target} instead of {wish.source}",
+                **patience.DATABASE,
+            )
+
+    async def go_without(self, placed: OrderPlaced, wish: AcceptShortage, fact: str) -> None:
+        """Some of it is not there: its money goes back, by a process of its own, the rest is sent. Raises: Refusal."""
+        async with self.turn:
+            self.must_allow(Action.ACCEPT_SHORTAGE, "go without some of its goods")
+            given: GoodsGivenUp = await workflow.execute_local_activity_method(
+                GoodsActivities.give_up_goods,
+                GiveUpGoods(placed.order_id, fact, wish.items, wish.actor, wish.reason, wish.gone, wish.author),
+                summary="Go without what is not there: its money reserved to go back",
+                **patience.DATABASE,
+            )
+            if given.refund is not None:
+                await self.give_money_back(placed, given.refund, f"Refund {given.refund} of what is not there")
+            self.tell()
+
+    async def call_off(self, placed: OrderPlaced, why: Ending) -> None:
+        """Nothing more of it is sent, and its money goes back, by a process of its own. Raises: Refusal."""
+        async with self.turn:
+            self.must_allow(Action.CANCEL, "be cancelled", why.actor)
             reserved = self._capturing.left is not None
             if reserved:
                 await self._capturing.clear_up(placed)
+            if self._parcels:
+                await self._call_off_rest(placed, why, reserved)
+                return
             ended: PaidOrderCancelled = await workflow.execute_local_activity_method(
                 CancellationActivities.cancel_paid_order,
                 CancelPaidOrder(
@@ -180,6 +225,24 @@ class Fulfilling:
                 await self._capturing.give_up(placed)
             self._board.move(OrderStatus.CANCELLED, ended.payment_status)
             self._board.tell(f"Cancelled: {why.reason}")
+
+    async def _call_off_rest(self, placed: OrderPlaced, why: Ending, reserved: bool) -> None:
+        ended: RestCancelled = await workflow.execute_local_activity_method(
+            CancellationActivities.cancel_rest,
+            CancelRest(placed.order_id, why.reason, why.actor, why.author, placed.promised_at is not None),
+            summary="Cancel what is not sent: stock back, money reserved to go back",
+            **patience.DATABASE,
+        )
+        if ended.refund is not None:
+            await self.give_money_back(placed, ended.refund, f"Refund {ended.refund} of what is not sent")
+        if reserved:
+            await self._capturing.give_up(placed)
+            self._board.move(None, ended.payment_status)
+        self._note(Progress(ended.status, ended.fulfilment))
+        if self.is_delivered:
+            self._board.tell("Delivered")
+        else:
+            self._board.tell(f"Shipped with {self._carrier}", TO_ARRIVE)
 
     async def give_money_back(self, placed: OrderPlaced, n: int, summary: str) -> None:
         """By the order's `n`-th refund, which is reserved and outlives it. Whoever has begun it does the same."""
@@ -214,8 +277,8 @@ class Fulfilling:
                 )
             except TimeoutError:
                 await self._attention.remind(placed.order_id, NOT_SHIPPED, self._waits)
-                await workflow.wait_condition(lambda: self._has_left or self._attention.is_answered())
-                await self._attention.settle(placed.order_id)
+                await workflow.wait_condition(lambda: self._has_left or self._attention.is_answered(NOT_SHIPPED))
+                await self._attention.settle(placed.order_id, NOT_SHIPPED)
         await workflow.wait_condition(lambda: self.is_delivered or self._is_called_off)
 
     @property
@@ -238,8 +301,8 @@ class Fulfilling:
     def tell(self) -> None:
         """What is not sent yet, and until when it has to be."""
         confirmed = RESERVED if self._board.payment_status is PaymentStatus.AUTHORIZED else PAID_AND_CONFIRMED
-        if self._capturing.attention.needed_for is not None:
-            self._board.tell(f"Needs attention: {self._capturing.attention.needed_for}", TO_RESERVE)
+        if self._capturing.problem is not None:
+            self._board.tell(f"Needs attention: {self._capturing.problem}", TO_RESERVE)
         elif self._attention.needed_for is not None:
             self._board.tell(f"Needs attention: {self._attention.needed_for}", self._waits)
         else:

@@ -49,7 +49,7 @@ class Notify:
         try:
             sent = await workflow.execute_activity_method(
                 MailActivities.send_letters,
-                Sending(due.letters),
+                Sending(due.letters, due.own),
                 summary=f"Send {len(due.letters)} letters",
                 **patience.MAIL_SERVER,
             )
@@ -58,7 +58,9 @@ class Notify:
             return
         await workflow.execute_local_activity_method(
             OutboxActivities.settle_letters,
-            SettleLetters(tuple(Settled(result.letter, result.error, result.final) for result in sent.results)),
+            SettleLetters(
+                tuple(Settled(each.letter, each.error, each.final, each.bounced, each.failure) for each in sent.results)
+            ),
             summary="Write down what became of them",
             **patience.DATABASE,
         )

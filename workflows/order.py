@@ -29,6 +29,7 @@ from workflows.enduring import to_its_end
 from workflows.fulfilling import Fulfilling
 from workflows.news import ProviderNews
 from workflows.order_messages import (
+    AcceptShortage,
     ApproveOrder,
     AwaitCheckout,
     CancelCheckout,
@@ -42,9 +43,10 @@ from workflows.order_messages import (
     ProposeEdit,
     RejectOrder,
     ShipOrder,
+    SwitchLocation,
 )
 from workflows.reviewing import Reviewing, Verdict
-from workflows.steadfast import Attention, RetryStep
+from workflows.steadfast import GIVEN_UP, Attention, RetryStep
 from workflows.telling import Board
 from workflows.undo import UndoStack
 
@@ -77,7 +79,7 @@ class Order:
         self._reviewing = Reviewing(purchase, self._board, self._attention, self._collecting)
         self._undo = UndoStack()
         self._charging = Charging(purchase, self._attention)
-        self._capturing = Capturing(purchase, self._board, self._charging)
+        self._capturing = Capturing(purchase, self._board, self._attention, self._charging)
         self._fulfilling = Fulfilling(self._board, self._attention, self._capturing)
         self._amending = Amending(self._board, self._fulfilling, self._charging)
         self._board.tell("Freezing prices and holding stock", A_MOMENT)
@@ -189,6 +191,7 @@ class Order:
             **patience.DATABASE,
         )
         self._board.move(OrderStatus.CONFIRMED, payment)
+        await self._attention.settle(placed.order_id, GIVEN_UP)
 
     async def _cancel_order(self, placed: OrderPlaced) -> None:
         """Undoes `_place`."""
@@ -233,7 +236,7 @@ class Order:
         if self._refusal is not None or not self._collecting.is_open:
             raise Refusal("wrong_move", "This order cannot be paid any more.", status=self._board.status)
 
-    @workflow.update(description="Buyer or staff: end an order of which nothing is sent; what was paid goes back.")
+    @workflow.update(description="Buyer or staff: end an order; staff, what is left of it. What was paid goes back.")
     async def cancel(self, request: CancelCheckout) -> OrderState:
         if self._collecting.is_sure and self._placed is not None:
             why = Ending(request.reason, request.actor, request.author)
@@ -251,7 +254,7 @@ class Order:
         if self._refusal is not None:
             raise Refusal("wrong_move", "This order cannot be cancelled any more.", status=self._board.status)
         if self._collecting.is_sure:
-            self._fulfilling.must_allow(Action.CANCEL, "be cancelled")
+            self._fulfilling.must_allow(Action.CANCEL, "be cancelled", request.actor)
 
     @workflow.update(description="Staff: an order that is not paid waits longer, and keeps its goods as long.")
     async def extend_hold(self, request: ExtendWait) -> OrderState:
@@ -332,7 +335,7 @@ class Order:
         assert self._placed is not None
         await self._fulfilling.ship(
             self._placed, request.carrier, request.tracking, request.items, request.location, request.actor,
-            request.author,
+            request.author, request.reason,
         )  # fmt: skip
         await self._amending.overtaken(self._placed)
         return self._state(request.digest)
@@ -344,7 +347,7 @@ class Order:
     @workflow.update(description="Staff: take money that is reserved before it is sent; nothing said: all of it.")
     async def capture(self, request: CaptureOrder) -> OrderState:
         assert self._placed is not None
-        await self._fulfilling.capture(self._placed, request.amount, request.author)
+        await self._fulfilling.capture(self._placed, request.amount, request.author, request.reason)
         return self._state(request.digest)
 
     @capture.validator
@@ -354,7 +357,7 @@ class Order:
     @workflow.update(description="Carrier or staff: a parcel arrived.")
     async def deliver(self, request: DeliverOrder) -> OrderState:
         assert self._placed is not None
-        await self._fulfilling.deliver(self._placed, request.shipment, request.actor, request.author)
+        await self._fulfilling.deliver(self._placed, request.shipment, request.actor, request.author, request.reason)
         return self._state(request.digest)
 
     @deliver.validator
@@ -362,16 +365,35 @@ class Order:
         self._fulfilling.must_allow(Action.DELIVER, "be delivered")
         self._fulfilling.must_be_under_way(request.shipment)
 
+    @workflow.update(description="Staff: what it holds at one location leaves from another one.")
+    async def switch_location(self, request: SwitchLocation) -> OrderState:
+        assert self._placed is not None
+        await self._fulfilling.switch(self._placed, request, f"switched/{_this()}")
+        return self._state(request.digest)
+
+    @switch_location.validator
+    def _may_switch(self, request: SwitchLocation) -> None:
+        self._fulfilling.must_allow(Action.SWITCH_LOCATION, "be sent from elsewhere")
+
+    @workflow.update(description="Staff: go without units that are not there. Their money goes back, the rest is sent.")
+    async def accept_shortage(self, request: AcceptShortage) -> OrderState:
+        assert self._placed is not None
+        await self._fulfilling.go_without(self._placed, request, f"shortage/{_this()}")
+        await self._amending.overtaken(self._placed)
+        return self._state(request.digest)
+
+    @accept_shortage.validator
+    def _may_go_without(self, request: AcceptShortage) -> None:
+        self._fulfilling.must_allow(Action.ACCEPT_SHORTAGE, "go without some of its goods")
+
     @workflow.update(description="Staff: try the step that needs attention again, now.")
     async def retry(self, request: RetryStep) -> OrderState:
         await self._attention.retry(self._placed.order_id if self._placed else None, request)
-        await self._capturing.attention.retry(None, request)
         return self._state(request.digest)
 
     @retry.validator
     def _may_retry(self, request: RetryStep) -> None:
-        if self._capturing.attention.needed_for is None:
-            self._attention.may_retry(status=self._board.status)
+        self._attention.may_retry(status=self._board.status)
 
     @workflow.query(description="What the order does now, what it waits for and until when.")
     def told(self) -> Whereabouts:
@@ -405,5 +427,12 @@ class Order:
         return OrderState(
             self._purchase.number, digest or self._purchase.digest, self._board.status, self._board.payment_status,
             stands.total if stands else None, self._collecting.payment, self._refusal,
-            self._attention.needed_for or self._capturing.attention.needed_for, stands.credit if stands else None,
+            self._attention.needed_for, stands.credit if stands else None,
         )  # fmt: skip
+
+
+def _this() -> str:
+    """The id of the message that is being handled: what it does is done once."""
+    info = workflow.current_update_info()
+    assert info is not None
+    return info.id

@@ -35,7 +35,7 @@ class PayOrder(msgspec.Struct, frozen=True):
 
 
 class CancelCheckout(msgspec.Struct, frozen=True):
-    """End an order of which nothing is sent."""
+    """End an order of which nothing is sent, or, of staff, send no more of one that has left in part."""
 
     digest: str
     reason: str
@@ -85,6 +85,7 @@ class CaptureOrder(msgspec.Struct, frozen=True):
     digest: str = ""
     author: Author | None = None
     """Who of the staff says so."""
+    reason: str | None = None
 
 
 class ShipOrder(msgspec.Struct, frozen=True):
@@ -100,6 +101,7 @@ class ShipOrder(msgspec.Struct, frozen=True):
     digest: str = ""
     author: Author | None = None
     """Who of the staff says so."""
+    reason: str | None = None
 
 
 class DeliverOrder(msgspec.Struct, frozen=True):
@@ -109,6 +111,35 @@ class DeliverOrder(msgspec.Struct, frozen=True):
     shipment: int | None = None
     """Which; None: all that are under way."""
     digest: str = ""
+    author: Author | None = None
+    """Who of the staff says so."""
+    reason: str | None = None
+
+
+class SwitchLocation(msgspec.Struct, frozen=True):
+    """What the order holds at one location is to leave from another."""
+
+    digest: str
+    actor: str
+    reason: str
+    source: str
+    """Code of the location."""
+    target: str
+    sku: str | None = None
+    """None: all that it holds there."""
+    author: Author | None = None
+    """Who of the staff says so."""
+
+
+class AcceptShortage(msgspec.Struct, frozen=True):
+    """Units that are not there: the order goes without them."""
+
+    digest: str
+    actor: str
+    reason: str
+    items: tuple[ShipItem, ...]
+    gone: bool = True
+    """Nobody has them: they are taken off the stock, too."""
     author: Author | None = None
     """Who of the staff says so."""
 

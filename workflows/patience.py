@@ -5,9 +5,9 @@ from typing import TypedDict
 
 from temporalio.common import RetryPolicy
 
-ORDERS, PAYMENTS, MAIL, CATALOGUE = "orders", "payments", "mail", "catalogue"
-"""Task queues, one a neighbour, so that a slow provider starves nobody: workflows and our rows, Stripe, mail, and what
-follows the catalogue at its own pace."""
+ORDERS, PAYMENTS, MAIL, CATALOGUE, OUTSIDE = "orders", "payments", "mail", "catalogue", "outside"
+"""Task queues, one a neighbour, so that a slow provider starves nobody: workflows and our rows, Stripe, mail, what
+follows catalogue and orders at its own pace, and receivers outside, of which nobody knows how they behave."""
 
 
 class StepPatience(TypedDict):
@@ -33,6 +33,16 @@ class Patience(TypedDict):
     task_queue: str
     start_to_close_timeout: timedelta
     schedule_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+class HandingPatience(TypedDict):
+    """Options of an activity that tells how far it is: who takes over from a dead worker goes on there."""
+
+    task_queue: str
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
     retry_policy: RetryPolicy
 
 
@@ -112,10 +122,11 @@ SAVING_WINDOW = timedelta(hours=24)
 CLEANING_UP = timedelta(days=30)
 """How long the provider is asked to let go of what nobody wants kept, before a person is told."""
 
-MAIL_SERVER: Patience = {
+MAIL_SERVER: HandingPatience = {
     "task_queue": MAIL,
-    "start_to_close_timeout": timedelta(minutes=2),
-    "schedule_to_close_timeout": timedelta(minutes=10),
+    "start_to_close_timeout": timedelta(minutes=15),
+    "schedule_to_close_timeout": timedelta(minutes=30),
+    "heartbeat_timeout": timedelta(seconds=20),
     "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
 }
 """A mail server that says no, or is away, is an answer; only a batch that comes to no answer at all is tried again."""
@@ -130,6 +141,18 @@ OUTBOX: WatchPatience = {
 
 CHANGES: WatchPatience = {**OUTBOX, "task_queue": CATALOGUE}
 """Waiting for changes of the catalogue, in the same way."""
+
+FEED: WatchPatience = {**OUTBOX, "task_queue": CATALOGUE}
+"""Waiting for what happens to orders, in the same way."""
+
+RECEIVERS: WatchPatience = {
+    "task_queue": OUTSIDE,
+    "start_to_close_timeout": timedelta(seconds=120),
+    "heartbeat_timeout": timedelta(seconds=30),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10)),
+}
+"""A minute of sending to one receiver, and as long as what is under way then takes; how often one message is tried is
+its own matter."""
 
 REDIS: Patience = {
     "task_queue": CATALOGUE,
@@ -158,12 +181,28 @@ STUDY: Patience = {
 }
 """A step of a study that nobody waits for: some products at a time, within seconds; the next study tries again."""
 
+REPORTING: Patience = {
+    "task_queue": CATALOGUE,
+    "start_to_close_timeout": timedelta(minutes=5),
+    "schedule_to_close_timeout": timedelta(hours=11),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5)),
+}
+"""A day of the whole shop's, read at once: seconds, or Postgres is away; a report comes late rather than never."""
+
 FILES: StepPatience = {
     "task_queue": CATALOGUE,
     "start_to_close_timeout": timedelta(seconds=30),
     "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30)),
 }
 """Some hundred rows of an upload: a second, or Postgres, the storage or the worker is away and it is tried again."""
+
+PRINTING: Patience = {
+    "task_queue": CATALOGUE,
+    "start_to_close_timeout": timedelta(seconds=40),
+    "schedule_to_close_timeout": timedelta(minutes=1),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10)),
+}
+"""Some papers drawn and kept; when the storage is away longer, the next round tries again."""
 
 HISTORIES: LocalPatience = {
     "start_to_close_timeout": timedelta(seconds=30),

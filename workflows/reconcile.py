@@ -219,6 +219,8 @@ AT_ONCE = 10
 
 
 def _has(provider: str, thing: Thing) -> bool:
+    if thing is Thing.TRANSFER:
+        return TERMS[provider].transfers
     return thing is not Thing.DISPUTE or TERMS[provider].lists
 
 

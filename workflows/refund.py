@@ -230,7 +230,7 @@ class Refund:
 
     def _over(self, how: str, seen: ProviderRefund) -> None:
         self._status = RefundStatus.FAILED
-        self._board.ask(True)
+        self._board.ask(True, "send refund")
         self._board.tell(f"{how}: {seen.detail or seen.code}")
 
     # Messages.

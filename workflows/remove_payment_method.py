@@ -10,7 +10,8 @@ from temporalio.exceptions import FailureError
 from activities.payment_methods import DropMethod, PaymentMethodActivities
 from activities.payments.setups import DetachMethod, SetupActivities
 from models.ids import UserId
-from workflows import patience, telling, visibility
+from workflows import patience, telling
+from workflows.calling import Calling
 from workflows.enduring import to_its_end
 
 
@@ -47,6 +48,7 @@ class RemovePaymentMethod:
         self._wish = wish
         self._removed: bool | None = None
         self._detached = False
+        self._calling = Calling("card")
 
     @workflow.run
     async def run(self, wish: MethodToRemove) -> RemovalState:
@@ -70,7 +72,7 @@ class RemovePaymentMethod:
                 summary="Let the card go", **patience.provider(patience.CLEANING_UP),
             )  # fmt: skip
         except FailureError as failed:
-            workflow.upsert_search_attributes([visibility.NEEDS_ATTENTION.value_set(True)])
+            await self._calling.call("let a card go", telling.cause(failed))
             workflow.set_current_details(
                 f"### Needs attention: the provider still keeps the card\n\n{telling.cause(failed)}\n\n"
                 "Detach it in the provider's dashboard.\n"

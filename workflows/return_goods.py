@@ -195,7 +195,7 @@ class ReturnGoods:
             order, problem = self._request.order_id, f"return {self._request.n} waits for {waits_for}"
             await self._attention.remind(order, problem, waits_for)
             await workflow.wait_condition(lambda: self._status is not status)
-            await self._attention.settle(order)
+            await self._attention.settle(order, problem)
 
     async def _settle(self) -> None:
         assert self._goods is not None
@@ -246,9 +246,17 @@ class ReturnGoods:
         until = workflow.now() + patience.RETURN_ON_ITS_WAY
         return await self._decide(ReturnAction.APPROVE, request, until)
 
+    @approve.validator
+    def _may_approve(self, request: ApproveReturn) -> None:
+        self._must_allow(ReturnAction.APPROVE)
+
     @workflow.update(description="Staff: the buyer may not send the goods.")
     async def reject(self, request: RejectReturn) -> ReturnState:
         return await self._decide(ReturnAction.REJECT, request, workflow.now())
+
+    @reject.validator
+    def _may_reject(self, request: RejectReturn) -> None:
+        self._must_allow(ReturnAction.REJECT)
 
     @workflow.update(description="Warehouse: the parcel came.")
     async def receive(self, request: ReceiveReturn) -> ReturnState:
@@ -260,6 +268,10 @@ class ReturnGoods:
                 ReturnActivities.receive_return, step, summary="Write down what came", **patience.DATABASE
             ),
         )
+
+    @receive.validator
+    def _may_receive(self, request: ReceiveReturn) -> None:
+        self._must_allow(ReturnAction.RECEIVE)
 
     @workflow.update(description="Warehouse: what came is good, or is written off; what of the money is kept.")
     async def inspect(self, request: InspectReturn) -> ReturnState:
@@ -274,6 +286,10 @@ class ReturnGoods:
                 **patience.DATABASE,
             ),
         )
+
+    @inspect.validator
+    def _may_inspect(self, request: InspectReturn) -> None:
+        self._must_allow(ReturnAction.INSPECT)
 
     @workflow.query(description="What it does, what it waits for and until when.")
     def told(self) -> Whereabouts:
@@ -305,10 +321,18 @@ class ReturnGoods:
         """One at a time, each seeing what the one before has done. Raises: Refusal."""
         async with self._turn:
             await workflow.wait_condition(lambda: self._goods is not None or self._refusal is not None)
-            if self._status is None or action not in return_actions(self._status):
-                raise Refusal("wrong_move", f"This return cannot be asked to {action} now.", status=self._status)
+            self._must_be_able(action)
             self._goods = await do()
             return self._state(digest)
+
+    def _must_allow(self, action: ReturnAction) -> None:
+        """Refuse before anything is written down; what an earlier command is about to change is seen in its turn."""
+        if self._goods is not None and not self._turn.locked():
+            self._must_be_able(action)
+
+    def _must_be_able(self, action: ReturnAction) -> None:
+        if self._status is None or action not in return_actions(self._status):
+            raise Refusal("wrong_move", f"This return cannot be asked to {action} now.", status=self._status)
 
     @property
     def _status(self) -> ReturnStatus | None:

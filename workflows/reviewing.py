@@ -120,7 +120,7 @@ class Reviewing:
             summary=f"Write down: {verdict.decision}",
             **patience.DATABASE,
         )
-        await self._attention.settle(placed.order_id)
+        await self._attention.settle(placed.order_id, HELD)
         if goes_on:
             self._board.move(OrderStatus.PENDING, None)
         self.is_over = True

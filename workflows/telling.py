@@ -7,6 +7,8 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
 
 from models import explanation
+from models.attention import kind_of
+from models.errors import Unavailable
 from models.explanation import Whereabouts
 from models.ids import OrderNumber
 from models.order import OrderStatus
@@ -33,9 +35,9 @@ class Board:
             ]
         )
 
-    def ask(self, attention: bool) -> None:
-        """Put the order among those that need a person, or take it out."""
-        workflow.upsert_search_attributes([visibility.NEEDS_ATTENTION.value_set(attention)])
+    def ask(self, attention: bool, step: str | None = None) -> None:
+        """Put the order among those that need a person, by the step that could not be done; or take it out."""
+        ask(attention, step)
 
     def tell(self, step: str, waiting_for: str | None = None, until: datetime | None = None) -> None:
         """Say what the order does now, what it waits for and until when."""
@@ -59,14 +61,20 @@ class Placard:
         self._title = title
         workflow.upsert_search_attributes([visibility.ORDER_NUMBER.value_set(order)])
 
-    def ask(self, attention: bool) -> None:
-        """Put it among what needs a person, or take it out."""
-        workflow.upsert_search_attributes([visibility.NEEDS_ATTENTION.value_set(attention)])
+    def ask(self, attention: bool, step: str | None = None) -> None:
+        """Put it among what needs a person, by the step that could not be done; or take it out."""
+        ask(attention, step)
 
     def tell(self, step: str, waiting_for: str | None = None, until: datetime | None = None) -> None:
         """Say what it does now, what it waits for and until when."""
         self.told = Whereabouts(step, waiting_for, until)
         workflow.set_current_details(f"### {step}\n\n**{self._title}**  \n{_wait(waiting_for, until)}\n")
+
+
+def ask(attention: bool, step: str | None = None) -> None:
+    """Put this workflow among those that need a person, by the step that could not be done; or take it out."""
+    failed = visibility.FAILED_STEP.value_unset() if step is None else visibility.FAILED_STEP.value_set(kind_of(step))
+    workflow.upsert_search_attributes([visibility.NEEDS_ATTENTION.value_set(attention), failed])
 
 
 def card(
@@ -107,9 +115,10 @@ def waiting_for(seen: ProviderPayment) -> tuple[str, str]:
 
 
 def cause(error: BaseException) -> str:
-    """The innermost reason in plain words."""
-    inner = _innermost(error)
-    return inner.message if isinstance(inner, ApplicationError) else str(inner)
+    """The reason in plain words: that a neighbour does not answer, whatever its client calls it; else the innermost."""
+    while isinstance(error, FailureError) and error.cause is not None and not _is_unavailable(error):
+        error = error.cause
+    return error.message if isinstance(error, ApplicationError) else str(error)
 
 
 def kind(error: BaseException) -> str | None:
@@ -123,6 +132,10 @@ def code(error: BaseException) -> str | None:
     while isinstance(error, FailureError) and not isinstance(error, ApplicationError) and error.cause is not None:
         error = error.cause
     return error.type if isinstance(error, ApplicationError) else None
+
+
+def _is_unavailable(error: BaseException) -> bool:
+    return isinstance(error, ApplicationError) and error.type == Unavailable.__name__
 
 
 def _innermost(error: BaseException) -> BaseException:

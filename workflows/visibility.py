@@ -12,13 +12,18 @@ ORDER_NUMBER = SearchAttributeKey.for_keyword("OrderNumber")
 ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 PAYMENT_STATUS = SearchAttributeKey.for_keyword("PaymentStatus")
 NEEDS_ATTENTION = SearchAttributeKey.for_bool("NeedsAttention")
+FAILED_STEP = SearchAttributeKey.for_keyword("FailedStep")
+"""Of what needs a person: which step could not be done, without numbers and sums."""
 ORDER_TOTAL = SearchAttributeKey.for_int("OrderTotal")
 """Minor units of `OrderCurrency`."""
 ORDER_CURRENCY = SearchAttributeKey.for_keyword("OrderCurrency")
 PLACED_AT = SearchAttributeKey.for_datetime("PlacedAt")
 CART_ID = SearchAttributeKey.for_keyword("CartId")
 
-ALL = (ORDER_NUMBER, ORDER_STATUS, PAYMENT_STATUS, NEEDS_ATTENTION, ORDER_TOTAL, ORDER_CURRENCY, PLACED_AT, CART_ID)
+ALL = (
+    ORDER_NUMBER, ORDER_STATUS, PAYMENT_STATUS, NEEDS_ATTENTION, FAILED_STEP, ORDER_TOTAL, ORDER_CURRENCY, PLACED_AT,
+    CART_ID,
+)  # fmt: skip
 """Registered at the server before any worker starts: with an unknown one no workflow task completes."""
 
 

@@ -27,7 +27,7 @@ from activities.payments.providers import (
     SeenPage,
     VoidPayment,
 )
-from models import chapa, clock
+from models import chapa, clock, spans
 from models.dispute import ProviderDispute
 from models.errors import Unavailable
 from models.ids import PaymentId, RefundId
@@ -41,6 +41,7 @@ TIMEOUT = 12.0
 """Seconds for one call; longer than any answer of the provider that is still worth having."""
 LOST_PAGES = 20
 """How many pages whose address got lost are passed over before a person is asked."""
+_CHAPA = {"peer.service": "chapa"}
 PAID = "success"
 REFUNDED = frozenset({"refunded", "reversed"})
 REFUNDS = {
@@ -295,7 +296,8 @@ class ChapaProvider:
     async def _ask(self, method: str, path: str, **how: Any) -> tuple[int, Answer]:
         """One call. Raises: Unavailable, and ApplicationError `provider_denied`, to be tried again."""
         try:
-            response = await self._http.request(method, path, **how)
+            with spans.span(f"chapa {method} {path.split('/')[0]}", _CHAPA):
+                response = await self._http.request(method, path, **how)
         except httpx.HTTPError as error:
             raise Unavailable("chapa", f"{type(error).__name__}: {error}") from error
         if response.status_code == 401:

@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 import stripe
 from temporalio.exceptions import ApplicationError
 
+from models import spans
 from models.errors import Unavailable
 
 T = TypeVar("T")
 
 CALL_TIMEOUT = 12.0
 """Seconds for one call; longer than any answer of the provider that is still worth having."""
+_STRIPE = {"peer.service": "stripe"}
 
 
 class Connection:
@@ -39,7 +41,8 @@ class Connection:
         ApplicationError `provider_denied` when our key is no good.
         """
         try:
-            return await call
+            with spans.span(f"stripe {getattr(call, '__qualname__', 'call')}", _STRIPE):
+                return await call
         except (stripe.CardError, stripe.InvalidRequestError):
             raise
         except stripe.AuthenticationError as denied:

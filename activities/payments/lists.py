@@ -41,7 +41,7 @@ class StripeLists:
     async def _list(self, thing: Thing, params: Any) -> Any:
         lists: dict[Thing, Any] = {
             Thing.PAYMENT: self._stripe.payment_intents, Thing.REFUND: self._stripe.refunds,
-            Thing.DISPUTE: self._stripe.disputes,
+            Thing.DISPUTE: self._stripe.disputes, Thing.TRANSFER: self._stripe.transfers,
         }  # fmt: skip
         try:
             return await self._connection.ask(lists[thing].list_async(params))
@@ -49,7 +49,7 @@ class StripeLists:
             raise rejected(refused) from refused
 
     async def _only(self, thing: Thing, name: str) -> list[SeenObject]:
-        """One payment or dispute by its id, or the refunds of a payment; nothing where there is none."""
+        """One payment, dispute or transfer by its id, or the refunds of a payment; nothing where there is none."""
         try:
             if thing is Thing.REFUND:
                 page = await self._connection.ask(
@@ -58,6 +58,8 @@ class StripeLists:
                 return [_refund(each) for each in page.data]
             if thing is Thing.PAYMENT:
                 return [_payment(await self._connection.ask(self._stripe.payment_intents.retrieve_async(name)))]
+            if thing is Thing.TRANSFER:
+                return [_transfer(await self._connection.ask(self._stripe.transfers.retrieve_async(name)))]
             return [_dispute(await self._connection.ask(self._stripe.disputes.retrieve_async(name)))]
         except stripe.InvalidRequestError as refused:
             if refused.code == "resource_missing":
@@ -88,7 +90,17 @@ def _dispute(dispute: stripe.Dispute) -> SeenObject:
     )  # fmt: skip
 
 
-_SEEN: dict[Thing, Any] = {Thing.PAYMENT: _payment, Thing.REFUND: _refund, Thing.DISPUTE: _dispute}
+def _transfer(transfer: stripe.Transfer) -> SeenObject:
+    return SeenObject(
+        Thing.TRANSFER, transfer.id, "reversed" if transfer.amount_reversed else "sent",
+        Money(transfer.amount, transfer.currency), _moment(transfer.created),
+        transfer.amount - transfer.amount_reversed, _ours(transfer.metadata, "payout"),
+    )  # fmt: skip
+
+
+_SEEN: dict[Thing, Any] = {
+    Thing.PAYMENT: _payment, Thing.REFUND: _refund, Thing.DISPUTE: _dispute, Thing.TRANSFER: _transfer,
+}  # fmt: skip
 
 
 def _ours(metadata: Any, name: str) -> UUID | None:

@@ -19,12 +19,15 @@ from activities.payments.providers import (
     RefundPayment,
     ReturnPayment,
     SeenPage,
+    SendTransfer,
     VoidPayment,
 )
+from activities.payments.transfers import StripeTransfers
 from models.dispute import ProviderDispute
 from models.errors import Unavailable
 from models.payment import STRIPE, ProviderPayment, Returned, Standing
 from models.refund import ProviderRefund
+from models.vendor import ProviderTransfer
 
 QUICK_ANSWER = 2.5
 """Seconds that a buyer's checkout waits for the provider inside its first workflow task."""
@@ -37,6 +40,7 @@ class PaymentActivities:
 
     def __init__(self, stripe: StripeProvider, others: Mapping[str, Provider] | None = None) -> None:
         self.connection = stripe.connection
+        self._transfers = StripeTransfers(stripe.connection)
         self._providers: Mapping[str, Provider] = {STRIPE: stripe, **(others or {})}
         self._quick_calls = 0
 
@@ -148,6 +152,16 @@ class PaymentActivities:
         Undo: nothing.
         """
         return await self._of(request.provider).read_dispute(request)
+
+    @activity.defn
+    async def send_transfer(self, request: SendTransfer) -> ProviderTransfer:
+        """Send a vendor what they are owed; without a reference: the provider refuses.
+
+        Changes: at Stripe, one transfer a payout.
+        Again: it is looked for by our id first; what was sent is not sent again.
+        Undo: none.
+        """
+        return await self._transfers.send(request)
 
     @activity.defn
     async def list_objects(self, request: ListObjects) -> SeenPage:

@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from models.dispute import ProviderDispute
-from models.ids import ChargeId, OrderNumber, PaymentId, RefundId, UserId
+from models.ids import ChargeId, OrderNumber, PaymentId, PayoutId, RefundId, UserId
 from models.money import Money
 from models.payment import STRIPE, ProviderPayment, Returned
 from models.reconciliation import SeenObject, Thing
@@ -123,6 +123,18 @@ class ReadRefund(msgspec.Struct, frozen=True):
     reference: str
     """The provider's id of the payment."""
     provider: str = STRIPE
+
+
+class SendTransfer(msgspec.Struct, frozen=True):
+    """Send a vendor what they are owed."""
+
+    payout_id: PayoutId
+    group: str
+    """As the provider lists it."""
+    workflow_id: str
+    amount: Money
+    destination: str
+    """The vendor's account at the provider."""
 
 
 class ReadDispute(msgspec.Struct, frozen=True):

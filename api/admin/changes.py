@@ -12,6 +12,7 @@ import msgspec
 from litestar.params import QueryParameter
 
 from api.context import Identity
+from api.limits import asking_from
 from models import logs
 from models.address import Text
 from models.database import Writer
@@ -46,7 +47,7 @@ async def write_down(
     """Append a change to the audit log, in the transaction that makes it."""
     await audit.append(
         writer, caller.account, action, subject,
-        before=before, after=after, reason=reason, request_id=logs.bound("request_id"),
+        before=before, after=after, reason=reason, request_id=logs.bound("request_id"), address=asking_from(),
     )  # fmt: skip
 
 
@@ -54,7 +55,7 @@ async def write_down_all(
     writer: Writer, caller: Identity, action: str, changes: Sequence[tuple[str, object, object]], reason: str | None
 ) -> None:
     """Append the same change of many things: subject, before and after of each."""
-    await audit.append_all(writer, caller.account, action, changes, reason, logs.bound("request_id"))
+    await audit.append_all(writer, caller.account, action, changes, reason, logs.bound("request_id"), asking_from())
 
 
 def differences(

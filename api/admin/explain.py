@@ -6,13 +6,17 @@ from datetime import datetime
 import msgspec
 from litestar import get
 
+from api import stripe_pages
+from api.admin.attention import AttentionItem, item
 from api.admin.orders import actions_of, find
+from api.admin.readings import write_down_reading
 from api.admin.refusals import staff_refuses
-from api.context import House
+from api.context import Caller, House
 from api.orders import Number
 from api.processes import Process, ProcessState, look
 from api.replies import can_of, returned, sent
 from models import explanation
+from models.attention import AttentionKind, Need
 from models.explanation import Whereabouts
 from models.order import Action, Order, OrderEvent, OrderStatus
 from models.payment import TERMS
@@ -20,14 +24,17 @@ from models.refund import RefundStatus
 from models.refund import workflow_id as refund_id
 from models.returns import workflow_id as return_id
 from models.roles import Scope
+from models.tables import attention_queue as queue
 from models.tables import order as orders
 from models.tables import order_ledger as ledger
+from models.tables.attention_queue import Sought
 from models.tables.order_ledger import Books
 from workflows import patience
 from workflows.late_payment import late_payment_id
 
 OVER = frozenset({OrderStatus.DELIVERED, OrderStatus.COMPLETED, OrderStatus.CANCELLED})
 """No workflow owns such an order any more."""
+MOST_NEEDS = 20
 MOST_REFUNDS = 10
 """Of those under way, as of returns, how many are asked how they are."""
 
@@ -43,6 +50,14 @@ class Happened(msgspec.Struct, frozen=True):
     actor: str
     type: str
     facts: dict[str, object]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page of somebody else's."""
+
+    what: str
+    """`payment`, `refund 1`, `dispute`."""
+    url: str
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -69,7 +84,7 @@ class Explanation(msgspec.Struct, frozen=True):
     told_by: str
     """`workflow`: by the one that owns the order. `rows`: by the shop's own rows, which are true without it."""
     actions: list[Action]
-    """What staff can do now."""
+    """What you can do now."""
     can: list[Action]
     """What its buyer can do now."""
     happened: list[Happened]
@@ -78,19 +93,24 @@ class Explanation(msgspec.Struct, frozen=True):
     """Each entry of the ledgers that is about the order, once."""
     processes: list[Process]
     """The workflows behind it, its owner first."""
+    needs: list[AttentionItem]
+    """All that a person is asked for about it, the most urgent first: what, since when, and what can be done."""
+    pages: list[Page]
+    """Where else it is shown: its payment, refunds and disputes in Stripe's dashboard."""
 
 
 @get(
     "/admin/orders/{number:str}/explain", operation_id="explainOrder", access=Scope.ORDERS_READ, tags=["Staff"],
     summary="Why an order is where it is", responses=staff_refuses("order_not_found", "invalid"),
 )  # fmt: skip
-async def explain(house: House, number: Number) -> Explanation:
+async def explain(house: House, caller: Caller, number: Number) -> Explanation:
     """What happened, what it does, what it waits for and until when, what failed, what can be done.
 
     From the rows of the shop, which are never forgotten; its workflow, while there is one that can be asked, adds
     which step is being tried again and when.
     """
     order = await find(house, number)
+    await write_down_reading(house, caller, "order.read", [order.number])
     processes = await _processes(house, order)
     if _is_orphan(order, processes[0]):  # it may have ended between the two questions
         order = await find(house, number)
@@ -101,15 +121,17 @@ async def explain(house: House, number: Number) -> Explanation:
     # A step is written down before its workflow hears that it is done: whoever is behind is not believed.
     believed = owner is not None and (owner.status, owner.payment_status) == (rows.status, rows.payment_status)
     told = _with_the_rest(order, owner if owner is not None and believed else rows, processes[1:])
+    needs = await queue.listed(house.database, MOST_NEEDS, Sought(order=order.number))
     return Explanation(
         number=order.number, status=order.status, payment_status=order.payment_status,
         fulfilment_status=order.fulfilment_status, summary=explanation.summary(told), step=told.step,
         waits_for=told.waiting_for, until=told.until, next_retry=_next_retry(told, processes),
         last_error=_last_error(order, processes), attention=order.attention,
-        told_by="workflow" if believed else "rows", actions=actions_of(order),
+        told_by="workflow" if believed else "rows", actions=actions_of(order, caller.roles),
         can=can_of(house, order, await sent(house, order)),
         happened=[_happened(event) for event in events], books=await ledger.of_order(house.database, order.id),
-        processes=processes,
+        processes=processes, needs=[item(house, caller, each) for each in needs.items],
+        pages=_pages(house, order, needs.items),
     )  # fmt: skip
 
 
@@ -126,6 +148,15 @@ async def _processes(house: House, order: Order) -> list[Process]:
     found = await asyncio.gather(*asked)
     # Money that could have come late is not watched for when the order was paid, or any more.
     return [each for each in found if each.kind != "late_payment" or each.state is not ProcessState.GONE]
+
+
+def _pages(house: House, order: Order, needs: list[Need]) -> list[Page]:
+    """What Stripe's dashboard shows of it; nothing of what another provider has."""
+    named = [("payment", order.payment_reference)]
+    named += [(f"refund {refund.n}", refund.reference) for refund in order.refunds]
+    named += [("dispute", need.facts.get("reference")) for need in needs if need.kind is AttentionKind.DISPUTE]
+    found = [(what, stripe_pages.page_of(house, order.provider, reference)) for what, reference in named]
+    return [Page(what, url) for what, url in found if url is not None]
 
 
 def _is_orphan(order: Order, owner: Process) -> bool:

@@ -10,12 +10,16 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
 from api import pages
+from api.admin import four_eyes
 from api.admin.changes import Reason, WhyAsked, write_down
-from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
+from api.admin.order_commands import author_of
+from api.context import Caller, House, IdempotencyKey, Premises, StrictRequest, idempotency_key
 from api.pages import PageSize, Place
 from api.problems import FieldError, Invalid, refuses
 from api.repeats import once, scope_of
-from models import clock, tokens
+from models import clock, logs, tokens
+from models.approval import ApprovalRecord, ApprovalStatus, Guarded
+from models.audit import Author
 from models.credit import Entry, IssuedCard
 from models.cursor import Cursor
 from models.database import Writer
@@ -23,9 +27,12 @@ from models.errors import Refusal
 from models.ids import CreditAccountId, new_id
 from models.money import Money
 from models.roles import Scope
-from models.tables import credit_history
+from models.tables import approval as approvals
+from models.tables import audit, credit_history
 from models.tables import gift_card as gift_cards
 
+GIFT_CARDS = "gift-cards"
+"""What a question to a second person is about."""
 LAST_YEAR = 2200
 """No card lasts longer; times far beyond cannot be told in every time zone."""
 EndsIn = Annotated[
@@ -87,8 +94,8 @@ async def list_gift_cards(
 @post(
     "/admin/gift-cards", operation_id="issueGiftCard", access=Scope.CREDIT_WRITE, tags=["Staff"],
     summary="Give a gift card out",
-    responses=refuses("unauthorized", "token_expired", "forbidden", "idempotency_key_reused", "invalid",
-                      "unsupported_media_type", "unavailable"),
+    responses=refuses("unauthorized", "token_expired", "forbidden", "approval_over", "idempotency_key_reused",
+                      "invalid", "unsupported_media_type", "unavailable") | four_eyes.WAITING,
 )  # fmt: skip
 async def issue_gift_card(
     request: StrictRequest,
@@ -96,30 +103,62 @@ async def issue_gift_card(
     caller: Caller,
     data: JSONBody[NewGiftCard],
     idempotency: IdempotencyKey = None,
-) -> NewCard:
+) -> Response[NewCard]:
     """The code is in this answer and nowhere else: what is kept finds a card by its code, and cannot tell it.
 
-    Send an `Idempotency-Key`: the same request again then answers with the same card.
+    Send an `Idempotency-Key`: the same request again then answers with the same card. 202: a question to a second
+    person, because it is much money; once they agreed, the same request again answers with the card.
     """
     if data.amount.amount < 1:
         raise Invalid(FieldError("Expected more than nothing", pointer="/amount/amount"))
     if data.expires_at and not (clock.now() < data.expires_at and data.expires_at.year < LAST_YEAR):
         raise Invalid(FieldError(f"Expected a time from now on, before {LAST_YEAR}", pointer="/expires_at"))
-    key = house.settings.secret_key
+
+    async def stake(_: Writer) -> Money:
+        return data.amount
+
+    guard = four_eyes.Guard(Guarded.GIFT_CARD, GIFT_CARDS, data, data.note, stake)
+    asked = await four_eyes.second(house, caller, guard, idempotency)
+    if asked is not None and asked.status is ApprovalStatus.PENDING:
+        return four_eyes.kept(asked)
+    if asked is not None:
+        made = await issued(house, data, asked)
+    else:
+
+        async def issue(writer: Writer) -> IssuedCard:
+            return await _issue(house, writer, CreditAccountId(new_id()), data, author_of(caller))
+
+        scope = scope_of(request, caller, "POST /admin/gift-cards")
+        made = await once(house, scope, idempotency_key(idempotency), data, IssuedCard, issue)
+    return Response(NewCard(tokens.gift_card_code(house.settings.secret_key, made.id), made), status_code=201)
+
+
+async def issued(house: Premises, data: NewGiftCard, agreed: ApprovalRecord) -> IssuedCard:
+    """Give out what two people agreed to, once. Its code is told to whoever asked, when they send their request again:
+    who said yes does not learn it."""
 
     async def issue(writer: Writer) -> IssuedCard:
-        card = CreditAccountId(new_id())
-        code = tokens.gift_card_code(key, card)
-        made = await gift_cards.issue(
-            writer, card, tokens.gift_card_key(key, code), code[-4:], data.amount, data.expires_at,
-            str(caller.account), data.note,
-        )  # fmt: skip
-        await write_down(writer, caller, "gift_card.issue", card, after=made, reason=data.note)
+        author = Author(agreed.asked_by.id, logs.bound("request_id"))
+        made = await _issue(house, writer, CreditAccountId(agreed.id), data, author)
+        await approvals.settle(writer, agreed.id, ApprovalStatus.DONE)
         return made
 
-    scope = scope_of(request, caller, "POST /admin/gift-cards")
-    made = await once(house, scope, idempotency_key(idempotency), data, IssuedCard, issue)
-    return NewCard(tokens.gift_card_code(key, made.id), made)
+    return await once(house, four_eyes.name_of(agreed), "issued", data, IssuedCard, issue)
+
+
+async def _issue(
+    house: Premises, writer: Writer, card: CreditAccountId, data: NewGiftCard, author: Author
+) -> IssuedCard:
+    key = house.settings.secret_key
+    code = tokens.gift_card_code(key, card)
+    made = await gift_cards.issue(
+        writer, card, tokens.gift_card_key(key, code), code[-4:], data.amount, data.expires_at, str(author.user),
+        data.note,
+    )  # fmt: skip
+    await audit.append(
+        writer, author.user, "gift_card.issue", card, after=made, reason=data.note, request_id=author.request_id
+    )
+    return made
 
 
 @get(

@@ -9,7 +9,7 @@ from litestar.params import JSONBody
 
 from api.addresses import AddressBody
 from api.admin.changes import Reason
-from api.admin.order_actions import answered, author_of, refuse
+from api.admin.order_commands import answered, author_of, refuse
 from api.admin.orders import DeskOrder, find
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, digest, idempotency_key
@@ -51,7 +51,7 @@ async def propose(
     except Refusal as refusal:
         if refusal.code != "wrong_move":
             raise
-        refuse(await find(house, number), refusal)
+        refuse(caller, await find(house, number), refusal)
     return Response(desk_edit(made) if made else None, status_code=201 if made else 202, headers={} if made else LATER)
 
 
@@ -69,7 +69,7 @@ async def commit(
     order, author = await find(house, number), author_of(caller)
     wish = CommitEdit(digest(data), n, author.actor, data.payment_method, author=author)
     key = f"{caller.account}:{idempotency_key(idempotency) or new_id()}"
-    return await answered(house, order, committed(house, order, wish, key))
+    return await answered(house, caller, order, committed(house, order, wish, key))
 
 
 @delete(

@@ -1,5 +1,6 @@
 """Orders as staff see them: found, read whole, and what can be done with each."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
@@ -9,15 +10,17 @@ from litestar import get
 from litestar.params import QueryParameter
 
 from api import pages
+from api.admin.readings import LIST, write_down_reading
 from api.admin.refusals import staff_refuses
 from api.admin.return_records import DeskReturn, desk_return
-from api.context import House
+from api.context import Caller, House, Identity
 from api.edit_replies import DeskEdit, desk_edit
 from api.orders import Number
 from api.pages import PageSize, Place
 from api.problems import FieldError, Invalid
 from api.replies import Addresses, returned, sent
 from models import logs
+from models.approval import ApprovalRecord
 from models.credit import Bill
 from models.cursor import Cursor
 from models.dispute import DisputeOutline
@@ -38,9 +41,11 @@ from models.order import (
 )
 from models.payment import PaymentStatus
 from models.refund import RefundOutline
-from models.roles import Scope
+from models.roles import Role, Scope
 from models.screening import ScreeningOutline
 from models.shipment import Shipment
+from models.steering import open_to
+from models.tables import approval as approvals
 from models.tables import dispute as disputes
 from models.tables import order as orders
 from models.tables import order_desk as desk
@@ -84,7 +89,7 @@ class DeskItem(msgspec.Struct, frozen=True):
     items: list[OrderLineName]
     """The first three positions."""
     actions: list[Action]
-    """What staff can do now."""
+    """What you can do now."""
 
 
 class DeskList(msgspec.Struct, frozen=True):
@@ -165,8 +170,10 @@ class DeskOrder(msgspec.Struct, frozen=True):
     """What happened, oldest first; with staff's notes, which its buyer does not see."""
     workflow_id: str
     """The one workflow that owns it, as the Temporal UI knows it."""
+    approvals: list[ApprovalRecord]
+    """What waits for a second person to say yes."""
     actions: list[Action]
-    """What staff can do now."""
+    """What you can do now."""
 
 
 @get(
@@ -175,6 +182,7 @@ class DeskOrder(msgspec.Struct, frozen=True):
 )  # fmt: skip
 async def list_orders(
     house: House,
+    caller: Caller,
     status: InStatus = None,
     paid: Paid = None,
     sent: Sent = None,
@@ -193,16 +201,19 @@ async def list_orders(
     )  # fmt: skip
     found = await desk.listed(house.database, limit + 1, wanted, pages.begin(house, place))
     shown, more = pages.cut(house, found, limit, lambda last: Cursor(last.placed_at, last.id))
-    return DeskList([_item(card) for card in shown], more)
+    await write_down_reading(house, caller, "order.read", [LIST])
+    return DeskList([_item(card, caller.roles) for card in shown], more)
 
 
 @get(
     "/admin/orders/{number:str}", operation_id="readAnyOrder", access=Scope.ORDERS_READ, tags=["Staff"],
     summary="An order, whole", responses=staff_refuses("order_not_found", "invalid"),
 )  # fmt: skip
-async def read_order(house: House, number: Number) -> DeskOrder:
+async def read_order(house: House, caller: Caller, number: Number) -> DeskOrder:
     """With all that happened to it, and what can be done with it now."""
-    return await desk_order(house, await find(house, number))
+    order = await find(house, number)
+    await write_down_reading(house, caller, "order.read", [order.number])
+    return await desk_order(house, caller, order)
 
 
 def _moment(parameter: str, text: str | None) -> datetime | None:
@@ -224,13 +235,14 @@ async def find(house: House, number: str) -> Order:
     return order
 
 
-def actions_of(order: Order | DeskCard) -> list[Action]:
-    """What staff can do with it now."""
-    return staff_actions(order.status, order.payment_status, order.fulfilment_status, order.attention is not None)
+def actions_of(order: Order | DeskCard, roles: Iterable[Role]) -> list[Action]:
+    """What somebody with these roles can do with it now: the one place where that is decided."""
+    legal = staff_actions(order.status, order.payment_status, order.fulfilment_status, order.attention is not None)
+    return open_to(legal, roles)
 
 
-async def desk_order(house: House, order: Order) -> DeskOrder:
-    """The order as staff see it."""
+async def desk_order(house: House, caller: Identity, order: Order) -> DeskOrder:
+    """The order as this person sees it."""
     return DeskOrder(
         number=order.number, status=order.status, payment_status=order.payment_status,
         fulfilment_status=order.fulfilment_status, attention=order.attention, customer_id=order.customer_id,
@@ -244,7 +256,7 @@ async def desk_order(house: House, order: Order) -> DeskOrder:
         placed_at=order.placed_at, pay_until=order.pay_until, cancel_reason=order.cancel_reason,
         screening=await screening.of_order(house.database, order.number, order.id),
         events=await orders.timeline(house.database, order.id), workflow_id=order.workflow_id,
-        actions=actions_of(order),
+        approvals=await approvals.pending(house.database, order.id), actions=actions_of(order, caller.roles),
     )  # fmt: skip
 
 
@@ -258,10 +270,10 @@ def _positions(order: Order) -> list[DeskPosition]:
     ]  # fmt: skip
 
 
-def _item(card: DeskCard) -> DeskItem:
+def _item(card: DeskCard, roles: Iterable[Role]) -> DeskItem:
     return DeskItem(
         card.number, card.status, card.payment_status, card.fulfilment_status, card.attention, card.customer_id,
-        card.email, card.name, card.total, card.placed_at, card.units, list(card.first_lines), actions_of(card),
+        card.email, card.name, card.total, card.placed_at, card.units, list(card.first_lines), actions_of(card, roles),
     )  # fmt: skip
 
 

@@ -4,27 +4,31 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, post
-from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 from temporalio.client import WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from api import owners
+from api.admin import four_eyes
 from api.admin.changes import Reason
-from api.admin.order_actions import MAY_SAY, author_of, refuse
-from api.admin.orders import find
+from api.admin.order_commands import MAY_SAY, author_of, refuse
+from api.admin.orders import actions_of, find
 from api.admin.refusals import staff_refuses
-from api.context import Caller, House, IdempotencyKey, digest, idempotency_key
+from api.context import Caller, House, IdempotencyKey, Identity, Premises, digest, idempotency_key
 from api.orders import Number
 from api.problems import FieldError, Invalid
 from models.address import Text
+from models.approval import ApprovalStatus, Guarded
+from models.audit import Author
+from models.database import Writer
 from models.errors import Refusal, Unavailable
 from models.ids import OrderNumber, new_id
 from models.money import Money
-from models.order import Order
+from models.order import Action, Order
 from models.refund import Refund as RefundRow
 from models.refund import RefundedItem, RefundStatus, RefundWish, workflow_id
 from models.roles import Scope
+from models.tables import at_stake
 from models.tables import refund as refunds
 from workflows.patience import ORDERS
 from workflows.refund import AwaitRefund, Refund, RefundOrder, RefundState
@@ -74,9 +78,9 @@ class RefundMade(msgspec.Struct, frozen=True):
     "/admin/orders/{number:str}/actions/refund", operation_id="refundOrder", access=Scope.REFUNDS_WRITE,
     tags=["Staff"], summary="Give money of an order back", status_code=201,
     responses={
-        202: ResponseSpec(RefundMade, description="Begun: the provider or its bank needs longer"),
-        **staff_refuses(*MAY_SAY, "refund_exceeds", "refund_failed", "charge_disputed", "currency_mismatch",
-                        "unknown_sku", "no_store_credit", "account_erased", "credit_too_much"),
+        **four_eyes.waiting(RefundMade),
+        **staff_refuses(*MAY_SAY, "approval_over", "refund_exceeds", "refund_failed", "charge_disputed",
+                        "currency_mismatch", "unknown_sku", "no_store_credit", "account_erased", "credit_too_much"),
     },
 )  # fmt: skip
 async def refund(
@@ -84,22 +88,47 @@ async def refund(
 ) -> Response[RefundMade]:
     """To card, gift cards and store credit as they paid, and never more than that; also in parts.
 
-    Send an `Idempotency-Key`: without one, twice sent is given back twice.
+    Send an `Idempotency-Key`: without one, twice sent is given back twice. 202: begun, and the provider or its bank
+    needs longer; or, where it is much money, a question to a second person.
     """
     _must_say_what(data)
-    order, author = await find(house, number), author_of(caller)
-    items = tuple(RefundedItem(each.sku, each.quantity) for each in data.items)
-    wish = RefundWish(
-        key=f"{author.actor}/{idempotency_key(idempotency) or new_id()}", reason=data.reason, actor=author.actor,
-        digest=digest(data), amount=data.amount, items=items, shipping=data.shipping,
-        store_credit=data.to == "store_credit", gift_card=data.to == "gift_card", author=author,
+    order = await find(house, number)
+    key = f"{author_of(caller).actor}/{idempotency_key(idempotency) or new_id()}"
+    wish = _wish(data, author_of(caller), key)
+
+    async def stake(writer: Writer) -> Money | None:
+        if Action.REFUND not in actions_of(order, caller.roles):
+            return None
+        begun = await refunds.find_by_key(writer, order.id, wish.key)
+        return None if begun else await at_stake.of_refund(writer, order.id, wish)
+
+    guard = four_eyes.Guard(Guarded.REFUND, order.number, data, data.reason, stake, order.id)
+    asked = await four_eyes.second(house, caller, guard, idempotency)
+    if asked is not None and asked.status is ApprovalStatus.PENDING:
+        return four_eyes.kept(asked)
+    return await refunded(
+        house, caller, order, data, author_of(caller), four_eyes.name_of(asked) if asked else wish.key
     )  # fmt: skip
+
+
+async def refunded(
+    house: Premises, caller: Identity, order: Order, data: RefundBody, author: Author, key: str
+) -> Response[RefundMade]:
+    """Give money back for its author, once a key; told to the caller."""
     try:
-        return await _give_back(house, order, wish)
+        return await _give_back(house, order, _wish(data, author, key))
     except Refusal as refusal:
         if refusal.code != "wrong_move":
             raise
-        refuse(await find(house, number), refusal)
+        refuse(caller, await find(house, order.number), refusal)
+
+
+def _wish(data: RefundBody, author: Author, key: str) -> RefundWish:
+    return RefundWish(
+        key=key, reason=data.reason, actor=author.actor, digest=digest(data), amount=data.amount,
+        items=tuple(RefundedItem(each.sku, each.quantity) for each in data.items), shipping=data.shipping,
+        store_credit=data.to == "store_credit", gift_card=data.to == "gift_card", author=author,
+    )  # fmt: skip
 
 
 def _must_say_what(data: RefundBody) -> None:

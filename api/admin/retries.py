@@ -8,6 +8,7 @@ from models.database import Writer
 from models.errors import Refusal
 from models.order import Order
 from models.refund import RefundStatus, workflow_id
+from models.tables import attention
 from models.tables import order as orders
 from models.tables import order_desk as desk
 from workflows.late_payment import LatePayment, late_payment_id
@@ -49,7 +50,7 @@ async def looked(writer: Writer, order: Order, wish: RetryStep, id: str) -> None
     if await desk.did(writer, order.id, f"retry/{id}"):
         return
     why = order.attention
-    if why is None or not await orders.flag(writer, order.id, None, instead_of=why):
+    if why is None or not await attention.settle_shown(writer, order.id, why):
         raise Refusal("wrong_move", "Nothing here needs a retry.", status=order.status)
     await desk.staff_did(writer, order.id, f"retry/{id}", "retry_asked", wish.author, wish.reason)
     await orders.tell(writer, order.id, f"retry/{id}/settled", "attention_settled", wish.actor, reason=None)

@@ -9,7 +9,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api import pages
 from api.admin.changes import Reason
-from api.admin.order_actions import author_of
+from api.admin.order_commands import author_of
 from api.admin.refusals import staff_refuses
 from api.admin.return_records import DeskReturn, desk_return
 from api.commands import send

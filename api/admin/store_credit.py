@@ -3,22 +3,28 @@
 from uuid import UUID
 
 import msgspec
-from litestar import get, post
+from litestar import Response, get, post
 from litestar.params import FromPath, JSONBody
 
 from api import pages
-from api.admin.changes import Reason, write_down
-from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
+from api.admin import four_eyes
+from api.admin.changes import Reason
+from api.admin.order_commands import author_of
+from api.context import Caller, House, IdempotencyKey, Premises, StrictRequest, idempotency_key
 from api.pages import PageSize, Place
 from api.problems import FieldError, Invalid, refuses
 from api.repeats import once, scope_of
+from models import logs
+from models.approval import ApprovalRecord, ApprovalStatus, Guarded
+from models.audit import Author
 from models.credit import Entry
 from models.cursor import Cursor
 from models.database import Writer
 from models.ids import UserId
 from models.money import Money
 from models.roles import Scope
-from models.tables import credit_history, store_credit
+from models.tables import approval as approvals
+from models.tables import audit, credit_history, store_credit
 from models.tables.store_credit import Adjusted
 
 
@@ -63,8 +69,8 @@ async def read_store_credit(
     "/admin/users/{user_id:uuid}/store-credit", operation_id="adjustStoreCredit", access=Scope.CREDIT_WRITE,
     tags=["Staff"], summary="Grant store credit, or take it back",
     responses=refuses("unauthorized", "token_expired", "forbidden", "user_not_found", "account_erased",
-                      "credit_insufficient", "credit_too_much", "idempotency_key_reused", "invalid",
-                      "unsupported_media_type", "unavailable"),
+                      "credit_insufficient", "credit_too_much", "approval_over", "idempotency_key_reused", "invalid",
+                      "unsupported_media_type", "unavailable") | four_eyes.WAITING,
 )  # fmt: skip
 async def adjust_store_credit(
     request: StrictRequest,
@@ -73,21 +79,53 @@ async def adjust_store_credit(
     user_id: FromPath[UUID],
     data: JSONBody[CreditAdjustment],
     idempotency: IdempotencyKey = None,
-) -> Adjusted:
-    """No more is taken back than there is. Send an `Idempotency-Key`: without one, twice sent is twice granted."""
+) -> Response[Adjusted]:
+    """No more is taken back than there is. Send an `Idempotency-Key`: without one, twice sent is twice granted.
+
+    202: a question to a second person, because it is much money.
+    """
     if not data.amount.amount:
         raise Invalid(FieldError("Expected more than nothing, or less", pointer="/amount/amount"))
     user = UserId(user_id)
 
-    async def adjust(writer: Writer) -> Adjusted:
+    async def stake(writer: Writer) -> Money | None:
         await store_credit.must_exist(writer, user, living=True)
-        made = await store_credit.adjust(writer, user, data.amount, str(caller.account), data.reason)
-        after = {"amount": data.amount, "balance": made.balance}
-        await write_down(writer, caller, "store_credit.adjust", user, after=after, reason=data.reason)
-        return made
+        return data.amount if data.amount.amount > 0 else None
+
+    guard = four_eyes.Guard(Guarded.STORE_CREDIT, str(user), data, data.reason, stake)
+    asked = await four_eyes.second(house, caller, guard, idempotency)
+    if asked is not None and asked.status is ApprovalStatus.PENDING:
+        return four_eyes.kept(asked)
+    if asked is not None:
+        return Response(await granted(house, user, data, asked), status_code=201)
+
+    async def adjust(writer: Writer) -> Adjusted:
+        return await _adjust(writer, user, data, author_of(caller))
 
     scope = scope_of(request, caller, f"POST /admin/users/{user}/store-credit")
-    return await once(house, scope, idempotency_key(idempotency), data, Adjusted, adjust)
+    return Response(await once(house, scope, idempotency_key(idempotency), data, Adjusted, adjust), status_code=201)
+
+
+async def granted(house: Premises, user: UserId, data: CreditAdjustment, agreed: ApprovalRecord) -> Adjusted:
+    """Grant what two people agreed to, once, for whoever asked."""
+
+    async def grant(writer: Writer) -> Adjusted:
+        made = await _adjust(writer, user, data, Author(agreed.asked_by.id, logs.bound("request_id")))
+        await approvals.settle(writer, agreed.id, ApprovalStatus.DONE)
+        return made
+
+    return await once(house, four_eyes.name_of(agreed), "granted", data, Adjusted, grant)
+
+
+async def _adjust(writer: Writer, user: UserId, data: CreditAdjustment, author: Author) -> Adjusted:
+    await store_credit.must_exist(writer, user, living=True)
+    made = await store_credit.adjust(writer, user, data.amount, str(author.user), data.reason)
+    after = {"amount": data.amount, "balance": made.balance}
+    await audit.append(
+        writer, author.user, "store_credit.adjust", user, after=after, reason=data.reason,
+        request_id=author.request_id,
+    )  # fmt: skip
+    return made
 
 
 handlers = [read_store_credit, adjust_store_credit]

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from api import pages
 from api.admin.changes import PERSONAL, Reason, WhyAsked, differences, write_down
+from api.admin.readings import LIST, write_down_reading
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, Identity, StrictRequest, idempotency_key, sealed
 from api.credentials import must_be_good
@@ -103,6 +104,7 @@ class Done(msgspec.Struct, frozen=True):
 )  # fmt: skip
 async def list_users(
     house: House,
+    caller: Caller,
     words: Words = None,
     of_role: OfRole = None,
     archived: Archived = False,
@@ -112,6 +114,7 @@ async def list_users(
     """Newest first. Filters add up."""
     found = await accounts.listed(house.database, limit + 1, words, of_role, archived, pages.begin(house, place))
     items, more = pages.cut(house, found, limit, lambda last: Cursor(last.created_at, last.id))
+    await write_down_reading(house, caller, "user.read", [LIST])
     return UserList(items, more)
 
 
@@ -151,9 +154,11 @@ async def create_user(
     tags=["Staff"], summary="An account",
     responses=staff_refuses("user_not_found"),
 )  # fmt: skip
-async def read_user(house: House, user_id: FromPath[UUID]) -> Account:
+async def read_user(house: House, caller: Caller, user_id: FromPath[UUID]) -> Account:
     """With where it is signed in and what it has ordered, also when it is closed."""
-    return await _account(house, UserId(user_id))
+    account = await _account(house, UserId(user_id))
+    await write_down_reading(house, caller, "user.read", [user_id])
+    return account
 
 
 @patch(

@@ -38,12 +38,18 @@ def options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one short round: does it run, and roughly how fast")
     parser.add_argument("--rounds", type=int, metavar="N", help=f"interleaved rounds (default {ROUNDS})")
     parser.add_argument("--only", default=",".join(SUITES), metavar=",".join(SUITES), help="just these suites")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", dest="given",
+        help="measure a shop with this variable, such as PAYLOAD_KEYS=none: nothing that Temporal keeps is encrypted",
+    )  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
     given = parser.parse_args()
     given.suites = given.only.split(",")
     if unknown := set(given.suites) - set(SUITES):
         parser.error(f"unknown suite {', '.join(sorted(unknown))}: choose from {', '.join(SUITES)}")
     given.rounds = given.rounds or (1 if given.quick else ROUNDS)
+    if odd := [each for each in given.given if "=" not in each]:
+        parser.error(f"no variable and value: {', '.join(odd)}")
     if given.rounds < 1:
         parser.error("at least one round")
     return given
@@ -88,9 +94,11 @@ def machine() -> str:
 def main() -> int:
     """Returns the exit code: 0, or 1 when it could not be measured."""
     given = options()
-    signal.signal(signal.SIGTERM, _stop)
+    # Ctrl-C too: asyncio's own way of hearing it cancels a task, and a step that is just done may swallow that.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
     try:
-        with standing(say) as stand:
+        with standing(say, dict(each.split("=", 1) for each in given.given)) as stand:
             findings = measure(stand, given)
     except (Failed, postgres.Failed, temporal.Failed) as failure:
         say(f"Could not measure: {failure}")

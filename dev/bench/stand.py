@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from signal import SIGTERM
 from uuid import UUID
@@ -64,11 +64,11 @@ class Stand:
 
 
 @contextmanager
-def standing(say: Callable[[str], None]) -> Iterator[Stand]:
+def standing(say: Callable[[str], None], given: Mapping[str, str] | None = None) -> Iterator[Stand]:
     """Everything that is measured, ready; gone with the block, also when it ends in an error or by Ctrl-C."""
     with ExitStack() as until_the_end:
         say("starting a shop with the sample goods, and the floors beside it …")
-        stack = until_the_end.enter_context(embedded(PARTS, durable=True))
+        stack = until_the_end.enter_context(embedded(PARTS, given=given, durable=True))
         stack.run("seed", [sys.executable, "-m", "dev.seed"])
         free = Ports.free()
         places = {"hello": free.api, "select": free.stripe, "carts": free.mail, "login": free.temporal_ui}

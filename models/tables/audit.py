@@ -1,4 +1,4 @@
-"""What staff changed: who, what, when and why, appended in the transaction of the change."""
+"""What staff changed, in the transaction of the change, and what of people they read: who, when, why, from where."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -23,15 +23,35 @@ audit_log = sa.Table(
     sa.Column("after", Json),
     sa.Column("reason", sa.Text),
     sa.Column("request_id", sa.Text),
+    sa.Column("address", sa.Text,
+              comment="where it was asked from: the network of an IPv6 address; null: nobody knows"),
     moment("at", server_default=sa.func.clock_timestamp(),
            comment="while the change holds its locks: changes of one thing stand in their order"),
     sa.Index("ix_audit_log_newest", sa.text("at DESC"), sa.text("id DESC")),
     sa.Index("ix_audit_log_subject", "subject"),
 )  # fmt: skip
 
+audit_readings = sa.Table(
+    "audit_readings", metadata,
+    key(),
+    sa.Column("actor_id", pg.UUID(as_uuid=True), nullable=False),
+    sa.Column("action", sa.Text, nullable=False, comment="`order.read`, `payload.read` …"),
+    sa.Column("subject", sa.Text, nullable=False,
+              comment="what was read, by the name staff know it by; `list`: a page of several"),
+    sa.Column("shown", sa.Text, comment="what the reader might see of it"),
+    sa.Column("request_id", sa.Text),
+    sa.Column("address", sa.Text, comment="where it was asked from: the network of an IPv6 address"),
+    moment("at", server_default=sa.func.clock_timestamp(), comment="the first time within its hour"),
+    sa.Index("ix_audit_readings_newest", sa.text("at DESC"), sa.text("id DESC")),
+    sa.Index("ix_audit_readings_subject", "subject"),
+    sa.Index("uq_audit_readings_hour", "actor_id", "action", "subject", sa.text("coalesce(address, ''::text)"),
+             sa.text("date_trunc('hour'::text, (at AT TIME ZONE 'UTC'::text))"), unique=True),
+)  # fmt: skip
+"""Many more than changes, so they lie by themselves; they are told together."""
+
 _APPEND = """
-INSERT INTO audit_log (id, actor_id, action, subject, before, after, reason, request_id)
-VALUES ($1, $2, $3, $4, $5::jsonb, $6::jsonb, $7, $8)
+INSERT INTO audit_log (id, actor_id, action, subject, before, after, reason, request_id, address)
+VALUES ($1, $2, $3, $4, $5::jsonb, $6::jsonb, $7, $8, $9)
 """
 
 
@@ -45,16 +65,17 @@ async def append(
     after: object = None,
     reason: str | None = None,
     request_id: str | None = None,
+    address: str | None = None,
 ) -> None:
     """Write down a change of staff's, in its transaction. Never personal data beyond what staff must be able to see."""
     said = [None if value is None else as_json(value) for value in (before, after)]
-    await writer.exec_driver_sql(_APPEND, (new_id(), actor, action, str(subject), *said, reason, request_id))
+    await writer.exec_driver_sql(_APPEND, (new_id(), actor, action, str(subject), *said, reason, request_id, address))
 
 
 _APPEND_ALL = """
-INSERT INTO audit_log (id, actor_id, action, subject, before, after, reason, request_id)
-SELECT id, $1, $2, subject, before, after, $3, $4
-FROM unnest($5::uuid[], $6::text[], $7::jsonb[], $8::jsonb[]) AS each (id, subject, before, after)
+INSERT INTO audit_log (id, actor_id, action, subject, before, after, reason, request_id, address)
+SELECT id, $1, $2, subject, before, after, $3, $4, $5
+FROM unnest($6::uuid[], $7::text[], $8::jsonb[], $9::jsonb[]) AS each (id, subject, before, after)
 """
 
 
@@ -65,18 +86,52 @@ async def append_all(
     changes: Sequence[tuple[str, object, object]],
     reason: str | None = None,
     request_id: str | None = None,
+    address: str | None = None,
 ) -> None:
     """The same change of many things: subject, before and after of each."""
     columns = (
         [new_id() for _ in changes], [subject for subject, _, _ in changes],
         [as_json(before) for _, before, _ in changes], [as_json(after) for _, _, after in changes],
     )  # fmt: skip
-    await writer.exec_driver_sql(_APPEND_ALL, (actor, action, reason, request_id, *columns))
+    await writer.exec_driver_sql(_APPEND_ALL, (actor, action, reason, request_id, address, *columns))
+
+
+_APPEND_READINGS = """
+INSERT INTO audit_readings (id, actor_id, action, subject, shown, request_id, address)
+SELECT id, $1, $2, subject, $3, $4, $5 FROM unnest($6::uuid[], $7::text[]) AS each (id, subject)
+ON CONFLICT (actor_id, action, subject, (coalesce(address, ''::text)),
+             (date_trunc('hour'::text, (at AT TIME ZONE 'UTC'::text)))) DO NOTHING
+"""
+
+
+async def append_readings(
+    database: Database,
+    actor: UserId,
+    action: str,
+    subjects: Sequence[str],
+    *,
+    shown: str | None = None,
+    request_id: str | None = None,
+    address: str | None = None,
+) -> None:
+    """Write down that one of the staff reads these, `….read`: once an hour, a person, a subject and an address."""
+    ids = [new_id() for _ in subjects]
+    async with database.writing() as writer:
+        await writer.exec_driver_sql(
+            _APPEND_READINGS, (actor, action, shown, request_id, address, ids, list(subjects))
+        )  # fmt: skip
 
 
 _LISTED = """
-SELECT a.id, a.at, a.actor_id, u.email, a.action, a.subject, a.before::text, a.after::text, a.reason, a.request_id
-FROM audit_log a LEFT JOIN users u ON u.id = a.actor_id AND u.erased_at IS NULL
+SELECT a.id, a.at, a.actor_id, u.email, a.action, a.subject, a.before::text, a.after::text, a.reason, a.request_id,
+       a.address
+FROM (
+    SELECT id, at, actor_id, action, subject, before, after, reason, request_id, address FROM audit_log
+    UNION ALL
+    SELECT id, at, actor_id, action, subject, NULL,
+           CASE WHEN shown IS NOT NULL THEN jsonb_build_object('shown', shown) END, NULL, request_id, address
+    FROM audit_readings
+) a LEFT JOIN users u ON u.id = a.actor_id AND u.erased_at IS NULL
 """
 
 
@@ -106,7 +161,7 @@ async def listed(
             actor=Actor(UserId(plain_uuid(row["actor_id"])), row["email"]) if row["actor_id"] else None,
             action=row["action"], subject=row["subject"],
             before=_decoded(row["before"]), after=_decoded(row["after"]),
-            reason=row["reason"], request_id=row["request_id"],
+            reason=row["reason"], request_id=row["request_id"], address=row["address"],
         )
         for row in rows
     ]  # fmt: skip

@@ -104,13 +104,17 @@ async def lock(writer: Writer, order: OrderId) -> None:
     await writer.exec_driver_sql(_LOCK, (order,))
 
 
+async def lock_levels(writer: Writer, order: OrderId) -> None:
+    """Levels of what an order waits for or holds, as whoever brings units in has them: so nobody fills it meanwhile."""
+    await writer.exec_driver_sql(_LOCK_LEVELS, (order,))
+
+
 async def give_up(writer: Writer, order: OrderId) -> None:
     """An order waits for nothing any more; again: changes nothing.
 
-    Before what it holds is released, which fills others. Levels are locked first, as whoever brings units in has them:
-    so nobody fills it meanwhile.
+    Before what it holds is released, which fills others.
     """
-    await writer.exec_driver_sql(_LOCK_LEVELS, (order,))
+    await lock_levels(writer, order)
     await writer.exec_driver_sql(_GIVE_UP, (order,))
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.dialects.postgresql.base import ischema_names
 
 from models.cursor import Cursor
 
@@ -45,6 +46,18 @@ class Json(sa.types.TypeDecorator[Any]):
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
         decode = msgspec.json.Decoder().decode
         return lambda value: decode(value) if isinstance(value, str | bytes) else value
+
+
+class TransactionId(sa.types.UserDefinedType[Any]):
+    """`xid8`: which transaction wrote a row; they are numbered as they begin to write."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **options: object) -> str:
+        return "xid8"
+
+
+ischema_names["xid8"] = TransactionId  # SQLAlchemy knows none: it would take a column that it finds for an error
 
 
 def newest_first(

@@ -19,7 +19,7 @@ from models.tables import session as sessions
 
 _OVER = (OrderStatus.DELIVERED, OrderStatus.COMPLETED, OrderStatus.CANCELLED)
 
-_WHO = "SELECT email, erasure_asked_at FROM users WHERE id = $1 FOR NO KEY UPDATE"
+_WHO = "SELECT email, locale, erasure_asked_at FROM users WHERE id = $1 FOR NO KEY UPDATE"
 _CLOSE = """
 UPDATE users SET email = $2, password_hash = NULL, first_name = NULL, last_name = NULL, phone = NULL, locale = 'en',
        marketing_consent = false, marketing_consent_at = NULL, last_login_at = NULL, roles = '{customer}',
@@ -31,12 +31,19 @@ SELECT u.provider_customer,
        ARRAY(SELECT number FROM orders o WHERE customer_id = u.id AND (
                  NOT status = ANY ($2::text[])
                  OR EXISTS (SELECT FROM returns r WHERE r.order_id = o.id AND r.settled_at IS NULL)
+                 OR EXISTS (SELECT FROM papers p WHERE p.order_id = o.id AND p.sha256 IS NULL)
              ) ORDER BY placed_at DESC LIMIT $3) AS orders,
        (SELECT count(*) FROM outbox x LEFT JOIN orders o ON o.id = x.order_id
         WHERE x.settled_at IS NULL AND x.created_at > now() - interval '7 days'
           AND (x.user_id = u.id OR o.customer_id = u.id)) AS letters
 FROM users u WHERE u.id = $1
 """
+_BOUNCES = """
+DELETE FROM mail_bounces WHERE address IN (
+    SELECT lower(email) FROM users WHERE id = $1 UNION SELECT lower(email) FROM orders WHERE customer_id = $1
+)
+"""
+"""While their rows still tell the addresses."""
 _THEIRS = "SELECT id FROM orders WHERE customer_id = $1"
 _EMPTY_CART = (
     "SELECT FROM carts WHERE user_id = $1 FOR UPDATE",
@@ -71,6 +78,11 @@ _KEEP_WITHOUT = (
         WHERE shipping_address IS NOT NULL AND order_id IN ({_THEIRS}) AND key <> id::text""",  # noqa: S608
     f"""UPDATE order_edits SET reason = '{ERASED}', digest = '{ERASED}', key = id::text
         WHERE order_id IN ({_THEIRS}) AND key <> id::text""",  # noqa: S608
+    # Its file says to whom it was, for as long as tax law wants it kept.
+    f"""UPDATE papers SET buyer = jsonb_build_object(
+            'bill', {_PLACE.format(erased=ERASED, address="(buyer -> 'bill')")},
+            'ship', {_PLACE.format(erased=ERASED, address="(buyer -> 'ship')")}
+        ) WHERE order_id IN ({_THEIRS})""",  # noqa: S608
     # A digest is made of the request: of name and street, too. A key is whatever the client wrote.
     f"""UPDATE checkouts SET digest = '{ERASED}', key = '{ERASED}'
         WHERE cart_id = $1 OR number IN (SELECT number FROM orders WHERE customer_id = $1)""",  # noqa: S608
@@ -88,8 +100,10 @@ _DELETE = (
     "DELETE FROM notifications WHERE user_id = $1",
     "DELETE FROM payment_methods WHERE user_id = $1",
     "DELETE FROM password_resets WHERE user_id = $1",
+    "DELETE FROM report_subscribers WHERE user_id = $1",
     "DELETE FROM sessions WHERE user_id = $1",
     "DELETE FROM outbox WHERE user_id = $1",
+    f"UPDATE webhook_deliveries SET body = NULL, excerpt = NULL WHERE order_id IN ({_THEIRS})",  # noqa: S608
     f"""UPDATE outbox SET settled_at = now(), error = 'withdrawn: the buyer is forgotten'
         WHERE settled_at IS NULL AND order_id IN ({_THEIRS})""",  # noqa: S608
 )
@@ -102,6 +116,7 @@ UPDATE users SET provider_customer = NULL, erased_at = now(), updated_at = now()
 _WORKFLOWS = """
 SELECT workflow_id FROM orders WHERE customer_id = $1
 UNION SELECT 'order/' || cart_id || '/' || attempt FROM checkouts WHERE cart_id = $1
+UNION SELECT 'papers/' || id FROM orders WHERE customer_id = $1
 UNION SELECT 'refund/' || r.order_id || '/' || r.n FROM refunds r JOIN orders o ON o.id = r.order_id
 WHERE o.customer_id = $1
 UNION SELECT 'dispute/' || d.provider || '/' || d.reference FROM disputes d JOIN orders o ON o.id = d.order_id
@@ -124,10 +139,12 @@ async def close(writer: Writer, user: UserId) -> None:
     if who is None or who.erasure_asked_at is not None:
         return
     accounts.must_not_be_last(admins, user)
+    await _do(writer, _BOUNCES, user)
     await writer.exec_driver_sql(_CLOSE, (user, address_of(user)))
+    await writer.exec_driver_sql("DELETE FROM vendor_members WHERE user_id = $1", (user,))
     await sessions.revoke_all(writer, user, Ended.ERASED)
     await resets.forget(writer, user)
-    await outbox.write_farewell(writer, user, who.email)
+    await outbox.write_farewell(writer, user, who.email, who.locale)
 
 
 async def business(database: Database, user: UserId) -> Business:
@@ -146,6 +163,7 @@ async def forget(writer: Writer, user: UserId, customer: str | None, visitors: S
     """
     for statement in _EMPTY_CART:
         await _do(writer, statement, user)
+    await _do(writer, _BOUNCES, user)
     await _do(writer, _ORDERS, user, address_of(user))
     for statement in (*_KEEP_WITHOUT, *_DELETE):
         await _do(writer, statement, user)

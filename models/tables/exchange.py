@@ -88,7 +88,7 @@ INSERT INTO exchanges (return_id, cart_id, number, card_id, refund_id, rest_n, s
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text, CASE WHEN $11 IS NOT NULL THEN now() END)
 """
 _PURCHASE = """
-SELECT e.*, o.number AS origin, o.email, o.customer_id, o.shipping_address, o.billing_address, r.n
+SELECT e.*, o.number AS origin, o.email, o.customer_id, o.locale, o.shipping_address, o.billing_address, r.n
 FROM exchanges e JOIN returns r ON r.id = e.return_id JOIN orders o ON o.id = r.order_id
 WHERE r.order_id = $1 AND r.n = $2
 """
@@ -218,7 +218,7 @@ async def purchase(reader: Reader, order: UUID, n: int, pay_within: timedelta) -
         shipping_address=_address(row["shipping_address"]), billing_address=_address(row["billing_address"]),
         shipping_method=SHIPPING_CODE, expected_total=total, payment=PaymentChoice(STRIPE), digest=key, key=key,
         customer_id=UserId(plain_uuid(row["customer_id"])) if row["customer_id"] else None, expected_due=total - paid,
-        exchange=ExchangeFor(OrderNumber(row["origin"]), n, pay_within),
+        exchange=ExchangeFor(OrderNumber(row["origin"]), n, pay_within), locale=row["locale"],
     )  # fmt: skip
 
 
@@ -257,7 +257,7 @@ async def hand_over_card(writer: Writer, refund: Refund) -> None:
     """Write to the buyer of an exchange whose money came back to the card that paid for it: now the card is theirs."""
     row: Any = (await writer.exec_driver_sql(_CARD, (refund.id,))).one_or_none()
     if row is not None:
-        told = {"gift_card": str(row.id), "amount": str(Money(row.amount, refund.amount.currency))}
+        told = {"gift_card": str(row.id), "amount": Money(row.amount, refund.amount.currency)}
         await outbox.write_letter(writer, "exchange_card", refund.order_id, str(refund.n), told)
 
 
@@ -272,7 +272,7 @@ async def tell(writer: Writer, goods: Return) -> None:
     await orders.tell(writer, goods.order_id, named, f"exchange_{exchange.status}", "order", **facts)
     due = exchange.price - exchange.paid if exchange.price and exchange.paid else None
     if exchange.why is not None or (exchange.status is ExchangeStatus.OPEN and due and due.amount):
-        told = {"n": goods.n, "other": exchange.number, "price": str(exchange.price), "due": str(due),
+        told = {"n": goods.n, "other": exchange.number, "price": exchange.price, "due": due,
                 "why": exchange.why, "back": goods.refund is not None}  # fmt: skip
         await outbox.write_letter(writer, "exchange", goods.order_id, f"{goods.n}/{exchange.status}", told)
 

@@ -18,6 +18,7 @@ webhooks = sa.Table(
     sa.Column("note", sa.Text, comment="what became of it"),
     sa.Index("ix_webhook_events_workflow_id", "workflow_id", postgresql_where=sa.text("workflow_id IS NOT NULL"),
              postgresql_ops={"workflow_id": "text_pattern_ops"}),
+    sa.Index("ix_webhook_events_received_at", "received_at", postgresql_using="brin"),
     sa.Index("ix_webhook_events_customer", "customer", postgresql_where=sa.text("customer IS NOT NULL")),
 )  # fmt: skip
 

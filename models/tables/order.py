@@ -25,10 +25,11 @@ from models.order import (
     Shipping,
     UsedCoupon,
 )
-from models.pricing import Totals
+from models.pricing import TaxPart, Totals
 from models.tables import order_edit as edits
 from models.tables.base import (
     Json,
+    TransactionId,
     as_json,
     currency,
     key,
@@ -51,6 +52,7 @@ orders = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("customer_id", pg.UUID(as_uuid=True), comment="the account that bought; null: a guest"),
     sa.Column("email", sa.Text, nullable=False),
+    sa.Column("locale", sa.Text, nullable=False, server_default="en", comment="BCP 47: its buyer's language"),
     *one_of("status", OrderStatus),
     *one_of("fulfilment_status", FulfilmentStatus),
     currency(),
@@ -62,6 +64,7 @@ orders = sa.Table(
     minor_units("credit", server_default="0", comment="of the total, paid by gift cards and store credit"),
     sa.Column("coupons", Json, nullable=False, server_default="[]", comment='[{"code": "SAVE10", "discount": 500}]'),
     sa.Column("tax_included", sa.Boolean, nullable=False),
+    sa.Column("taxes", Json, nullable=False, server_default="[]", comment="rates that make up the tax, as charged"),
     sa.Column("shipping_method", Json, nullable=False),
     sa.Column("shipping_address", Json, nullable=False),
     sa.Column("billing_address", Json, nullable=False),
@@ -78,6 +81,8 @@ orders = sa.Table(
     sa.Index("ix_orders_newest", sa.text("placed_at DESC"), sa.text("id DESC")),
     sa.Index("ix_orders_attention", sa.text("placed_at DESC"), sa.text("id DESC"),
              postgresql_where=sa.text("attention IS NOT NULL")),
+    sa.Index("ix_orders_open", "status",
+             postgresql_where=sa.text("status NOT IN ('delivered', 'completed', 'cancelled')")),
     sa.Index("ix_orders_delivered", "placed_at", "id", postgresql_where=sa.text("status = 'delivered'")),
     sa.Index("ix_orders_customer", "customer_id", sa.text("placed_at DESC"), sa.text("id DESC"),
              postgresql_where=sa.text("customer_id IS NOT NULL")),
@@ -116,7 +121,12 @@ order_events = sa.Table(
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("facts", Json, nullable=False),
     now_column("at"),
+    sa.Column("xid", TransactionId, nullable=False, server_default=sa.func.pg_current_xact_id(),
+              comment="who follows all orders goes by it: see order_feed"),
     sa.UniqueConstraint("order_id", "key"),
+    sa.Index("ix_order_events_feed", "xid", "id"),
+    sa.Index("ix_order_events_sold", "at",
+             postgresql_where=sa.text("key IN ('confirmed', 'cancelled', 'rest_cancelled')")),
 )  # fmt: skip
 
 
@@ -124,9 +134,10 @@ _INSERT = """
 WITH made AS (
     INSERT INTO orders (id, number, workflow_id, cart_id, attempt, customer_id, email, status, fulfilment_status,
                         currency, subtotal, discount, shipping, tax, total, tax_included,
-                        shipping_method, shipping_address, billing_address, placed_at, pay_until, credit, coupons)
+                        shipping_method, shipping_address, billing_address, placed_at, pay_until, credit, coupons,
+                        taxes, locale)
     VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::jsonb, $18::jsonb,
-            $19::jsonb, $20, $21, $31, $32::jsonb)
+            $19::jsonb, $20, $21, $31, $32::jsonb, $33::jsonb, $34)
 )
 INSERT INTO order_lines (id, order_id, variant_id, position, sku, name, quantity, unit_price, line_total, tax,
                          discount)
@@ -170,6 +181,8 @@ async def insert(writer: Writer, order: Order) -> None:
             [line.tax.amount for line in lines], [line.discount.amount for line in lines],
             order.credit.amount if order.credit else 0,
             as_json([{"code": each.code, "discount": each.discount.amount} for each in order.coupons]),
+            as_json(order.taxes),
+            order.locale,
         ),
     )  # fmt: skip
 
@@ -194,26 +207,6 @@ def _moving(to: OrderStatus, only: frozenset[OrderStatus] | None, columns: tuple
         sa.update(orders)
         .where(orders.c.id == sa.bindparam("order"), orders.c.status.in_(sources))
         .values(status=to, **{name: sa.bindparam(name) for name in columns})
-    )
-
-
-async def flag(writer: Writer, order: OrderId, attention: str | None, instead_of: str | None = None) -> bool:
-    """Say why a person has to look at an order, or that nobody has to any more: for `instead_of`, where given.
-
-    Two workflows may ask for one order's attention: who has what they asked for does not take back what another asked.
-    False: it stands there for something else.
-    """
-    flagged = sa.update(orders).where(orders.c.id == order)
-    if instead_of is not None:
-        flagged = flagged.where(orders.c.attention == instead_of)
-    done = await writer.execute(flagged.values(attention=attention))
-    return done.rowcount == 1
-
-
-async def unflag(writer: Writer, order: OrderId, like: str) -> None:
-    """Nobody has to look any more, when the reason is like this SQL pattern."""
-    await writer.exec_driver_sql(
-        "UPDATE orders SET attention = NULL WHERE id = $1 AND attention LIKE $2", (order, like)
     )
 
 
@@ -274,12 +267,14 @@ SELECT o.*, p.status AS payment_status, p.reference, p.client_secret, p.redirect
 FROM orders o JOIN payments p ON p.order_id = o.id WHERE {{}}
 """  # noqa: S608
 _BY_NUMBER = _FIND.format("o.number = $1")
+_BY_ID = _FIND.format("o.id = $1")
 _BY_ATTEMPT = _FIND.format("o.cart_id = $1 AND o.attempt = $2")
 _LINES = """
 SELECT l.*, b.promised_at, coalesce(b.quantity - b.filled - b.given_up, 0) AS waiting
 FROM order_lines l LEFT JOIN backorders b ON b.order_id = l.order_id AND b.variant_id = l.variant_id
 WHERE l.order_id = $1 ORDER BY l.position
 """
+_tax_parts = msgspec.json.Decoder(tuple[TaxPart, ...]).decode
 _EVENTS = "SELECT type, actor, at, facts FROM order_events WHERE order_id = $1 ORDER BY id"
 
 
@@ -287,6 +282,12 @@ async def find(database: Database, number: OrderNumber) -> Order | None:
     """The order people know by `number`."""
     rows = await database.fetch(_BY_NUMBER, number)
     return await _order(database, rows[0]) if rows else None
+
+
+async def find_by_id(database: Database, id: OrderId) -> Order:
+    """The order that rows name by `id`: there is one."""
+    [row] = await database.fetch(_BY_ID, id)
+    return await _order(database, row)
 
 
 async def find_attempt(database: Database, cart: CartId, attempt: int) -> Order | None:
@@ -307,6 +308,7 @@ async def _order(database: Database, row: Any) -> Order:
     return Order(
         id=OrderId(row["id"]), number=OrderNumber(row["number"]), workflow_id=row["workflow_id"],
         cart_id=CartId(row["cart_id"]), attempt=row["attempt"], customer_id=row["customer_id"], email=row["email"],
+        locale=row["locale"],
         status=OrderStatus(row["status"]), payment_status=row["payment_status"],
         fulfilment_status=FulfilmentStatus(row["fulfilment_status"]),
         totals=Totals(
@@ -335,4 +337,5 @@ async def _order(database: Database, row: Any) -> Order:
             UsedCoupon(each["code"], Money(each["discount"], kind)) for each in msgspec.json.decode(row["coupons"])
         ),
         refunds=outlines(row["refunds"] or "[]"), edits=edits.outlines(row["edits"] or "[]"),
+        taxes=_tax_parts(row["taxes"]),
     )  # fmt: skip

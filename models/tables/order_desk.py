@@ -106,7 +106,14 @@ async def staff_did(
     number = told.scalar()
     if number is not None:
         await audit.append(
-            writer, author.user, f"order.{type}", number, after=facts, reason=reason, request_id=author.request_id
+            writer,
+            author.user,
+            f"order.{type}",
+            number,
+            after=facts,
+            reason=reason,
+            request_id=author.request_id,
+            address=author.address,
         )
 
 
@@ -136,4 +143,5 @@ async def write_down(
         await audit.append(
             writer, author.user, action, number,
             before=before, after=after, reason=reason, request_id=author.request_id,
+            address=author.address,
         )  # fmt: skip

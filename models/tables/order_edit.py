@@ -14,7 +14,7 @@ from models.edit import EDIT_MOVES, Content, EditedLine, EditOutline, EditStatus
 from models.ids import EditId, OrderId, OrderNumber, VariantId, new_id
 from models.money import Money
 from models.order import Shipping, UsedCoupon
-from models.pricing import Totals
+from models.pricing import TaxPart, Totals
 from models.tables.base import Json, as_json, key, metadata, minor_units, moment, now_column, one_of, plain_uuid
 from models.tables.base import reference as reference_to
 
@@ -41,6 +41,7 @@ order_edits = sa.Table(
     sa.ForeignKeyConstraint(["order_id", "refund_n"], ["refunds.order_id", "refunds.n"], name="fk_order_edits_refund"),
     sa.CheckConstraint("n > 0", name="counted_from_one"),
     sa.CheckConstraint("(status = 'proposed') = (settled_at IS NULL)", name="settled_when_over"),
+    sa.Index("ix_order_edits_made", "settled_at", postgresql_where=sa.text("status = 'committed'")),
     sa.Index("ux_order_edits_one_open", "order_id", unique=True, postgresql_where=sa.text("status = 'proposed'")),
 )  # fmt: skip
 
@@ -56,20 +57,20 @@ class Standing(msgspec.Struct, frozen=True):
     left: Money
     """What was paid and has not gone back."""
     named: frozenset[str]
-    """SKUs that a refund has named: their money went back, or was to."""
+    """SKUs that a refund has named, or of which some will not be sent: their money went back, or was to."""
     sold: Mapping[UUID, Sold]
     """On which terms positions were sold that edits have changed since."""
 
 
 _ORDER = """
-SELECT o.currency, o.subtotal, o.discount, o.shipping, o.tax, o.total, o.tax_included, o.shipping_address,
+SELECT o.currency, o.subtotal, o.discount, o.shipping, o.tax, o.total, o.tax_included, o.taxes, o.shipping_address,
        o.shipping_method, o.coupons, p.provider, p.captured - p.refunded + coalesce((
            SELECT sum(h.amount - h.refunded) FROM credit_holds h WHERE h.order_id = o.id AND h.status = 'committed'
        ), 0)::bigint AS left
 FROM orders o JOIN payments p ON p.order_id = o.id WHERE o.id = $1
 """
 _LINES = """
-SELECT l.*, EXISTS (SELECT FROM refund_lines x WHERE x.order_line_id = l.id) AS named
+SELECT l.*, l.cancelled > 0 OR EXISTS (SELECT FROM refund_lines x WHERE x.order_line_id = l.id) AS named
 FROM order_lines l WHERE l.order_id = $1 ORDER BY l.position
 """
 _FORMER = "SELECT before FROM order_edits WHERE order_id = $1 AND status = 'committed' ORDER BY n"
@@ -108,7 +109,8 @@ ON CONFLICT (id) DO UPDATE SET position = excluded.position, quantity = excluded
 """
 _PUT_ORDER = """
 UPDATE orders SET subtotal = $2, discount = $3, shipping = $4, tax = $5, total = $6, tax_included = $7,
-       shipping_address = coalesce($8::jsonb, shipping_address), coupons = $9::jsonb, credit = credit - $10::bigint
+       shipping_address = coalesce($8::jsonb, shipping_address), coupons = $9::jsonb, credit = credit - $10::bigint,
+       taxes = $11::jsonb
 WHERE id = $1 RETURNING credit
 """
 
@@ -152,6 +154,7 @@ async def stand(reader: Reader, order: OrderId) -> Standing:
                 Money(row.subtotal, kind), Money(row.discount, kind), Money(row.shipping, kind), Money(row.tax, kind),
                 Money(row.total, kind), row.tax_included,
             ),
+            msgspec.convert(row.taxes, tuple[TaxPart, ...]),
         ),
         msgspec.convert(row.shipping_address, Address), msgspec.convert(row.shipping_method, Shipping),
         tuple(UsedCoupon(each["code"], Money(each["discount"], kind)) for each in row.coupons),
@@ -223,6 +226,7 @@ async def rewrite(writer: Writer, edit: OrderEdit, coupons: Sequence[UsedCoupon]
             edit.order_id, sums.subtotal.amount, sums.discount.amount, sums.shipping.amount, sums.tax.amount,
             sums.total.amount, sums.tax_included, as_json(edit.shipping_address) if edit.shipping_address else None,
             as_json([{"code": each.code, "discount": each.discount.amount} for each in coupons]), credit.amount,
+            as_json(edit.after.taxes),
         ),
     )  # fmt: skip
     return Money(put.scalar_one(), sums.total.currency)

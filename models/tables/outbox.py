@@ -30,6 +30,8 @@ outbox = sa.Table(
     sa.Column("error", sa.Text, comment="why the last try failed"),
     sa.Column("settled_at", sa.DateTime(timezone=True), comment="sent, or given up for the reason in `error`"),
     sa.Index("ix_outbox_user", "user_id", postgresql_where=sa.text("user_id IS NOT NULL")),
+    sa.Index("ix_outbox_order", "order_id", postgresql_where=sa.text("order_id IS NOT NULL")),
+    sa.Index("ix_outbox_errors", "id", postgresql_where=sa.text("error IS NOT NULL")),
     sa.Index("ix_outbox_due", "topic", "due_at", postgresql_where=sa.text("settled_at IS NULL")),
 )  # fmt: skip
 
@@ -42,6 +44,9 @@ INSERT INTO outbox (id, topic, order_id, cause, payload) VALUES ($1, 'mail', $2,
 ON CONFLICT (cause) DO NOTHING
 """
 _WRITE_TO_ACCOUNT = _WRITE.replace("order_id", "user_id")
+_WRITE_TO_STAFF = """
+INSERT INTO outbox (id, topic, cause, payload) VALUES ($1, 'mail', $2, $3::jsonb) ON CONFLICT (cause) DO NOTHING
+"""
 
 
 async def write_letter(
@@ -69,15 +74,27 @@ async def write_account_letter(
     await writer.exec_driver_sql(_WRITE_TO_ACCOUNT, (new_id(), user, cause, as_json(payload)))
 
 
-async def write_farewell(writer: Writer, user: UserId, address: str) -> None:
-    """The last letter to an account, which has its address no more: this letter alone knows it, until it has left."""
-    payload = {"template": "farewell", "to": address}
+async def write_staff_letter(writer: Writer, template: str, cause: str, facts: Mapping[str, object]) -> None:
+    """Put a letter to the shop's own people into the outbox; a second one for the same `cause` is not written.
+
+    It goes to `STAFF_EMAIL`; where there is none, it is withdrawn.
+    """
+    await writer.exec_driver_sql(_WRITE_TO_STAFF, (new_id(), cause, as_json({**facts, "template": template})))
+
+
+async def write_farewell(writer: Writer, user: UserId, address: str, locale: str) -> None:
+    """The last letter to an account, of which nothing else is known any more: this letter alone knows it, until it
+    has left."""
+    payload = {"template": "farewell", "to": address, "locale": locale}
     await writer.exec_driver_sql(_WRITE_TO_ACCOUNT, (new_id(), user, f"farewell/{user}", as_json(payload)))
 
 
-_DUE = f"""
+TO_STAFF = "x.order_id IS NULL AND x.user_id IS NULL"
+"""Whose letter it is that belongs to no order and to no account."""
+_LETTER = f"""
 SELECT x.id, x.payload::text AS payload, x.order_id,
-       CASE WHEN x.payload ->> 'template' = 'low_stock' THEN $2 ELSE u.email END AS account,
+       CASE WHEN {TO_STAFF} THEN $3::text ELSE coalesce(o.locale, x.payload ->> 'locale', u.locale, 'en') END AS locale,
+       CASE WHEN {TO_STAFF} THEN $2 ELSE u.email END AS account,
        o.email, o.number, o.currency, o.subtotal,
        o.discount, o.coupons::text AS coupons, o.shipping, o.tax, o.tax_included, o.total, o.credit, o.pay_until,
        o.cancel_reason, o.shipping_address, o.shipping_method, p.error,
@@ -88,9 +105,9 @@ SELECT x.id, x.payload::text AS payload, x.order_id,
                              AND b.filled + b.given_up < b.quantity))
             ORDER BY l.position
         ) FROM order_lines l WHERE l.order_id = o.id) AS lines,
-       CASE WHEN x.payload ->> 'template' = 'low_stock' THEN CASE
+       CASE WHEN {TO_STAFF} THEN CASE
                 WHEN $2::text IS NULL THEN 'nobody of staff is told'
-                WHEN NOT EXISTS (
+                WHEN x.payload ->> 'template' = 'low_stock' AND NOT EXISTS (
                     SELECT FROM stock_levels l WHERE l.variant_id = (x.payload ->> 'variant')::uuid
                     AND l.location_id = (x.payload ->> 'place')::uuid AND l.on_hand - l.held < l.reorder_point
                 ) THEN 'there is enough again' END
@@ -103,6 +120,9 @@ SELECT x.id, x.payload::text AS payload, x.order_id,
             ) THEN 'another code took its place, or it came too late'
             WHEN x.payload ->> 'template' = 'cart_reminder' AND behind.lines IS NULL
             THEN 'the cart was touched or bought, or its owner wants no such letters'
+            WHEN x.payload ->> 'template' = 'cart_reminder'
+                 AND EXISTS (SELECT FROM mail_bounces m WHERE m.address = lower(u.email))
+            THEN 'nobody reads mail at the address'
        END AS pointless, u.id AS user_id, behind.lines AS left_behind
 FROM outbox x
 LEFT JOIN orders o ON o.id = x.order_id LEFT JOIN payments p ON p.order_id = x.order_id
@@ -115,9 +135,14 @@ LEFT JOIN LATERAL (
     AND c.updated_at = (x.payload ->> 'cart_updated_at')::timestamptz
     AND u.marketing_consent AND u.archived_at IS NULL AND NOT EXISTS ({BEING_BOUGHT})
 ) behind ON true
+"""  # noqa: S608
+_DUE = f"""{_LETTER}
 WHERE x.topic = 'mail' AND x.settled_at IS NULL AND x.due_at <= now()
 ORDER BY x.due_at LIMIT $1
-"""  # noqa: S608
+"""
+
+
+_ONE = f"{_LETTER} WHERE x.id = $1"
 
 
 class Due(NamedTuple):
@@ -128,13 +153,20 @@ class Due(NamedTuple):
     """Letters whose cause is gone since they were written, and why: withdraw them."""
 
 
-async def due(database: Database, most: int, staff: str | None = None) -> Due:
-    """Letters to send now, and letters to send no more. `staff`: where those to the shop's own people go."""
-    rows = await database.fetch(_DUE, most, staff)
+async def due(database: Database, most: int, staff: str | None = None, language: str = "en") -> Due:
+    """Letters to send now, and letters to send no more. `staff`: where those to the shop's own people go, who are
+    told in `language`."""
+    rows = await database.fetch(_DUE, most, staff, language)
     return Due(
         [_letter(row) for row in rows if row["pointless"] is None],
         [(row["id"], row["pointless"]) for row in rows if row["pointless"] is not None],
     )
+
+
+async def read(database: Database, letter: UUID) -> Letter | None:
+    """A letter as it would leave now, whatever became of it; None: there is none of this id."""
+    rows = await database.fetch(_ONE, letter, None, "en")
+    return _letter(rows[0]) if rows else None
 
 
 def _letter(row: Any) -> Letter:
@@ -143,13 +175,14 @@ def _letter(row: Any) -> Letter:
     if row["left_behind"] is not None:
         facts |= {"lines": msgspec.json.decode(row["left_behind"]), "unsubscribe": str(row["user_id"])}
     if row["order_id"] is None:
-        return Letter(row["id"], template, facts.pop("to", row["account"]), None, facts)
-    return Letter(row["id"], template, row["email"], row["number"], {**_facts_of_order(row), **facts})
+        facts.pop("locale", None)
+        return Letter(row["id"], template, facts.pop("to", row["account"]), None, facts, row["locale"])
+    return Letter(row["id"], template, row["email"], row["number"], {**_facts_of_order(row), **facts}, row["locale"])
 
 
 def _facts_of_order(row: Any) -> dict[str, object]:
-    def money(amount: int) -> str:
-        return str(Money(amount, row["currency"]))
+    def money(amount: int) -> Money:
+        return Money(amount, row["currency"])
 
     return {
         "lines": [{**line, "amount": money(line["amount"])} for line in msgspec.json.decode(row["lines"])],
@@ -169,19 +202,32 @@ async def withdraw(writer: Writer, letter: UUID, reason: str) -> None:
     await writer.exec_driver_sql(_WITHDRAW, (letter, f"withdrawn: {reason}"))
 
 
-_WITHDRAW = (
-    "UPDATE outbox SET settled_at = now(), error = $2, payload = payload - 'to' WHERE id = $1 AND settled_at IS NULL"
-)
+_WITHDRAW = """
+UPDATE outbox SET settled_at = now(), error = $2, payload = payload - 'to' - 'locale'
+WHERE id = $1 AND settled_at IS NULL
+"""
 
 
-async def settle(writer: Writer, letter: UUID, error: str | None) -> None:
-    """The letter is sent (`error` None) or given up for good. An address of its own is forgotten with that."""
-    await writer.exec_driver_sql(_SETTLE, (letter, error))
+class Left(NamedTuple):
+    """A letter that is settled now, and was not before."""
+
+    template: str
+    order: OrderId | None
+    tries: int
+
+
+async def settle(writer: Writer, letter: UUID, error: str | None) -> Left | None:
+    """The letter is sent (`error` None) or given up for good. An address of its own is forgotten with that.
+
+    None: that was said before.
+    """
+    settled = (await writer.exec_driver_sql(_SETTLE, (letter, error))).one_or_none()
+    return None if settled is None else Left(settled.template, settled.order_id, settled.tries)
 
 
 _SETTLE = """
-UPDATE outbox SET settled_at = now(), error = $2, tries = tries + 1, payload = payload - 'to'
-WHERE id = $1 AND settled_at IS NULL
+UPDATE outbox SET settled_at = now(), error = $2, tries = tries + 1, payload = payload - 'to' - 'locale'
+WHERE id = $1 AND settled_at IS NULL RETURNING payload ->> 'template' AS template, order_id, tries
 """
 
 

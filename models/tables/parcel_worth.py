@@ -32,6 +32,15 @@ class Worth(msgspec.Struct, frozen=True):
         return Money(max(self.due.amount - self.captured.amount, 0), self.due.currency)
 
 
+async def unsent(reader: Reader, order: OrderId) -> Money:
+    """What was had for goods that have not left, the provider's part and credit alike; nothing when it was not yet."""
+    rows = (await reader.exec_driver_sql(_GOODS, (order,))).all()
+    kind = rows[0].currency
+    goods = [Goods(Money(row.worth, kind), row.quantity, row.shipped) for row in rows]
+    sent = due_by(goods, Money(rows[0].total, kind), Money.zero(kind))
+    return Money(max(rows[0].captured + rows[0].credit - sent.amount, 0), kind)
+
+
 async def of_parcel(reader: Reader, order: OrderId, units: Mapping[UUID, int]) -> Worth:
     """With these units by position in the next parcel."""
     rows = (await reader.exec_driver_sql(_GOODS, (order,))).all()

@@ -41,6 +41,8 @@ entries = sa.Table(
     reference("order_id", "orders.id", index=True),
     now_column("at"),
     sa.UniqueConstraint("operation", "account"),
+    sa.Index("ix_money_entries_refunds", "at",
+             postgresql_where=sa.text("account = 'sales' AND operation LIKE 'refund%'")),
 )  # fmt: skip
 
 
@@ -95,21 +97,31 @@ async def restate(writer: Writer, payment: PaymentId, to: PaymentStatus) -> None
     await writer.execute(sa.update(payments).where(*of_it).values(status=to))
 
 
-_ALL_TAKEN = "UPDATE payments SET status = 'paid' WHERE id = $1 AND status = 'authorized' AND captured >= amount"
-_END_RESERVED = """
-UPDATE payments SET status = CASE WHEN captured > 0 THEN 'paid' ELSE 'voided' END, client_secret = NULL
-WHERE order_id = $1 AND status = 'authorized' RETURNING status
+_TAKEN = """
+CASE WHEN EXISTS (SELECT FROM refunds r WHERE r.order_id = p.order_id AND r.status = 'succeeded')
+THEN 'partially_refunded' ELSE 'paid' END
 """
+_ALL_TAKEN = f"""
+UPDATE payments p SET status = {_TAKEN} WHERE p.id = $1 AND p.status = 'authorized' AND p.captured >= p.amount
+"""  # noqa: S608
+_END_RESERVED = f"""
+UPDATE payments p SET status = CASE WHEN p.captured = 0 AND NOT $2 THEN 'voided' ELSE {_TAKEN} END, client_secret = NULL
+WHERE p.order_id = $1 AND p.status = 'authorized' RETURNING p.status
+"""  # noqa: S608
 
 
 async def all_taken(writer: Writer, payment: PaymentId) -> None:
-    """It is paid, if all that it asks for is taken."""
+    """It is paid, if all that it asks for is taken; of what was taken before, some can have gone back."""
     await writer.exec_driver_sql(_ALL_TAKEN, (payment,))
 
 
-async def end_reserved(writer: Writer, order: OrderId) -> PaymentStatus | None:
-    """Nothing more is taken of what is reserved: voided, or, where some of it was taken, paid. None: nothing was."""
-    status = (await writer.exec_driver_sql(_END_RESERVED, (order,))).scalar()
+async def end_reserved(writer: Writer, order: OrderId, sent: bool = False) -> PaymentStatus | None:
+    """Nothing more is taken of what is reserved: voided, or, where some of it was taken, paid. None: nothing was.
+
+    `sent`: a part of the order has left, for which credit has paid where nothing was taken. Whoever ends such a one
+    restates it: refunds may have given all of that back.
+    """
+    status = (await writer.exec_driver_sql(_END_RESERVED, (order, sent))).scalar()
     return None if status is None else PaymentStatus(status)
 
 

@@ -53,6 +53,11 @@ def of_vendor(slug: str) -> sa.ColumnElement[bool]:
     return products.c.vendor_id == sa.select(vendors.c.id).where(vendors.c.slug == slug).scalar_subquery()
 
 
+def owned_by(vendor: UUID) -> sa.ColumnElement[bool]:
+    """Products of the vendor with this id."""
+    return products.c.vendor_id == vendor
+
+
 def tagged(slug: str) -> sa.ColumnElement[bool]:
     """Products that have this tag."""
     having = sa.select(product_tags.c.product_id).join(tags, tags.c.id == product_tags.c.tag_id)
@@ -75,6 +80,15 @@ async def find(database: Database, slug: str) -> ProductSheet | None:
     async with database.reading() as reader:
         found = await records.find_in(reader, slug)
         return None if found is None else await _sheet(reader, found)
+
+
+async def find_of(database: Database, slug: str, vendor: UUID) -> ProductSheet | None:
+    """The same, if it is this vendor's."""
+    async with database.reading() as reader:
+        mine = sa.select(products.c.id).where(products.c.slug == slug, owned_by(vendor))
+        if (await reader.execute(mine)).scalar() is None:
+            return None
+        return await read(reader, slug)
 
 
 async def read(reader: Reader, slug: str) -> ProductSheet:

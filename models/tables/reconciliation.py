@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql as pg
 
 from models.database import Database, Reader, Writer
 from models.dispute import workflow_id as dispute_owner
-from models.ids import OrderId, new_id
+from models.ids import OrderId, first_id, new_id
 from models.money import Money
 from models.order import UNSETTLED, OrderStatus
 from models.payment import TERMS, PaymentStatus
@@ -19,16 +19,20 @@ from models.reconciliation import (
     CaseKind,
     Finding,
     OurPayment,
+    OurPayout,
     OurRefund,
     SeenObject,
     Thing,
     judge_payment,
     judge_refund,
+    judge_transfer,
 )
 from models.refund import RefundStatus
 from models.refund import workflow_id as refund_owner
-from models.tables import charge, refund_end, refund_part
+from models.tables import charge, payout_ledger, refund_end, refund_part
 from models.tables.base import currency, key, metadata, minor_units, moment, now_column, one_of, plain_uuid
+from models.vendor import PayoutStatus
+from models.vendor import workflow_id as payout_owner
 
 objects = sa.Table(
     "provider_objects", metadata,
@@ -39,7 +43,7 @@ objects = sa.Table(
     minor_units("amount"),
     minor_units("moved", comment="taken, sent back, or taken from the shop"),
     currency(),
-    sa.Column("ours", pg.UUID(as_uuid=True), comment="our payment or refund; null: none is named"),
+    sa.Column("ours", pg.UUID(as_uuid=True), comment="our payment, refund or payout; null: none is named"),
     sa.Column("payment_reference", sa.Text),
     moment("made_at"),
     moment("seen_at"),
@@ -139,6 +143,26 @@ ORDER BY s.reference
 """  # noqa: S608
 
 
+_TRANSFERS = """
+SELECT s.provider, s.reference AS seen, s.standing, s.amount AS seen_amount, s.moved, s.currency AS seen_in, s.made_at,
+       p.id, p.vendor_id, p.day, p.status, p.amount, p.currency
+FROM provider_objects s LEFT JOIN payouts p ON p.id = s.ours
+WHERE s.thing = 'transfer' AND s.made_at >= $1
+  AND NOT coalesce(p.status = 'paid' AND p.reference = s.reference AND p.amount = s.moved AND p.currency = s.currency,
+                   false)
+ORDER BY s.reference
+"""
+_TRANSFERS_MISSING = """
+SELECT 'stripe' AS provider, NULL AS seen, p.created_at AS made_at, p.id, p.vendor_id, p.day, p.status, p.amount,
+       p.currency
+FROM payouts p
+WHERE p.created_at >= $1 AND p.status = 'paid' AND 'stripe' = ANY ($2::text[]) AND NOT EXISTS (
+    SELECT FROM provider_objects s WHERE s.ours = p.id AND s.reference = p.reference AND s.thing = 'transfer'
+)
+ORDER BY p.id
+"""
+
+
 async def keep(writer: Writer, provider: str, seen: Sequence[SeenObject]) -> None:
     """Write down what a provider told of."""
     await writer.exec_driver_sql(
@@ -159,12 +183,16 @@ async def compare(reader: Reader, since: datetime, providers: Sequence[str]) -> 
         (_PAYMENTS, (since,), _payment), (_PAYMENTS_MISSING, (since, list(providers)), _payment),
         (_REFUNDS, (since,), _refund), (_REFUNDS_MISSING, (since, list(providers)), _refund),
         (_DISPUTES, (since,), _dispute),
+        (_TRANSFERS, (since,), _transfer), (_TRANSFERS_MISSING, (since, list(providers)), _transfer),
     ):  # fmt: skip
         rows = await reader.exec_driver_sql(f"{query} LIMIT {MOST}", arguments)
         found += [judge(row._mapping) for row in rows]
     for row in await refund_end.drift(reader, since):
         facts = {"sum": row.what, "is": row.seen, "should_be": row.wanted}
         found.append(Finding(CaseKind.LEDGER, f"{row.what}/{row.id}", "", since, facts))
+    for each in await payout_ledger.differing(reader, first_id(since), MOST):
+        facts = {"sum": "captured, refunded, disputed", "is": each.said, "should_be": each.money}
+        found.append(Finding(CaseKind.LEDGER, f"payouts/{each.order}", "", since, facts, each.order))
     return [each for each in found if each is not None]
 
 
@@ -231,6 +259,22 @@ def _dispute(row: Any) -> Finding:
         CaseKind.DISPUTE_DIFFERS, seen.reference, row["provider"], row["made_at"],
         {"order": row["number"], "provider": _theirs(seen), "ours": told}, _order(row),
         dispute_owner(row["provider"], seen.reference), seen.reference,
+    )  # fmt: skip
+
+
+def _transfer(row: Any) -> Finding | None:
+    seen, ours = _seen(row, Thing.TRANSFER), None
+    if row["id"] is not None:
+        ours = OurPayout(PayoutStatus(row["status"]), Money(row["amount"], row["currency"]))
+    kind = judge_transfer(seen, ours)
+    if kind is None:
+        return None
+    told = {"id": str(row["id"]), "status": ours.status, "amount": ours.amount} if ours else None
+    open = ours is not None and ours.status is PayoutStatus.OPEN
+    return Finding(
+        kind, row["seen"] or str(row["id"]), row["provider"], row["made_at"],
+        {"provider": _theirs(seen), "ours": told}, None,
+        payout_owner(row["vendor_id"], row["currency"], row["day"]) if open else None, row["seen"],
     )  # fmt: skip
 
 

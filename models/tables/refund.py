@@ -10,6 +10,7 @@ from models.database import Database, Reader, Writer
 from models.errors import Refusal
 from models.ids import CreditAccountId, OrderId, OrderNumber, RefundId, new_id
 from models.money import LARGEST, Money
+from models.order import FulfilmentStatus
 from models.payment import PaymentStatus
 from models.refund import Refund, RefundStatus, RefundWish, share, split
 from models.tables import audit, refund_part, store_credit
@@ -47,6 +48,7 @@ refunds = sa.Table(
     sa.CheckConstraint("amount > 0 AND amount = from_provider + from_credit", name="parts_add_up"),
     sa.CheckConstraint("from_provider >= 0 AND from_credit >= 0 AND shipping >= 0", name="parts_not_negative"),
     sa.CheckConstraint("NOT (store_credit AND gift_card)", name="one_way_to_go"),
+    sa.Index("ix_refunds_open", "created_at", postgresql_where=sa.text("status = 'open'")),
 )  # fmt: skip
 
 refund_lines = sa.Table(
@@ -76,7 +78,8 @@ _BY_KEY, _BY_N, _ALL = [_FIND.format(refund_part.PARTS, which) for which in ("r.
 _NEXT = "SELECT coalesce(max(n), 0) + 1 AS n FROM refunds WHERE order_id = $1"
 _LOCK = "SELECT FROM payments WHERE order_id = $1 FOR NO KEY UPDATE"
 _FACTS = f"""
-SELECT o.number, o.currency, o.total, o.customer_id, p.status, p.captured - p.refunded AS captured, ({_NEXT}) AS n,
+SELECT o.number, o.currency, o.total, o.customer_id, o.fulfilment_status, p.status,
+       p.captured - p.refunded AS captured, ({_NEXT}) AS n,
        (SELECT min(d.reference) FROM disputes d WHERE d.payment_id = p.id AND d.status <> 'won' AND d.withdrawn > 0)
        AS dispute, EXISTS (SELECT FROM charges c WHERE c.payment_id = p.id AND c.captured > 0) AS several
 FROM orders o JOIN payments p ON p.order_id = o.id WHERE o.id = $1
@@ -118,6 +121,12 @@ FROM unnest($15::uuid[], $16::int[], $19::bigint[]) AS line (id, quantity, amoun
 REFUNDABLE = (PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED)
 
 
+def _is_refundable(facts: Any) -> bool:
+    """Where money is taken parcel by parcel, what was taken can go back before the rest is there."""
+    parcel_by_parcel = facts.status == PaymentStatus.AUTHORIZED and facts.fulfilment_status == FulfilmentStatus.PARTIAL
+    return facts.status in REFUNDABLE or parcel_by_parcel
+
+
 async def open(writer: Writer, order: OrderId, wish: RefundWish, n: int | None = None) -> Refund:
     """Reserve the money of a refund and write it down. Again, under the same key: the refund that there is by now.
 
@@ -139,7 +148,7 @@ async def open(writer: Writer, order: OrderId, wish: RefundWish, n: int | None =
     captured = Money(facts.captured, kind)
     credit = await _credit_left(writer, order, kind)
     # Credit is spent when an order is confirmed; what was only reserved on a card beside it is voided, not refunded.
-    if facts.status not in REFUNDABLE and not (facts.status == PaymentStatus.VOIDED and credit):
+    if not _is_refundable(facts) and not (facts.status == PaymentStatus.VOIDED and credit):
         raise Refusal("wrong_move", "Nothing of this order is paid that could go back.", payment_status=facts.status)
     left = sum((part.amount for part in credit.values()), captured.amount)
     lines, shipping, amount = await _asked(writer, order, facts, wish, left)
@@ -179,9 +188,20 @@ async def open(writer: Writer, order: OrderId, wish: RefundWish, n: int | None =
         }
         await audit.append(
             writer, wish.author.user, "order.refund", made.order_number,
-            after=after, reason=wish.reason, request_id=wish.author.request_id,
+            after=after, reason=wish.reason, request_id=wish.author.request_id, address=wish.author.address,
         )  # fmt: skip
     return made
+
+
+async def reserve(writer: Writer, order: OrderId, wish: RefundWish, nothing_paid: bool = False) -> Refund | None:
+    """What is left of what was paid for it; None: it has gone back already, nothing was to be paid, or the buyer's bank
+    took it back, and whoever is told how that ended decides."""
+    try:
+        return await open(writer, order, wish)
+    except Refusal as refusal:
+        if refusal.code not in ("refund_exceeds", "charge_disputed", *(("wrong_move",) if nothing_paid else ())):
+            raise
+        return None
 
 
 async def worth(writer: Writer, order: OrderId, wish: RefundWish) -> Money | None:
@@ -191,7 +211,7 @@ async def worth(writer: Writer, order: OrderId, wish: RefundWish) -> Money | Non
     """
     await writer.exec_driver_sql(_LOCK, (order,))
     facts = (await writer.exec_driver_sql(_FACTS, (order,))).one()
-    if facts.status not in REFUNDABLE or facts.dispute is not None:
+    if not _is_refundable(facts) or facts.dispute is not None:
         return None
     credit = await _credit_left(writer, order, facts.currency)
     left = sum((part.amount for part in credit.values()), facts.captured)

@@ -46,7 +46,7 @@ class Living(msgspec.Struct, frozen=True):
 
 
 ALIVE = """
-SELECT u.id, u.email, u.roles, u.provider_customer FROM sessions s JOIN users u ON u.id = s.user_id
+SELECT u.id, u.email, u.roles, u.provider_customer, u.locale FROM sessions s JOIN users u ON u.id = s.user_id
 WHERE s.id = {session} AND s.revoked_at IS NULL AND s.expires_at > now() AND u.archived_at IS NULL
 """
 """Who a session belongs to, while it is good: the one definition of being signed in."""
@@ -144,4 +144,6 @@ async def revoke_all(writer: Writer, user: UserId, why: Ended, except_session: S
 
 def _signed_in(row: Any, session: SessionId) -> SignedIn:
     roles = frozenset(Role(role) for role in row["roles"])
-    return SignedIn(UserId(plain_uuid(row["id"])), session, row["email"], roles, row["provider_customer"])
+    return SignedIn(
+        UserId(plain_uuid(row["id"])), session, row["email"], roles, row["provider_customer"], row["locale"]
+    )

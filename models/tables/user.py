@@ -55,6 +55,7 @@ _FIND = f"SELECT {_COLUMNS} FROM users WHERE id = $1"  # noqa: S608
 _LOCK_BY_EMAIL = f"""
 SELECT {_COLUMNS} FROM users WHERE lower(email) = lower($1) AND archived_at IS NULL FOR NO KEY UPDATE
 """  # noqa: S608
+_ROLES_OF = "SELECT roles FROM users WHERE id = $1 AND archived_at IS NULL"
 _KEPT = "SELECT id, password_hash FROM users WHERE lower(email) = lower($1) AND archived_at IS NULL"
 _KEPT_OF = "SELECT id, password_hash FROM users WHERE id = $1 AND archived_at IS NULL"
 _INSERT = """
@@ -81,6 +82,12 @@ async def find(database: Database, user: UserId) -> User | None:
     """An account as its owner may see it."""
     rows = await database.fetch(_FIND, user)
     return as_user(rows[0]) if rows else None
+
+
+async def roles_of(writer: Writer, user: UserId) -> tuple[Role, ...]:
+    """What an account may do; nothing: there is none, or it is closed."""
+    roles = (await writer.exec_driver_sql(_ROLES_OF, (user,))).scalar()
+    return tuple(Role(role) for role in roles or ())
 
 
 async def kept_of(database: Database, who: str | UserId) -> Kept | None:

@@ -151,7 +151,7 @@ async def test_a_closed_account_opens_to_nobody_and_its_address_is_free(till: Ti
     assert row == (f"erased-{user}@invalid", None, None, None, None, ["customer"], False, True, True, None)
     assert await till.ask("SELECT DISTINCT revoked_for FROM sessions WHERE user_id = $1", user) == [("erased",)]
     assert await till.ask("SELECT payload::text FROM outbox WHERE cause LIKE 'farewell/%'") == [
-        (f'{{"to": "{ZERUBBABEL.email}", "template": "farewell"}}',)
+        (f'{{"to": "{ZERUBBABEL.email}", "locale": "de-AT", "template": "farewell"}}',)
     ]
     async with till.database.writing() as writer:
         await people.account(writer, email=ZERUBBABEL.email)
@@ -166,13 +166,14 @@ async def test_the_farewell_goes_to_the_address_that_was_and_then_forgets_it(
         await letters.write_account_letter(writer, "welcome", user, "welcome/1")
     await ActivityEnvironment().run(erasure.close_account, CloseAccount(user))
     due = await letters.due(till.database, 10)
-    assert [(letter.template, letter.to, letter.facts) for letter in due.letters] == [
-        ("farewell", ZERUBBABEL.email, {})
+    assert [(letter.template, letter.to, letter.facts, letter.locale) for letter in due.letters] == [
+        ("farewell", ZERUBBABEL.email, {}, "de-AT")
     ]
     assert [reason for _, reason in due.pointless] == ["the account is gone"]
     done = SettleLetters((Settled(due.letters[0].id, None, True),))
     await ActivityEnvironment().run(OutboxActivities(till.database).settle_letters, done)
     assert await traces.found(till.database) == {}
+    assert await till.ask("SELECT payload ? 'locale' FROM outbox WHERE cause LIKE 'farewell/%'") == [(False,)]
 
 
 async def test_no_trace_is_left(till: Till, erasure: ErasureActivities) -> None:

@@ -1,9 +1,9 @@
 """Letters as they arrive, and what becomes of them when the mail server is in a mood."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,9 @@ from models.reset import code
 from models.tables import outbox
 from models.tokens import gift_card_code, unsubscribe_token
 from models.wire import HoldfastConverter
+from models.wording.composing import TEMPLATES, Source
+from models.wording.formats import moment
+from models.wording.own import Own
 from tests import shop
 from tests.activities.conftest import Try
 from tests.activities.till import Till
@@ -52,9 +55,9 @@ class Postman:
         found = (await self.sink.get("/messages", params={"to": to})).json()["items"]
         return [(await self.sink.get(f"/messages/{each['id']}")).json() for each in found]
 
-    async def weather(self, mode: str, seconds: float = 0) -> None:
+    async def weather(self, mode: str, seconds: float = 0, **how: object) -> None:
         """How the server behaves from now on."""
-        (await self.sink.post("/_sim/faults", json={"mode": mode, "seconds": seconds})).raise_for_status()
+        (await self.sink.post("/_sim/faults", json={"mode": mode, "seconds": seconds, **how})).raise_for_status()
 
 
 @pytest.fixture
@@ -67,12 +70,17 @@ async def postman(simulators: Stack, attempt: Try) -> AsyncIterator[Postman]:
         await opened.weather("ok")
 
 
+def usd(amount: int) -> Money:
+    """A sum in dollars."""
+    return Money(amount, "usd")
+
+
 def letter(to: str | None = None, template: str = "order_cancelled", **changes: Any) -> Letter:
     """A letter to somebody, with facts for every template."""
     identity = new_id()
     facts: dict[str, object] = {
-        "lines": [{"name": "Mug", "sku": "MUG", "quantity": 2, "amount": "20.00 USD"}], "subtotal": "20.00 USD",
-        "shipping": "5.00 USD", "tax": "2.00 USD", "tax_included": False, "total": "27.00 USD",
+        "lines": [{"name": "Mug", "sku": "MUG", "quantity": 2, "amount": usd(2000)}], "subtotal": usd(2000),
+        "shipping": usd(500), "tax": usd(200), "tax_included": False, "total": usd(2700),
         "pay_until": "2026-01-02T03:04:05Z", "cancel_reason": "payment_window_closed", "payment_error": None,
         "address": {"full_name": "Ada", "line1": "1 Main St", "postal_code": "10001", "city": "NYC", "country": "US"},
         "shipping_method": {"code": "standard", "name": "Standard", "estimate": "2-4 days"},
@@ -105,12 +113,35 @@ async def test_a_confirmation_says_what_was_bought_and_where_it_goes(till: Till,
     )  # fmt: skip
     assert headers["Message-ID"] == f"<{letters[0].id}@holdfast.example>"
     for words in (
-        "Thank you, Ada Lovelace.", "2 x Mug (MUG)   20.00 USD", "1 x Cup (CUP)   10.00 USD",
-        "Shipping, Standard (2-4 days)   5.00 USD", "Tax   3.00 USD", "Total   38.00 USD",
-        "1 Main St\n  Attic\n  10001 New York",
+        "Dear Ada Lovelace,", "2 x Mug (MUG)   $20.00", "1 x Cup (CUP)   $10.00",
+        "Shipping, Standard (2-4 days)   $5.00", "Tax   $3.00", "Total   $38.00",
+        "1 Main St\n  Attic\n  10001 New York, NY\n  United States",
     ):  # fmt: skip
         assert words in mail["text"].replace("\r\n", "\n")
     assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
+
+
+async def test_a_letter_has_text_and_page_in_the_language_of_its_order(till: Till, postman: Postman) -> None:
+    """Given an order of somebody who reads Amharic, then its mail says so in Amharic, in text and in HTML."""
+    to = f"{new_id().hex}@example.com"
+    order = await till.placed(await till.cart(), email=to, locale="am-ET")
+    confirm = ConfirmOrder(order.order_id, order.payment_id, "stripe", order.due)
+    letters = await written(till, till.orders.confirm_order, confirm)
+    assert [each.locale for each in letters] == ["am-ET"]
+    await postman.send(*letters)
+    [mail] = await postman.caught(to)
+    assert mail["subject"].endswith("ተረጋግጧል") and "ውድ Ada Lovelace፣" in mail["text"]
+    assert '<html lang="am" dir="ltr">' in mail["html"] and "ውድ Ada Lovelace፣" in mail["html"]
+    assert dict(mail["headers"])["Content-Type"].startswith("multipart/alternative")
+
+
+async def test_an_order_that_has_arrived(postman: Postman) -> None:
+    """Given an order that was delivered, then the mail says what came, and what to do when something is wrong."""
+    one = letter(template="delivered")
+    await postman.send(one)
+    [mail] = await postman.caught(one.to)
+    assert mail["subject"] == "Your order HF-ABCDE-FGHJK has arrived"
+    assert "  2 x Mug (MUG)" in mail["text"] and "ask for a return" in mail["text"]
 
 
 async def test_an_order_that_is_held_is_told_to_its_buyer(postman: Postman) -> None:
@@ -119,9 +150,9 @@ async def test_an_order_that_is_held_is_told_to_its_buyer(postman: Postman) -> N
     await postman.send(held, over)
     [mail] = await postman.caught(held.to)
     assert mail["subject"] == "We are looking at your order HF-ABCDE-FGHJK"
-    assert "you are not charged" in mail["text"] and "2 x Mug (MUG)   20.00 USD" in mail["text"]
+    assert "you are not charged" in mail["text"] and "2 x Mug (MUG)   $20.00" in mail["text"]
     [mail] = await postman.caught(over.to)
-    assert "(not accepted)" in mail["text"] and "goes back to you" in mail["text"]
+    assert "the shop cannot accept it" in mail["text"] and "goes back to you" in mail["text"]
     assert "still in your cart" not in mail["text"]
 
 
@@ -146,7 +177,7 @@ async def test_what_was_to_be_sent_in_exchange_is_in_nobody_s_cart(postman: Post
 
 async def test_an_exchange_of_which_nothing_comes_promises_only_money_that_goes_back(postman: Postman) -> None:
     """Given goods for which nothing is left to be paid back, then the mail promises no money; else it does."""
-    facts: dict[str, Any] = {"n": 1, "other": None, "price": "None", "due": "None", "why": "nothing_to_exchange"}
+    facts: dict[str, Any] = {"n": 1, "other": None, "price": None, "due": None, "why": "nothing_to_exchange"}
     for back in (True, False):
         one = letter(template="exchange", back=back, **facts)
         await postman.send(one)
@@ -166,7 +197,7 @@ async def test_a_page_that_closed_has_declined_nobody(till: Till, postman: Postm
     await postman.send(*letters)
     [mail] = await postman.caught(to)
     assert "is closed, and nothing was charged" in mail["text"] and "declined" not in mail["text"]
-    assert f"until {order.pay_until:%Y-%m-%d %H:%M} UTC." in mail["text"]
+    assert f"until {moment(order.pay_until, 'en')}." in mail["text"]
 
 
 async def test_staff_are_told_what_runs_out(postman: Postman) -> None:
@@ -184,14 +215,14 @@ async def test_staff_are_told_what_runs_out(postman: Postman) -> None:
 
 async def test_what_has_to_come_in_first_is_told(postman: Postman) -> None:
     """Given goods that are promised for a day, then the mail tells which, and says nothing of what is here."""
-    mug = {"name": "Mug", "sku": "MUG", "quantity": 2, "amount": "20.00 USD", "promised": "2026-03-04T05:06:07Z"}
-    cup = {"name": "Cup", "sku": "CUP", "quantity": 1, "amount": "9.00 USD", "promised": None}
+    mug = {"name": "Mug", "sku": "MUG", "quantity": 2, "amount": usd(2000), "promised": "2026-03-04T05:06:07Z"}
+    cup = {"name": "Cup", "sku": "CUP", "quantity": 1, "amount": usd(900), "promised": None}
     one = letter(lines=[mug, cup])
     await postman.send(one)
     [mail] = await postman.caught(one.to)
     lines = mail["text"].replace("\r\n", "\n").split("\n")
-    assert "  2 x Mug (MUG)   20.00 USD   (has to come in first: sent by 2026-03-04)" in lines
-    assert "  1 x Cup (CUP)   9.00 USD" in lines
+    assert "  2 x Mug (MUG)   $20.00   (has to come in first: sent by March 4, 2026)" in lines
+    assert "  1 x Cup (CUP)   $9.00" in lines
 
 
 async def test_a_decline_says_why_and_until_when(till: Till, postman: Postman) -> None:
@@ -205,8 +236,8 @@ async def test_a_decline_says_why_and_until_when(till: Till, postman: Postman) -
     await postman.send(*letters)
     [mail] = await postman.caught(to)
     assert mail["subject"].endswith("did not go through")
-    assert "was declined (expired_card)." in mail["text"]
-    assert f"until {order.pay_until:%Y-%m-%d %H:%M} UTC." in mail["text"]
+    assert "was declined (the card has expired)." in mail["text"]
+    assert f"until {moment(order.pay_until, 'en')}." in mail["text"]
 
 
 async def test_a_cancellation_says_why_and_that_nothing_is_lost(till: Till, postman: Postman) -> None:
@@ -222,29 +253,29 @@ async def test_a_cancellation_says_why_and_that_nothing_is_lost(till: Till, post
     )
     await postman.send(*letters)
     [mail] = await postman.caught(to)
-    assert "was cancelled (payment window closed)" in mail["text"]
-    assert "Total   13.00 EUR, of this tax 2.08 EUR" in mail["text"]
+    assert "was cancelled: it was not paid in time." in mail["text"]
+    assert "Total   €13.00 (including €2.08 tax)" in mail["text"]
     assert "still in your cart" in mail["text"]
 
 
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"to_provider": "10.00 USD", "to_credit": "6.00 USD", "store_credit": False},
-         ["10.00 USD went back to the card", "6.00 USD is on the gift cards that you paid with"]),
-        ({"to_provider": None, "to_credit": "16.00 USD", "store_credit": True},
-         ["16.00 USD is store credit of your account now."]),
-        ({"to_provider": "16.00 USD", "to_credit": None, "store_credit": False}, ["16.00 USD went back to the card"]),
-        ({"to_provider": None, "to_credit": "16.00 USD", "store_credit": False, "gift_card": str(UUID(int=7))},
-         [f"16.00 USD is on a new gift card: {gift_card_code(KEY, CreditAccountId(UUID(int=7)))}."]),
+        ({"to_provider": usd(1000), "to_credit": usd(600), "store_credit": False},
+         ["$10.00 went back to the card", "$6.00 is on the gift cards that you paid with"]),
+        ({"to_provider": None, "to_credit": usd(1600), "store_credit": True},
+         ["$16.00 is store credit of your account now."]),
+        ({"to_provider": usd(1600), "to_credit": None, "store_credit": False}, ["$16.00 went back to the card"]),
+        ({"to_provider": None, "to_credit": usd(1600), "store_credit": False, "gift_card": str(UUID(int=7))},
+         ["$16.00 is on a new gift card.", gift_card_code(KEY, CreditAccountId(UUID(int=7)))]),
     ],
 )  # fmt: skip
 async def test_a_refund_says_how_much_and_where(postman: Postman, facts: dict[str, Any], words: list[str]) -> None:
     """Given a refund, then the mail says what went where, and nothing of where none of it went."""
-    one = letter(template="refund", amount="16.00 USD", **facts)
+    one = letter(template="refund", amount=usd(1600), **facts)
     assert await postman.send(one) == [Sent(one.id)]
     [mail] = await postman.caught(one.to)
-    assert mail["subject"] == "16.00 USD for order HF-ABCDE-FGHJK went back to you"
+    assert mail["subject"] == "$16.00 for order HF-ABCDE-FGHJK went back to you"
     assert all(each in mail["text"] for each in words)
     assert "None" not in mail["text"]
 
@@ -259,37 +290,40 @@ async def test_a_parcel_says_what_is_in_it(postman: Postman, whole: bool) -> Non
     [mail] = await postman.caught(one.to)
     begin = "Your order" if whole else "A part of your order"
     assert mail["subject"] == f"{begin} HF-ABCDE-FGHJK is on its way"
-    assert all(words in mail["text"] for words in ("Dear Ada,", "UPS has a parcel", "2 x MUG", "Tracking number: 1Z9"))
+    assert all(
+        words in mail["text"]
+        for words in ("Dear Ada,", "UPS is bringing you a parcel", "2 x Mug (MUG)", "Tracking number: 1Z9")
+    )
     assert ("The rest of your order follows" in mail["text"]) is not whole
     assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
 
 
-@pytest.mark.parametrize("refund", ["27.00 USD", None])
-async def test_a_paid_order_that_is_cancelled_says_what_goes_back(postman: Postman, refund: str | None) -> None:
+@pytest.mark.parametrize("refund", [usd(2700), None])
+async def test_a_paid_order_that_is_cancelled_says_what_goes_back(postman: Postman, refund: Money | None) -> None:
     """Given a paid order's end, then the mail says why, and what goes back where something does."""
     one = letter(template="order_cancelled_paid", cancel_reason="out of season", refund=refund)
     assert await postman.send(one) == [Sent(one.id)]
     [mail] = await postman.caught(one.to)
     assert mail["subject"] == "Order HF-ABCDE-FGHJK was cancelled"
-    assert "was cancelled (out of season). Nothing of it will be sent." in mail["text"]
-    assert ("27.00 USD go back the way you paid" in mail["text"]) is (refund is not None)
+    assert "was cancelled: out of season. Nothing of it will be sent." in mail["text"]
+    assert ("$27.00 go back the way you paid" in mail["text"]) is (refund is not None)
     assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
 
 
 @pytest.mark.parametrize(
     ("back", "charged", "words"),
-    [("11.00 USD", None, "11.00 USD go back the way you paid"), (None, "11.00 USD", "11.00 USD were charged besides."),
+    [(usd(1100), None, "$11.00 go back the way you paid"), (None, usd(1100), "$11.00 were charged besides."),
      (None, None, "This is what you get now.")],
 )  # fmt: skip
 async def test_a_changed_order_says_what_it_is_now(
-    postman: Postman, back: str | None, charged: str | None, words: str
+    postman: Postman, back: Money | None, charged: Money | None, words: str
 ) -> None:
     """Given an order that was changed, then the mail has what it is now, where it goes, and what moves of the money."""
     one = letter(template="order_edited", back=back, charged=charged)
     assert await postman.send(one) == [Sent(one.id)]
     [mail] = await postman.caught(one.to)
     assert mail["subject"] == "Order HF-ABCDE-FGHJK was changed"
-    assert words in mail["text"] and "1 Main St" in mail["text"] and "27.00 USD" in mail["text"]
+    assert words in mail["text"] and "1 Main St" in mail["text"] and "$27.00" in mail["text"]
     assert ("go back" in mail["text"], "were charged" in mail["text"]) == (back is not None, charged is not None)
     assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
 
@@ -298,14 +332,14 @@ async def test_a_changed_order_says_what_it_is_now(
     ("template", "facts", "subject", "words"),
     [
         ("order_confirmed", {"reserved": True}, "Your order HF-ABCDE-FGHJK is confirmed", "is reserved on your card"),
-        ("order_confirmed", {}, "Your order HF-ABCDE-FGHJK is confirmed", "We have received your payment"),
+        ("order_confirmed", {}, "Your order HF-ABCDE-FGHJK is confirmed", "we have received your payment"),
         (
             "order_cancelled_paid", {"refund": None, "reserved": True}, "Order HF-ABCDE-FGHJK was cancelled",
             "What was reserved on your card is released.",
         ),
         (
-            "rest_declined", {"amount": "11.00 USD"}, "Your card is needed for the rest of order HF-ABCDE-FGHJK",
-            "see that your card is good for 11.00 USD",
+            "rest_declined", {"amount": usd(1100)}, "Your card is needed for the rest of order HF-ABCDE-FGHJK",
+            "see that your card is good for $11.00",
         ),
     ],
 )  # fmt: skip
@@ -322,13 +356,24 @@ async def test_what_is_only_reserved_is_called_so(
     assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
 
 
+async def test_what_is_not_there_goes_back(postman: Postman) -> None:
+    """Given units that will never be sent, then the mail names them, and what goes back for them."""
+    one = letter(template="shortage", items=[{"sku": "MUG", "quantity": 1}], refund=usd(1100), reason="broken")
+    assert await postman.send(one) == [Sent(one.id)]
+    [mail] = await postman.caught(one.to)
+    assert mail["subject"] == "Order HF-ABCDE-FGHJK was changed"
+    assert "These do not come:" in mail["text"] and "1 x Mug (MUG)" in mail["text"]
+    assert "$11.00 go back the way you paid" in mail["text"]
+    assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
+
+
 async def test_money_that_came_too_late_goes_back(postman: Postman) -> None:
     """Given a payment for an order that had ended, then the mail says how much goes back, and that nothing is lost."""
-    one = letter(template="payment_returned", amount="27.00 ETB")
+    one = letter(template="payment_returned", amount=Money(2700, "etb"))
     assert await postman.send(one) == [Sent(one.id)]
     [mail] = await postman.caught(one.to)
     assert mail["subject"] == "Your payment for order HF-ABCDE-FGHJK goes back to you"
-    assert "payment of 27.00 ETB for order HF-ABCDE-FGHJK reached us after" in mail["text"]
+    assert "payment of ETB\xa027.00 for order HF-ABCDE-FGHJK reached us after" in mail["text"]
     assert "still in your cart" in mail["text"]
     assert not {"{{", "{%", "None", "Undefined"} & set(mail["text"].split())
 
@@ -336,8 +381,8 @@ async def test_money_that_came_too_late_goes_back(postman: Postman) -> None:
 @pytest.mark.parametrize(
     ("outcome", "subject", "words"),
     [
-        ("approved", "Please send back what you want to return of order HF-ABCDE-FGHJK", "here by 2026-12-24,"),
-        ("rejected", "Your return of order HF-ABCDE-FGHJK is not possible", "cannot take back (worn)"),
+        ("approved", "Please send back what you want to return of order HF-ABCDE-FGHJK", "here by December 24, 2026:"),
+        ("rejected", "Your return of order HF-ABCDE-FGHJK is not possible", "cannot take this back (worn)"),
         ("expired", "Your return of order HF-ABCDE-FGHJK has ended", "it stays yours"),
         ("settled", "Your return of order HF-ABCDE-FGHJK is done", "nothing more has to be paid"),
     ],
@@ -358,7 +403,7 @@ async def test_a_return_says_what_became_of_it(postman: Postman, outcome: str, s
 @pytest.mark.parametrize(
     ("why", "subject", "words"),
     [
-        (None, "5.50 USD to pay for your exchange of order HF-ABCDE-FGHJK", "It costs 16.50 USD"),
+        (None, "$5.50 to pay for your exchange of order HF-ABCDE-FGHJK", "It costs $16.50"),
         ("out_of_stock", "Your money goes back for what you returned of order HF-ABCDE-FGHJK", "no longer there"),
         ("payment_window_closed", "Your money goes back for what you returned of order HF-ABCDE-FGHJK", "not paid in"),
         ("cancelled_by_buyer", "Your money goes back for what you returned of order HF-ABCDE-FGHJK", "nothing could"),
@@ -368,8 +413,8 @@ async def test_an_exchange_says_what_is_to_pay_or_why_not(
     postman: Postman, why: str | None, subject: str, words: str
 ) -> None:
     """Given an exchange, then the mail names its order and what is to pay, or says why the money goes back."""
-    told: dict[str, Any] = {"other": "HF-22222-33333", "price": "16.50 USD", "due": "5.50 USD"} if why is None else {}
-    one = letter(template="exchange", n=1, why=why, **{"other": None, "price": "None", "due": "None", **told})
+    told: dict[str, Any] = {"other": "HF-22222-33333", "price": usd(1650), "due": usd(550)} if why is None else {}
+    one = letter(template="exchange", n=1, why=why, **{"other": None, "price": None, "due": None, **told})
     assert await postman.send(one) == [Sent(one.id)]
     [mail] = await postman.caught(one.to)
     assert mail["subject"] == subject
@@ -381,10 +426,10 @@ async def test_an_exchange_says_what_is_to_pay_or_why_not(
 async def test_money_that_paid_for_an_exchange_comes_on_a_card(postman: Postman) -> None:
     """Given an exchange that was called off, then the mail brings the code of the card that has its money."""
     card = CreditAccountId(UUID(int=3))
-    one = letter(template="exchange_card", gift_card=str(card), amount="11.00 USD")
+    one = letter(template="exchange_card", gift_card=str(card), amount=usd(1100))
     assert await postman.send(one) == [Sent(one.id)]
     [mail] = await postman.caught(one.to)
-    assert mail["subject"] == "11.00 USD of order HF-ABCDE-FGHJK is yours on a gift card"
+    assert mail["subject"] == "$11.00 of order HF-ABCDE-FGHJK is yours on a gift card"
     assert gift_card_code(KEY, card) in mail["text"]
 
 
@@ -397,6 +442,19 @@ ACCOUNT_LETTERS: dict[str, tuple[str, dict[str, object], list[str]]] = {
         ["2 x お茶", "unsubscribe in your mail program"],
     ),
     "farewell": ("Your account is closed", {}, ["nobody can sign in", "without your name"]),
+    "report_ready": (
+        "Daily sales: the report of March 29, 2026",
+        {
+            "report": str(UUID(int=3)),
+            "kind": "daily_sales",
+            "day": "2026-03-29",
+            "figures": [
+                {"name": "orders", "count": 0, "amount": None, "of": "usd"},
+                {"name": "net", "count": None, "amount": Money(-250, "usd"), "of": "usd"},
+            ],
+        },
+        ["orders (usd): 0", "net (usd): -$2.50", f"/admin/reports/{UUID(int=3)}"],
+    ),
     "password_changed": ("Your password was changed", {}, ["elsewhere has been signed out", "If it was not you"]),
 }
 """By template: its subject, the facts it needs, and words that must be in it."""
@@ -422,12 +480,13 @@ async def test_a_letter_to_an_account_says_what_happened(postman: Postman, templ
 
 def test_every_template_has_a_letter_and_every_letter_a_template() -> None:
     """Given the templates, then they are those that these tests render."""
-    names = {path.stem for path in (Path(module.__file__).parent / "templates").glob("[!_]*.txt")}
     of_orders = {
         "order_confirmed", "payment_failed", "payment_returned", "order_cancelled", "order_cancelled_paid", "shipped",
-        "refund", "return", "order_edited", "exchange", "exchange_card", "on_hold", "rest_declined",
+        "refund", "return", "order_edited", "exchange", "exchange_card", "on_hold", "rest_declined", "delivered",
+        "rest_cancelled", "shortage",
     }  # fmt: skip
-    assert names == {*of_orders, *ACCOUNT_LETTERS, "low_stock"}
+    to_staff = {"low_stock", "staff_digest", "endpoint_failing", "endpoint_paused"}
+    assert set(TEMPLATES) == of_orders | set(ACCOUNT_LETTERS) | to_staff
 
 
 async def test_sent_again_it_is_the_same_mail(postman: Postman) -> None:
@@ -440,7 +499,7 @@ async def test_sent_again_it_is_the_same_mail(postman: Postman) -> None:
 async def test_names_in_any_script_arrive(postman: Postman) -> None:
     """Given a product named in Japanese and an address beyond ASCII, then the mail says both as written."""
     tea = letter(f"bücher-{new_id().hex}@example.com",
-                 lines=[{"name": "お茶 & Tee", "sku": "T", "quantity": 1, "amount": "5 JPY"}])  # fmt: skip
+                 lines=[{"name": "お茶 & Tee", "sku": "T", "quantity": 1, "amount": Money(5, "jpy")}])  # fmt: skip
     assert await postman.send(tea) == [Sent(tea.id)]
     [mail] = await postman.caught(tea.to)
     assert "お茶 & Tee" in mail["text"]
@@ -460,12 +519,165 @@ async def test_a_refusing_server_is_a_result_not_an_error(postman: Postman) -> N
 
 async def test_a_slow_server_is_a_result_not_an_error(postman: Postman, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given a server slower than our patience, then every letter has a result that may be tried again."""
-    monkeypatch.setattr(module, "TIMEOUT", 0.2)
+    monkeypatch.setattr(module, "TAKING", 0.2)
     await postman.weather("slow", 1)
     letters = [letter(), letter()]
     results = await postman.send(*letters)
     assert [(result.letter, result.final) for result in results] == [(each.id, False) for each in letters]
     assert all("Timeout" in (result.error or "") for result in results)
+
+
+async def test_a_server_that_takes_its_time_has_it_and_is_asked_once(
+    postman: Postman, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a server that looks at a letter for longer than it may take to answer else, then it arrives once."""
+    monkeypatch.setattr(module, "TIMEOUT", 5.0)
+    await postman.weather("slow", 6)
+    one = letter()
+    assert await postman.send(one) == [Sent(one.id)]
+    assert len(await postman.caught(one.to)) == 1
+
+
+MOODS: list[tuple[dict[str, Any], bool, bool]] = [
+    ({"mode": "refuse", "at": "connect", "code": 421}, False, False),
+    ({"mode": "refuse", "at": "connect", "code": 554}, False, False),
+    ({"mode": "refuse", "at": "mail", "code": 451}, False, False),
+    ({"mode": "refuse", "at": "mail", "code": 550}, False, False),
+    ({"mode": "refuse", "at": "rcpt", "code": 450}, False, False),
+    ({"mode": "refuse", "at": "rcpt", "code": 552}, False, False),
+    ({"mode": "refuse", "at": "rcpt", "code": 550}, True, True),
+    ({"mode": "refuse", "at": "data", "code": 452}, False, False),
+    ({"mode": "refuse", "at": "data", "code": 554}, True, False),
+    ({"mode": "drop", "at": "connect"}, False, False),
+    ({"mode": "drop", "at": "rcpt"}, False, False),
+    ({"mode": "drop", "at": "data"}, False, False),
+]
+"""How a server may be, whether its letters are given up, and whether their addresses are marked."""
+
+
+@pytest.mark.parametrize(
+    ("mood", "final", "bounced"), MOODS, ids=[" ".join(map(str, mood.values())) for mood, *_ in MOODS]
+)
+async def test_whatever_a_server_does_is_a_result(
+    postman: Postman, mood: dict[str, Any], final: bool, bounced: bool
+) -> None:
+    """Given a server in some mood, then every letter has its result, none has left, and all can leave afterwards."""
+    await postman.weather(**mood)
+    letters = [letter(), letter()]
+    results = await postman.send(*letters)
+    assert [(each.letter, each.final, each.bounced) for each in results] == [
+        (one.id, final, bounced) for one in letters
+    ]  # fmt: skip
+    assert all(each.error for each in results)
+    assert all(one.to not in (each.error or "") for one, each in zip(letters, results, strict=True))
+    await postman.weather("ok")
+    assert await postman.send(*letters) == [Sent(each.id) for each in letters]
+    assert [len(await postman.caught(each.to)) for each in letters] == [1, 1]
+
+
+async def test_a_server_that_hangs_up_with_the_letter_gets_the_same_one_again(postman: Postman) -> None:
+    """Given a server that kept a letter and hung up before it said so, then it gets it again as the same mail."""
+    await postman.weather("drop", kept=True)
+    one = letter()
+    [lost] = await postman.send(one)
+    assert (lost.final, lost.error is None) == (False, False)
+    await postman.weather("ok")
+    assert await postman.send(one) == [Sent(one.id)]
+    mails = await postman.caught(one.to)
+    assert {mail["message_id"] for mail in mails} == {f"<{one.id}@holdfast.example>"}
+
+
+async def test_what_left_before_a_step_failed_does_not_leave_again(postman: Postman) -> None:
+    """Given a step that is tried again after it had sent one of two letters, then it sends the other one alone."""
+    first, second = letter(), letter()
+    told: list[Any] = []
+    environment = postman.attempt()
+    environment.on_heartbeat = lambda *details: told.append(details)
+    done: SendingResult = await environment.run(postman.mail.send_letters, Sending((first,)))
+    assert done.results == (Sent(first.id),)
+    converter = HoldfastConverter()
+    said = converter.from_payloads(converter.to_payloads(list(told[-1])))  # as Temporal hands them to the next try
+    again = postman.attempt(2)
+    again.info = dataclasses.replace(again.info, heartbeat_details=said)
+    result: SendingResult = await again.run(postman.mail.send_letters, Sending((first, second)))
+    assert list(result.results) == [Sent(first.id), Sent(second.id)]
+    assert [len(await postman.caught(each.to)) for each in (first, second)] == [1, 1]
+
+
+def own_words(text: str) -> Own:
+    """What the shop says of parcels, in its own words."""
+    return Own(new_id(), "shipped", "en", Source("Own: {{ number }}", text))
+
+
+async def told(postman: Postman, own: Own, **facts: Any) -> tuple[Sent, dict[str, Any]]:
+    """What becomes of a letter about a parcel, and what arrives."""
+    parcel = {"carrier": "UPS", "tracking": "1Z9", "shipment": 1, "all": True, "items": [{"sku": "MUG", "quantity": 2}]}
+    one = letter(template="shipped", **{**parcel, **facts})
+    done: SendingResult = await postman.attempt().run(postman.mail.send_letters, Sending((one,), (own,)))
+    [mail] = await postman.caught(one.to)
+    return done.results[0], mail
+
+
+async def test_a_shop_s_own_words_are_sent(postman: Postman) -> None:
+    """Given words of the shop's own for a letter, then it arrives in these, as text and as HTML."""
+    sent, mail = await told(
+        postman, own_words("{{ greeting() }}\n\n{{ carrier }} & we are on the way.\n\n{{ goods(items) }}")
+    )
+    assert (sent.error, sent.failure) == (None, None)
+    assert mail["subject"] == "Own: HF-ABCDE-FGHJK"
+    assert "UPS & we are on the way." in mail["text"] and "2 x Mug (MUG)" in mail["text"]
+    assert "UPS & we are on the way." in mail["html"] and "<li" in mail["html"]
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ gone }}", "{{ items.nothing }}", "{% for a in carrier.x %}{% endfor %}", "{{ tracking | day }}"]
+)
+async def test_own_words_that_fail_lose_no_letter(postman: Postman, text: str) -> None:
+    """Given words that cannot be said of this very letter, then it arrives in the built-in ones, and why is told."""
+    own = own_words(text)
+    sent, mail = await told(postman, own)
+    assert (sent.error, mail["subject"]) == (None, "Your order HF-ABCDE-FGHJK is on its way")
+    assert sent.failure is not None and sent.failure.id == own.id and sent.failure.why.startswith("text")
+
+
+async def test_words_that_look_encoded_add_no_header(postman: Postman) -> None:
+    """Given a subject that hides the end of its line, then the mail has it as a subject, and no header by it."""
+    one = letter()
+    source = Source("Hello =?utf-8?q?x=0D=0AX-Hidden:_1?=", "{{ number }}")
+    own = Own(new_id(), one.template, "en", source)
+    result: SendingResult = await postman.attempt().run(postman.mail.send_letters, Sending((one,), (own,)))
+    assert list(result.results) == [Sent(one.id)]
+    [mail] = await postman.caught(one.to)
+    headers = dict(mail["headers"])
+    assert "X-Hidden" not in headers and headers["Subject"] == "Hello = ?utf-8?q?x=0D=0AX-Hidden:_1?="
+
+
+@pytest.mark.parametrize("hidden", ["=2C_", "=0D=0ABcc=3A_v=40evil.example"])
+async def test_an_address_that_hides_another_reaches_neither(postman: Postman, hidden: str) -> None:
+    """Given an address in whose encoded words there is another one, then it is none, and nobody gets the letter."""
+    mark = new_id().hex
+    one = letter(f"=?utf-8?q?{mark}=40evil.example{hidden}?=ada@{mark}.example")
+    [sent] = await postman.send(one)
+    assert sent.final and sent.bounced and sent.error is not None and sent.error.startswith("not an address")
+    assert await postman.caught(f"{mark}@evil.example") == []
+    assert await postman.caught(f"ada@{mark}.example") == []
+
+
+async def test_own_words_without_end_lose_no_letter(postman: Postman) -> None:
+    """Given words that come to more than a mail, of a letter with many lines, then it leaves in the built-in ones."""
+    many = [{"name": "Mug", "sku": "MUG", "quantity": 1}] * 300
+    text = "{% for a in items %}{% for b in items %}" + "x" * 1000 + "{% endfor %}{% endfor %}"
+    sent, mail = await told(postman, own_words(text), items=many)
+    assert sent.failure is not None and "longer" in sent.failure.why
+    assert mail["subject"] == "Your order HF-ABCDE-FGHJK is on its way"
+
+
+async def test_a_worker_that_stops_begins_no_further_letter(postman: Postman) -> None:
+    """Given a worker that is told to stop, then letters that were not begun stay due."""
+    environment = postman.attempt()
+    environment.worker_shutdown()
+    result: SendingResult = await environment.run(postman.mail.send_letters, Sending((letter(),)))
+    assert result.results == ()
 
 
 async def test_nobody_at_the_address_is_a_result_not_an_error(postman: Postman, unused_port: int) -> None:
@@ -494,7 +706,7 @@ async def test_a_letter_that_cannot_be_sent_holds_no_other_up(postman: Postman, 
 
 
 class Moody:
-    """A mail server that likes neither some recipients nor some senders."""
+    """A mail server that likes neither some recipients nor some senders, and hangs up on others."""
 
     def __init__(self, **answers: str) -> None:
         self.answers = answers
@@ -507,6 +719,8 @@ class Moody:
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
         """Says whether it takes mail for this recipient."""
+        if self.answers.get(address.partition("@")[0]) == "hang up":
+            server.transport.abort()
         answer = self.answers.get(address.partition("@")[0], "250 OK")
         if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
@@ -537,6 +751,25 @@ async def test_a_recipient_nobody_knows_is_given_up(postman: Postman) -> None:
         (gone.id, True, False), (full.id, False, False), (fine.id, False, True),
     ]  # fmt: skip
     assert moody.taken == ["fine@example.com"]
+
+
+async def test_a_letter_at_which_a_server_hangs_up_holds_no_other_up(postman: Postman) -> None:
+    """Given a server that hangs up at one recipient, then the letters after that one go over another connection."""
+    moody = Moody(odd="hang up")
+    async with serving(moody) as postman.mail:
+        letters = [letter(f"{name}@example.com") for name in ("before", "odd", "after")]
+        results = await postman.send(*letters)
+    assert [(each.final, each.error is None) for each in results] == [(False, True), (False, False), (False, True)]
+    assert moody.taken == ["before@example.com", "after@example.com"]
+
+
+@pytest.mark.parametrize("answer", ["550 5.7.1 relaying denied", "554 5.7.26 not authenticated", "530 authenticate"])
+async def test_a_server_that_wants_no_mail_of_ours_has_refused_nobody_s_address(postman: Postman, answer: str) -> None:
+    """Given recipients refused because of who we are, which people can mend, then no letter is given up."""
+    async with serving(Moody(ada=answer)) as postman.mail:
+        [result] = await postman.send(letter("ada@example.com"))
+    assert (result.final, result.bounced) == (False, False)
+    assert answer in (result.error or "")
 
 
 @pytest.mark.parametrize("answer", ["530 authenticate first", "550 sender not allowed here", "451 greylisted"])
@@ -575,4 +808,4 @@ def test_a_letter_s_id_is_its_message_id() -> None:
     """Given a letter, then nothing but its id and our domain decides its Message-ID."""
     mail = MailActivities("smtp://localhost", "a@b.example", KEY, SHOP)
     one = msgspec.structs.replace(letter(), id=UUID(int=1))
-    assert [mail._compose(one)["Message-ID"] for _ in range(2)] == [f"<{UUID(int=1)}@b.example>"] * 2
+    assert [mail._compose(one)[0]["Message-ID"] for _ in range(2)] == [f"<{UUID(int=1)}@b.example>"] * 2

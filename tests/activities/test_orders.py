@@ -237,7 +237,7 @@ async def test_parcels_leave_and_arrive(placed: Placed) -> None:
         ("parcel_delivered", "carrier", "1", None), ("parcel_delivered", "carrier", "2", None),
         ("order_delivered", "carrier", None, None),
     ]  # fmt: skip
-    assert await placed.till.letters() == ["order_confirmed", "shipped", "shipped"]
+    assert await placed.till.letters() == ["order_confirmed", "shipped", "shipped", "delivered"]
     assert await placed.till.ask("SELECT shipped, cancelled FROM order_lines") == [(2, 0)]
 
 

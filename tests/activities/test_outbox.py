@@ -13,6 +13,9 @@ from models.ids import OrderId, new_id
 from models.inventory import MAIN
 from models.letter import Letter
 from models.tables import inventory, outbox, stockroom
+from models.tables import mail_template as templates
+from models.wording.composing import Source
+from models.wording.own import Failure
 from tests import people, shop
 from tests.activities.till import Till
 
@@ -100,6 +103,84 @@ async def test_what_became_of_each_letter_is_written_down(till: Till, order: Ord
     assert (await waited(till, 0)).letters == ()
 
 
+async def test_an_address_nobody_reads_is_marked_until_somebody_does(till: Till) -> None:
+    """Given letters refused for good, then address and timeline tell it, once; one that arrives takes the mark off."""
+    order = (await till.placed(await till.cart(), email="Ada@Example.com")).order_id
+    await write(till, order, "first", "second")
+    first, second = (letter.id for letter in (await waited(till, 0)).letters)
+    settle = OutboxActivities(till.database).settle_letters
+    refused = SettleLetters((Settled(first, "550 no such user", True, True),))
+    for _ in range(2):
+        await ActivityEnvironment().run(settle, refused)
+    assert await till.ask("SELECT address, letter_id, error, times FROM mail_bounces") == [
+        ("ada@example.com", first, "550 no such user", 1)
+    ]
+    assert await till.ask("SELECT actor, facts FROM order_events WHERE type = 'letter_refused'") == [
+        ("mail", '{"error": "550 no such user", "template": "first"}')
+    ]
+    await ActivityEnvironment().run(settle, SettleLetters((Settled(second, None, False),)))
+    assert await till.ask("SELECT address FROM mail_bounces") == []
+
+
+async def own(till: Till, template: str, language: str, text: str) -> None:
+    """Words of the shop's own."""
+    async with till.database.writing() as writer:
+        author = await people.account(writer)
+        await templates.put(writer, template, language, Source("Own", text), author, None)
+
+
+async def test_letters_come_with_what_they_are_made_of(till: Till, order: OrderId) -> None:
+    """Given words of the shop's own in two languages, then a letter has those of its reader's, in force."""
+    await own(till, "shipped", "en", "old")
+    await own(till, "shipped", "en", "new")
+    await own(till, "shipped", "de", "neu")
+    await own(till, "refund", "en", "other")
+    await write(till, order, "shipped", "on_hold")
+    due = await waited(till, 0)
+    assert {letter.template for letter in due.letters} == {"shipped", "on_hold"}
+    assert [(each.template, each.language, each.source.text) for each in due.own] == [("shipped", "en", "new")]
+
+
+async def test_a_batch_has_its_limits(till: Till, order: OrderId, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given sources that are too much for one batch, then letters go in several, none is left out."""
+    monkeypatch.setattr("activities.outbox.LARGEST", 10)
+    for template in ("shipped", "refund", "on_hold"):
+        await own(till, template, "en", "x" * 8)
+        await write(till, order, template)
+    first = await waited(till, 0)
+    assert [letter.template for letter in first.letters] == ["shipped"]
+    settle = OutboxActivities(till.database).settle_letters
+    done = SettleLetters(tuple(Settled(letter.id, None, False) for letter in first.letters))
+    await ActivityEnvironment().run(settle, done)
+    assert [letter.template for letter in (await waited(till, 0)).letters] == ["refund"]
+
+
+async def test_own_words_that_failed_are_told(till: Till, order: OrderId) -> None:
+    """Given a letter that could not be made of the shop's own words, then their version says so, until put again."""
+    await own(till, "shipped", "en", "{{ gone }}")
+    await write(till, order, "shipped")
+    due = await waited(till, 0)
+    failure = Failure(due.own[0].id, "text, line 1: 'gone' is undefined")
+    settle = OutboxActivities(till.database).settle_letters
+    await ActivityEnvironment().run(settle, SettleLetters((Settled(due.letters[0].id, None, False, False, failure),)))
+    [seen] = await templates.overview(till.database)
+    assert (seen.active, seen.failures, seen.failure) == (1, 1, failure.why)
+    async with till.database.writing() as writer:
+        await templates.activate(writer, "shipped", "en", 1)
+    [seen] = await templates.overview(till.database)
+    assert (seen.active, seen.failures, seen.failure) == (1, 0, None)
+
+
+async def test_a_letter_given_up_for_what_it_says_marks_no_address(till: Till, order: OrderId) -> None:
+    """Given a letter refused as a whole, then it is given up, which its order tells, and its address is not marked."""
+    await write(till, order, "spam")
+    [letter] = (await waited(till, 0)).letters
+    settle = OutboxActivities(till.database).settle_letters
+    await ActivityEnvironment().run(settle, SettleLetters((Settled(letter.id, "554 spam", True),)))
+    assert await till.ask("SELECT count(*) FROM mail_bounces") == [(0,)]
+    assert await till.ask("SELECT facts ->> 'error' FROM order_events WHERE type = 'letter_refused'") == [("554 spam",)]
+
+
 async def test_a_pointless_letter_is_withdrawn_and_holds_no_other_up(till: Till, order: OrderId) -> None:
     """Given a letter to an account that was erased, then it is taken out, and the next one is given out; again, too."""
     async with till.database.writing() as writer:
@@ -147,6 +228,15 @@ async def test_staff_are_told_once_when_a_level_runs_low(watched: Till) -> None:
     assert facts == {
         "sku": "MUG", "name": "Mug", "location": "main", "available": 7, "reorder_point": 8, "suggested": 12,
     }  # fmt: skip
+
+
+async def test_staff_are_told_in_their_language(watched: Till) -> None:
+    """Given a shop whose people read German, then letters to them are in German, a buyer's is not."""
+    cart = await watched.cart({"MUG": 5})
+    await write(watched, (await watched.placed(cart, 6000)).order_id, "order_confirmed")
+    activity = OutboxActivities(watched.database, 0.01, LOW, "de").await_letters
+    found: DueLetters = await ActivityEnvironment().run(activity, AwaitLetters(10, 0, 0.01))
+    assert {letter.template: letter.locale for letter in found.letters} == {"low_stock": "de", "order_confirmed": "en"}
 
 
 async def test_each_crossing_is_told(watched: Till) -> None:

@@ -33,16 +33,24 @@ async def test_the_log_says_who_what_when_and_why(api: Api, database: Database) 
     ada = await actor(database, "ada@shop.test")
     await note(database, None, "user.create", "one")
     await note(
-        database, ada, "coupon.change", "SAVE10", before={"ppm": 1}, after={"ppm": 2}, reason="#1", request_id="r"
+        database,
+        ada,
+        "coupon.change",
+        "SAVE10",
+        before={"ppm": 1},
+        after={"ppm": 2},
+        reason="#1",
+        request_id="r",
+        address="192.0.2.1",
     )
     answer = await api.get(LOG, headers=await api.sign_in(Role.FINANCE))
     assert answer.status_code == 200
     told = [{name: item[name] for name in item.keys() - {"id", "at"}} for item in answer.json()["items"]]
     assert told == [
         {"actor": {"id": str(ada), "email": "ada@shop.test"}, "action": "coupon.change", "subject": "SAVE10",
-         "before": {"ppm": 1}, "after": {"ppm": 2}, "reason": "#1", "request_id": "r"},
+         "before": {"ppm": 1}, "after": {"ppm": 2}, "reason": "#1", "request_id": "r", "address": "192.0.2.1"},
         {"actor": None, "action": "user.create", "subject": "one",
-         "before": None, "after": None, "reason": None, "request_id": None},
+         "before": None, "after": None, "reason": None, "request_id": None, "address": None},
     ]  # fmt: skip
     assert (answer.json()["next_cursor"], answer.json()["total"]) == (None, None)
 

@@ -109,6 +109,20 @@ async def test_only_what_is_asked_for_is_needed(api: Api) -> None:
     assert (user["marketing_consent"], user["marketing_consent_at"]) == (False, None)
 
 
+@pytest.mark.parametrize(
+    ("browser", "said", "locale"),
+    [("fr-CH, en;q=0.5", {}, "fr-CH"), ("ja", {}, "en"), ("fr", {"locale": "de-at"}, "de-AT"), ("\xff;;q=", {}, "en")],
+)
+async def test_an_account_begins_in_the_language_of_its_browser(
+    api: Api, browser: str, said: dict[str, str], locale: str
+) -> None:
+    """Given a registration, then its language is what it says, else what the browser asks for, if it is ours."""
+    body = {"email": "ada@example.com", "password": "seven purple elephants", **said}
+    headers = {b"Accept-Language": browser.encode("latin-1")}
+    answer = await api.client.post(f"{AUTH}/register", json=body, headers=headers)
+    assert (answer.status_code, answer.json()["user"]["locale"]) == (201, locale)
+
+
 @pytest.mark.parametrize("address", ["Ada@example.com", "ada@EXAMPLE.com"])
 async def test_an_address_is_taken_once(api: Api, database: Database, address: str) -> None:
     """Given an account, when its address comes again in whatever case, then 409, and nothing moved."""

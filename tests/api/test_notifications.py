@@ -83,6 +83,23 @@ async def test_a_notification_has_facts_and_words(ada: Reader) -> None:
     assert (answer["next_cursor"], answer["total"]) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("account", "browser", "title"),
+    [("de-AT", "fr", "Bestellung angekommen"), ("ja", "fr-CH, en;q=0.5", "Commande livrée"),
+     ("am", None, "ትዕዛዝ ደርሷል"), ("ja", "zh", "Order delivered"), ("en", "de", "Order delivered")],
+)  # fmt: skip
+async def test_it_is_told_in_the_reader_s_language(ada: Reader, account: str, browser: str | None, title: str) -> None:
+    """Given an account's language and a browser's, then words are in the account's, if it is one of ours."""
+    identity = await ada.told("order_delivered")
+    changed = await ada.api.client.patch("/api/v1/auth/me", json={"locale": account}, headers=ada.headers)
+    assert changed.status_code == 200, changed.text
+    headers = ada.headers = {**ada.headers, **({"Accept-Language": browser} if browser else {})}
+    [told] = (await ada.ask()).json()["items"]
+    read = await ada.api.client.post(f"{LIST}/{identity}/read", headers=headers)
+    assert (told["title"], read.json()["title"]) == (title, title)
+    assert NUMBER in told["text"]
+
+
 async def test_the_newest_comes_first(ada: Reader) -> None:
     """Given five, then pages are newest first, and one that comes in between shifts nothing."""
     ids = [await ada.told() for _ in range(5)]

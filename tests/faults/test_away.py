@@ -1,15 +1,26 @@
 """A neighbour is away for a while: what can go on goes on, what cannot says so, and nothing is half done afterwards."""
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import anyio
 import httpx
+from temporalio.client import (
+    ScheduleCalendarSpec,
+    ScheduleRange,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
 
 from dev.stripe.remote import SimulatorControl
+from models import clock
+from models.reports.report import ReportKind
 from tests.books import Books
 from tests.faults.rush import BANK, insist, start
 from tests.premises import House, Shopper
+from workflows.reports import schedule_id
 
 LONGEST = 25
 """Seconds after which a buyer's browser has an answer, whatever is away; a third of it where no other tests run."""
@@ -93,6 +104,40 @@ async def test_without_postgres_nothing_is_half_done(
     assert {name: after[name] - before[name] for name in ("carts", "orders", "intents", "units_in_carts")} == {
         "carts": 0, "orders": 1, "intents": 1, "units_in_carts": -2,
     }  # fmt: skip
+
+
+async def test_a_report_that_was_due_while_temporal_was_away_is_made(house: House) -> None:
+    """Given Temporal away at the time of a schedule, when it is back, then the report of the day before is made."""
+    temporal = await house.temporal()
+    schedule = temporal.get_schedule_handle(schedule_id(ReportKind.DAILY_SALES))
+    with anyio.fail_after(60):  # the worker, just started, makes it
+        while not [each async for each in await temporal.list_schedules() if each.id == schedule.id]:
+            await anyio.sleep(0.2)
+    due = clock.now().replace(microsecond=0) + timedelta(seconds=15)
+
+    def soon(known: ScheduleUpdateInput) -> ScheduleUpdate:
+        changed = known.description.schedule
+        hour, minute, second = ([ScheduleRange(part)] for part in (due.hour, due.minute, due.second))
+        changed.spec = ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=hour, minute=minute, second=second)])
+        return ScheduleUpdate(changed)
+
+    await schedule.update(soon)
+    house.stack.kill("temporal")
+    assert clock.now() < due, "the machine was too slow to take Temporal away in time"
+    await anyio.sleep((due - clock.now()).total_seconds() + 2)
+    await start(house, "temporal")
+
+    database = house.database()
+    made: list[str] = []
+    with anyio.fail_after(120):
+        while not made:
+            rows = await database.fetch(
+                "SELECT made_by FROM reports WHERE kind = 'daily_sales' AND day = $1", due.date() - timedelta(days=1)
+            )
+            made = [row["made_by"] for row in rows]
+            await anyio.sleep(0.2)
+    await database.close()
+    assert made == ["schedule"]
 
 
 async def test_without_temporal_nobody_buys_and_everybody_looks(house: House, shopper: Shopper, books: Books) -> None:

@@ -3,7 +3,7 @@
 import importlib
 import inspect
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -122,7 +122,7 @@ _SIMPLE: dict[type[types.Type], Any] = {
     types.StrType: "text with ünïcode", types.IntType: 7, types.FloatType: 1.5, types.BoolType: True,
     types.NoneType: None, types.AnyType: {"any": [1, None]}, types.UUIDType: UUID(int=2**100),
     types.DateTimeType: datetime(2026, 1, 2, 3, 4, 5, 678901, UTC), types.TimeDeltaType: timedelta(seconds=1.5),
-    types.BytesType: b"\x00\xff",
+    types.BytesType: b"\x00\xff", types.DateType: date(2026, 1, 2),
 }  # fmt: skip
 
 

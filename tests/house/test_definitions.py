@@ -17,7 +17,7 @@ from models.database import Database
 from models.settings import worker_settings
 from tests.house.messages import ROOT, activity_definitions, messages, workflow_definitions
 from workflows import visibility
-from workflows.patience import CATALOGUE, MAIL, ORDERS, PAYMENTS
+from workflows.patience import CATALOGUE, MAIL, ORDERS, OUTSIDE, PAYMENTS
 
 KINDS = {str: "Keyword", int: "Int", bool: "Bool"}
 
@@ -39,7 +39,7 @@ def _name(function: Callable[..., Any]) -> str:
 
 def test_every_activity_is_registered_once(registered: dict[str, list[str]]) -> None:
     """Given every `@activity.defn`, then the worker has it on exactly one queue, and nothing else."""
-    assert set(registered) == {ORDERS, PAYMENTS, MAIL, CATALOGUE}
+    assert set(registered) == {ORDERS, PAYMENTS, MAIL, CATALOGUE, OUTSIDE}
     assert sorted(name for names in registered.values() for name in names) == sorted(activity_definitions())
 
 
@@ -58,10 +58,14 @@ def test_activities_run_on_the_queue_that_workflows_ask(registered: dict[str, li
         "MAIL_SERVER": MAIL,
         "OUTBOX": MAIL,
         "CHANGES": CATALOGUE,
+        "FEED": CATALOGUE,
+        "RECEIVERS": OUTSIDE,
         "ENGINE": CATALOGUE,
         "REDIS": CATALOGUE,
         "STUDY": CATALOGUE,
+        "REPORTING": CATALOGUE,
         "FILES": CATALOGUE,
+        "PRINTING": CATALOGUE,
     }
     asked: dict[str, set[str]] = {}
     for path in (ROOT / "workflows").glob("*.py"):

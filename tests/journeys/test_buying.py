@@ -48,7 +48,7 @@ async def test_the_buyer_gets_one_letter(house: House, shopper: Shopper) -> None
     [letter] = await house.letters_when(placed["number"], 1)
     assert letter["to"] == ["ada@example.com"]
     assert letter["subject"] == f"Your order {placed['number']} is confirmed"
-    for said in (sku.title(), "30.00 USD", "5.00 USD", "3.00 USD", "38.00 USD", "Ada Lovelace", "10001"):
+    for said in (sku.title(), "$30.00", "$5.00", "$3.00", "$38.00", "Ada Lovelace", "10001"):
         assert said in letter["text"], letter["text"]
 
 

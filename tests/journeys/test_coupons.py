@@ -36,7 +36,7 @@ async def test_cart_quote_order_and_letter_say_the_same(house: House, shopper: S
     assert [intent["captured"] for intent in await books.intents(order["number"])] == [2150]
     assert await books.agree([order["number"]]) == {order["number"]: "confirmed"}
     [letter] = await house.letters_when(placed["number"], 1)
-    assert f"Discount ({code})   -5.00 USD" in letter["text"]
+    assert f"Discount ({code})   -$5.00" in letter["text"]
     assert (await shopper.cart())["coupons"] == []
     await change(books.database, code, ppm=1)
     assert await shopper.order(placed) == order

@@ -71,7 +71,7 @@ async def test_a_gift_card_and_a_bank_card(house: House, shopper: Shopper, books
     assert await books.agree([placed["number"]]) == {placed["number"]: "confirmed"}
     assert (await shopper.cart())["gift_cards"] == []
     [letter] = await house.letters_when(placed["number"], 1)
-    for said in ("Total   16.00 USD", "By gift card or store credit   6.00 USD", "By card   10.00 USD"):
+    for said in ("Total   $16.00", "By gift card or store credit   $6.00", "The rest   $10.00"):
         assert said in letter["text"]
 
 
@@ -135,7 +135,7 @@ async def test_declined_and_cancelled_it_is_back(house: House, shopper: Shopper,
     [shown] = (await shopper.cart())["gift_cards"]
     assert (shown["balance"], shown["applied"]) == (usd(600), usd(600))
     letters = await house.letters_when(placed["number"], 2)
-    assert "the credit of 6.00 USD that you used" in letters[-1]["text"]
+    assert "The credit of $6.00 that you used" in letters[-1]["text"]
 
 
 async def settled(tab: Shopper, form: dict[str, Any]) -> httpx.Response:

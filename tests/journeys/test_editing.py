@@ -241,7 +241,7 @@ async def test_a_guest_adds_a_thing_and_pays_it_with_a_card_they_name(
     assert sum(each["captured"] for each in await books.intents(placed["number"])) == 2370
     assert (await books.stock(sku), await books.stock(cup)) == ((5, 1), (5, 1))
     changed = [each for each in await house.letters_when(placed["number"], 2) if "changed" in each["subject"]]
-    assert "7.70 USD were charged besides." in changed[0]["text"]
+    assert "$7.70 were charged besides." in changed[0]["text"]
     assert (await shopper.cancel(placed)).status_code == 200
     assert (await paid_back(guest))["payment_status"] == "refunded"
     assert await books.money(placed["number"]) == {"provider:stripe": 0, "sales": 0}

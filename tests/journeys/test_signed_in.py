@@ -252,8 +252,8 @@ async def test_the_buyer_is_told_of_every_turn(house: House, ada: Member, bob: M
         ("order_cancelled", second["number"]), ("order_confirmed", first["number"]),
         ("payment_failed", first["number"]),
     ]  # fmt: skip
-    assert told[0]["text"] == f"Your order {second['number']} was cancelled. You called it off."
-    assert told[1]["text"] == f"Your order {first['number']} of 16.00 USD is confirmed. Thank you!"
+    assert told[0]["text"] == f"Your order {second['number']} was cancelled: you called it off."
+    assert told[1]["text"] == f"Your order {first['number']} of $16.00 is confirmed. Thank you!"
     assert (await ada.http.get("/notifications/unread-count")).json() == {"count": 3}
     assert (await ada.http.post(f"/notifications/{told[0]['id']}/read")).status_code == 200
     assert (await ada.http.post("/notifications/read-all")).json() == {"count": 2}

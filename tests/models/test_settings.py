@@ -1,5 +1,6 @@
 """The environment, read once: what is missing or wrong is named, and no process holds what it does not need."""
 
+import base64
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
@@ -13,6 +14,8 @@ COMPLETE = {
     "SECRET_KEY": "s" * 32, "STRIPE_WEBHOOK_SECRET": "whsec_1", "STRIPE_SECRET_KEY": "sk_test_1",
     "SMTP_URL": "smtp://mail:25",
 }  # fmt: skip
+KEY = base64.b64encode(b"k" * 32).decode()
+OTHER = base64.b64encode(b"o" * 32).decode()
 OF_BOTH = ("DATABASE_URL", "REDIS_URL", "TEMPORAL_ADDRESS", "SECRET_KEY")
 
 
@@ -78,6 +81,7 @@ def test_defaults() -> None:
         timedelta(days=1), timedelta(days=30), timedelta(minutes=5),
     )  # fmt: skip
     assert worker.search_healing_interval == worker.shelves_study_interval == timedelta(hours=1)
+    assert worker.build_id is None
     assert worker.mail_from == "Holdfast <orders@holdfast.example>"
 
 
@@ -107,8 +111,12 @@ def test_values_are_read_as_what_they_mean() -> None:
     [
         ("PAYMENT_WINDOW", "soon"), ("PAYMENT_WINDOW", "0"), ("PAYMENT_WINDOW", "-1"), ("PAYMENT_WINDOW", "nan"),
         ("PAYMENT_WINDOW", "inf"), ("PAYMENT_WINDOW", "1e9"), ("SECRET_KEY", "short"), ("SECRET_KEY", "s" * 31),
+        ("WORKER_BUILD_ID", "two words"), ("WORKER_BUILD_ID", "-x"), ("WORKER_BUILD_ID", "b" * 81),
         ("LOG_FORMAT", "xml"), ("LOG_LEVEL", "loud"), ("WORKER_METRICS_PORT", "nine"), ("WORKER_METRICS_PORT", "-1"),
         ("WORKER_METRICS_PORT", "65536"), ("SMTP_URL", "mail.example"), ("SMTP_URL", "http://mail.example"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "secret"), ("OTEL_EXPORTER_OTLP_HEADERS", "a b=c"),
+        ("OTEL_TRACES_SAMPLER_ARG", "2"), ("OTEL_TRACES_SAMPLER_ARG", "-0.5"), ("OTEL_TRACES_SAMPLER_ARG", "all"),
     ],
 )  # fmt: skip
 def test_what_the_worker_cannot_read_is_named(name: str, value: str) -> None:
@@ -130,6 +138,33 @@ def test_what_the_api_cannot_read_is_named(name: str, value: str) -> None:
     """Given a value that makes no sense, then the process does not start and says which variable it is."""
     with pytest.raises(Invalid, match=f"^{name} "):
         api_settings(_with(name, value))
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["k", "k:", ":a2V5", "k:a2V5", f"k:{KEY}x", f"k y:{KEY}", f"k:{KEY},", f"k:{KEY},k:{KEY}", f"{KEY}", "none,k:x"],
+)
+def test_payload_keys_that_cannot_be_read_are_not_told(value: str) -> None:
+    """Given a key that is too short, twice, without a name or not base64, then nothing starts, and it is not shown."""
+    for read in (api_settings, worker_settings):
+        with pytest.raises(Invalid, match=r"^PAYLOAD_KEYS ") as refused:
+            read(_with("PAYLOAD_KEYS", value))
+        assert KEY not in str(refused.value)
+
+
+def test_payload_keys_are_the_same_for_both_processes() -> None:
+    """Given none, one, several or no more keys, then both know the same ones, and of each ring only names are shown."""
+    own = api_settings(COMPLETE).payload_keys
+    assert (own.current, list(own.keys)) == ("secret-cd7256bf", ["secret-cd7256bf"])
+    for value, current, known in (
+        (f"new:{KEY}", "new", {"new"}), (f"new:{KEY}, old:{OTHER}", "new", {"new", "old"}),
+        ("none", None, set()), (f"none,old:{OTHER}", None, {"old"}),
+    ):  # fmt: skip
+        keys = worker_settings(_with("PAYLOAD_KEYS", value)).payload_keys
+        assert keys == api_settings(_with("PAYLOAD_KEYS", value)).payload_keys
+        assert (keys.current, set(keys.keys)) == (current, known | set(own.keys))
+        assert KEY not in repr(keys)
+        assert "bytes" not in repr(keys)
 
 
 def test_a_secret_is_not_told() -> None:
@@ -154,3 +189,13 @@ def test_settings_do_not_change() -> None:
 def _with(name: str, value: str | None) -> dict[str, str]:
     changed = {other: known for other, known in COMPLETE.items() if other != name}
     return changed if value is None else {**changed, name: value}
+
+
+def test_where_traces_go() -> None:
+    """Given a collector, its key and a share, then they are read as OpenTelemetry writes them."""
+    read = worker_settings({
+        **_with("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/"),
+        "OTEL_EXPORTER_OTLP_HEADERS": "Api-Key=a%20b=c, other=d", "OTEL_TRACES_SAMPLER_ARG": "0.25",
+    })  # fmt: skip
+    assert (read.otlp_endpoint, read.trace_share) == ("http://collector:4318", 0.25)
+    assert read.otlp_headers == {"api-key": "a b=c", "other": "d"}

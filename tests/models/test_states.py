@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from models.approval import APPROVAL_MOVES, ApprovalStatus
 from models.edit import EDIT_MOVES, EditStatus
 from models.order import (
     BUYER_ACTIONS,
@@ -34,6 +35,10 @@ AXES = [
     ),
     pytest.param(
         ReturnStatus, RETURN_MOVES, ReturnStatus.REQUESTED, {"rejected", "settled", "expired"}, id="return"
+    ),
+    pytest.param(
+        ApprovalStatus, APPROVAL_MOVES, ApprovalStatus.PENDING, {"done", "refused", "rejected", "expired"},
+        id="approval",
     ),
     pytest.param(
         EditStatus, EDIT_MOVES, EditStatus.PROPOSED, {"committed", "dropped", "expired"}, id="edit"
@@ -106,6 +111,8 @@ def test_a_buyer_can_pay_what_is_unpaid_and_cancel_what_is_here(
     reserved = not_sent and payment is PaymentStatus.AUTHORIZED
     gone = status in (OrderStatus.PROCESSING, OrderStatus.SHIPPED, OrderStatus.DELIVERED) and payment in MONEY_CAME
     theirs = gone and fulfilment in (FulfilmentStatus.PARTIAL, FulfilmentStatus.FULFILLED)
+    parcel_by_parcel = (OrderStatus.PROCESSING, PaymentStatus.AUTHORIZED, FulfilmentStatus.PARTIAL)
+    theirs = theirs or (status, payment, fulfilment) == parcel_by_parcel
     held = status is OrderStatus.ON_HOLD and payment is PaymentStatus.AUTHORIZED
     left = here and payment is not PaymentStatus.REFUNDED
     wanted = ["cancel", "pay"] if unpaid else ["cancel", *["edit"] * left] if here or held or reserved else []
@@ -117,13 +124,22 @@ STAFF_CAN: Mapping[tuple[OrderStatus, PaymentStatus, FulfilmentStatus], set[str]
     (OrderStatus.PENDING, PaymentStatus.PENDING, FulfilmentStatus.UNFULFILLED): {"cancel", "extend_hold"},
     (OrderStatus.PENDING, PaymentStatus.FAILED, FulfilmentStatus.UNFULFILLED): {"cancel", "extend_hold"},
     (OrderStatus.ON_HOLD, PaymentStatus.AUTHORIZED, FulfilmentStatus.UNFULFILLED): {"cancel", "approve", "reject"},
-    (OrderStatus.CONFIRMED, PaymentStatus.AUTHORIZED, FulfilmentStatus.UNFULFILLED): {"cancel", "ship", "capture"},
-    (OrderStatus.PROCESSING, PaymentStatus.AUTHORIZED, FulfilmentStatus.PARTIAL): {"ship", "deliver"},
-    (OrderStatus.CONFIRMED, PaymentStatus.PAID, FulfilmentStatus.UNFULFILLED): {"cancel", "edit", "ship", "refund"},
-    (OrderStatus.PROCESSING, PaymentStatus.PAID, FulfilmentStatus.PARTIAL): {"ship", "deliver", "refund"},
+    (OrderStatus.CONFIRMED, PaymentStatus.AUTHORIZED, FulfilmentStatus.UNFULFILLED): {
+        "cancel", "ship", "capture", "switch_location",
+    },
+    (OrderStatus.PROCESSING, PaymentStatus.AUTHORIZED, FulfilmentStatus.PARTIAL): {
+        "ship", "deliver", "refund", "cancel", "switch_location",
+    },
+    (OrderStatus.PROCESSING, PaymentStatus.REFUNDED, FulfilmentStatus.PARTIAL): {"deliver", "cancel"},
+    (OrderStatus.CONFIRMED, PaymentStatus.PAID, FulfilmentStatus.UNFULFILLED): {
+        "cancel", "edit", "ship", "refund", "switch_location", "accept_shortage",
+    },
+    (OrderStatus.PROCESSING, PaymentStatus.PAID, FulfilmentStatus.PARTIAL): {
+        "ship", "deliver", "refund", "cancel", "switch_location", "accept_shortage",
+    },
     (OrderStatus.SHIPPED, PaymentStatus.PAID, FulfilmentStatus.FULFILLED): {"deliver", "refund"},
     (OrderStatus.SHIPPED, PaymentStatus.REFUNDED, FulfilmentStatus.RETURNED): {"deliver"},
-}
+}  # fmt: skip
 """What staff can do where an order really stands, beside a note, and another try of what needs attention."""
 
 

@@ -5,12 +5,15 @@ from typing import Any
 import msgspec
 import pytest
 from temporalio.api.common.v1 import Payload
+from temporalio.converter import DefaultFailureConverterWithEncodedAttributes
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner
 
 from models import wire
 from models.money import Money
+from models.sealing import Sealer
 from models.wire import HoldfastConverter
+from tests import seals
 from tests.house.messages import example, messages
 from workflows.order_messages import OrderState
 
@@ -45,7 +48,7 @@ def test_a_newer_sender_s_fields_are_passed_over(kind: type[msgspec.Struct]) -> 
 
 
 def test_payloads_can_be_read_in_the_temporal_ui() -> None:
-    """Given a message, then its payload is plain JSON under Temporal's own name for it."""
+    """Given a message, then before it is sealed its payload is plain JSON under Temporal's own name for it."""
     [sent] = CONVERTER.to_payloads([Money(1999, "usd")])
     assert sent.metadata == {"encoding": b"json/plain"}
     assert sent.data == b'{"amount":1999,"currency":"usd"}'
@@ -89,9 +92,11 @@ def test_nothing_and_bytes_travel_temporal_s_own_way() -> None:
 
 
 def test_one_plugin_serves_client_worker_and_replayer() -> None:
-    """Given the plugin, then it brings our converter, and runs workflows without the SDK's sandbox."""
-    configured = wire.plugin().configure_replayer({})
+    """Given the plugin, then it brings our converter, seals, and runs workflows without the SDK's sandbox."""
+    configured = wire.plugin(seals.KEYS).configure_replayer({})
     converter = configured.get("data_converter")
     assert converter is not None
     assert converter.payload_converter_class is HoldfastConverter
+    assert isinstance(converter.payload_codec, Sealer)
+    assert converter.failure_converter_class is DefaultFailureConverterWithEncodedAttributes
     assert isinstance(configured.get("workflow_runner"), UnsandboxedWorkflowRunner)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import structlog
 
+import worker
 from tests.flow import Flow
 from tests.models.swept import database, database_url, swept_url
 from tests.workflows.stories import Shelf
@@ -40,6 +41,12 @@ def plain_logs() -> None:
             structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
         ]
     )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def collected_seldom() -> None:
+    """As in production."""
+    worker.collect_seldom()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

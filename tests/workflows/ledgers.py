@@ -24,14 +24,18 @@ SELECT o.number, o.status, p.provider, p.id AS payment_id, p.status AS payment_s
        (SELECT coalesce(-sum(e.difference), 0) FROM order_edits e
         WHERE e.order_id = o.id AND e.status = 'committed' AND e.difference < 0)::int AS less,
        (SELECT count(*) FROM outbox x WHERE x.order_id = o.id AND x.payload ->> 'template' LIKE 'order_%') AS letters
-FROM orders o JOIN payments p ON p.order_id = o.id ORDER BY o.placed_at
+FROM orders o JOIN payments p ON p.order_id = o.id
+WHERE NOT EXISTS (SELECT FROM order_events e WHERE e.order_id = o.id AND e.type = 'rest_cancelled') ORDER BY o.placed_at
 """
 _KEPT = {"confirmed": "promised", "processing": "promised", "shipped": "shipped", "delivered": "shipped"}
 """What became of the goods of an order that is sold."""
 
 
 async def disagreements(flow: Flow) -> list[str]:
-    """Where the ledgers differ, in words; none when every order is either wholly sold or wholly undone."""
+    """Where the ledgers differ, in words; none when every order is either wholly sold or wholly undone.
+
+    Of one whose rest was called off, `refunding.disagreements` tells.
+    """
     async with flow.database.reading() as reader:
         found = [f"stock drifts: {row}" for row in await inventory.drift(reader)]
         found += [f"credit drifts: {row}" for row in await credit.drift(reader)]

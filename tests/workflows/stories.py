@@ -187,6 +187,24 @@ async def sent_in_two_parcels(shelf: Shelf) -> Handle:
     return handle
 
 
+async def rest_called_off(shelf: Shelf) -> Handle:
+    """Two mugs; one is sent, and staff say that the other never will be. Its money goes back."""
+    async with shelf.flow.database.writing() as writer:
+        await carts.add(fetching(writer), shelf.cart, shelf.sku, 1, None, "usd")
+    handle, _ = await shelf.flow.buy(shelf.cart, TWO_MUGS, number=shelf.number)
+    await shelf.flow.until(handle, OrderStatus.CONFIRMED)
+    one = (ShipItem(shelf.sku, 1),)
+    await shelf.ask(handle, Order.ship, ShipOrder("warehouse", "UPS", "1Z", one))
+    over = await shelf.ask(handle, Order.cancel, CancelCheckout("rest", "none are left", "staff"))
+    assert over.status is OrderStatus.SHIPPED
+    await shelf.ask(handle, Order.deliver, DeliverOrder("carrier"))
+    assert (await handle.result()).status is OrderStatus.DELIVERED
+    async with asyncio.timeout(60):
+        while (await shelf.row())["payment_status"] != "partially_refunded":
+            await asyncio.sleep(0.05)
+    return handle
+
+
 async def paid_with_another_card(shelf: Shelf) -> Handle:
     """The first card is declined, the second is good."""
     handle, answer = await shelf.buy("pm_card_chargeDeclined")
@@ -459,7 +477,8 @@ async def edit_expired(shelf: Shelf) -> Handle:
 
 Story = Callable[[Shelf], Coroutine[Any, Any, Handle]]
 ALL: tuple[Story, ...] = (
-    delivered, sent_in_two_parcels, cancelled_after_payment, paid_with_another_card, window_closed, given_longer,
+    delivered, sent_in_two_parcels, rest_called_off, cancelled_after_payment, paid_with_another_card, window_closed,
+    given_longer,
     cancelled_by_buyer, confirmed_at_the_bank, webhook_lost, captured_late, paid_partly_with_credit, covered_by_credit,
     credit_given_back, card_kept, paid_on_a_page, paid_on_stripes_page, turned_from_page_to_card, left_stripes_page,
     paid_while_cancelled, edited, edited_dearer, edit_refused_late, edit_expired, refused,

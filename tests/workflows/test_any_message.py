@@ -2,6 +2,7 @@
 after each message stock, money and the provider agree."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, ClassVar, TypeVar
@@ -14,6 +15,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from models.database import fetching
+from models.edit import EditItem, EditWish
 from models.ids import OrderId, new_id
 from models.order import Action, buyer_actions, staff_actions
 from models.shipment import ShipItem
@@ -21,18 +23,40 @@ from models.tables import cart as carts
 from tests.flow import Flow, Handle
 from tests.workflows import refunding
 from tests.workflows.refunding import Sold
+from tests.workflows.returning import Gone
 from tests.workflows.stories import TWO_MUGS, Shelf
 from workflows.order import Order
-from workflows.order_messages import CancelCheckout, DeliverOrder, PayOrder, ShipOrder
+from workflows.order_messages import (
+    CancelCheckout,
+    CommitEdit,
+    DeliverOrder,
+    DropEdit,
+    PayOrder,
+    ProposeEdit,
+    ShipOrder,
+)
 from workflows.steadfast import RetryStep
 
 T = TypeVar("T")
 CARDS = st.sampled_from(["pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired", None])
 EXAMPLES, MESSAGES = 10, 10
+WAYS = [
+    ("approve", "receive", "inspect"),
+    ("approve", "receive"),
+    ("reject", "approve"),
+    ("receive",),
+    ("inspect",),
+    (),
+]
+"""What staff say of a return, one after the other."""
 REST = 60.0
 """Seconds within which an order that nobody asks anything comes to rest."""
 _STANDS = """
-SELECT o.id, o.status, p.status AS payment, o.fulfilment_status AS fulfilment, o.attention IS NOT NULL AS attention
+SELECT o.id, o.status, p.status AS payment, o.fulfilment_status AS fulfilment, o.attention IS NOT NULL AS attention,
+       (SELECT count(*)::int FROM order_edits e WHERE e.order_id = o.id) AS edits,
+       (SELECT count(*)::int FROM returns r WHERE r.order_id = o.id) AS returns,
+       EXISTS(SELECT FROM returns r WHERE r.order_id = o.id AND r.status = 'inspected')
+       OR EXISTS(SELECT FROM refunds r WHERE r.order_id = o.id AND r.status = 'open') AS going_back
 FROM orders o JOIN payments p ON p.order_id = o.id WHERE o.number = $1
 """
 _UNBALANCED = "SELECT operation, currency FROM money_entries GROUP BY 1, 2 HAVING sum(amount) <> 0"
@@ -52,8 +76,8 @@ class AnyMessage(RuleBasedStateMachine):
     def run_in_shop(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(2 * REST)
 
-    @initialize(card=CARDS)
-    def buy(self, card: str | None) -> None:
+    @initialize(card=st.just("pm_card_visa") | CARDS, then=st.sampled_from(["nothing", "edit", "ship"]))
+    def buy(self, card: str | None, then: str) -> None:
         async def open_and_buy() -> None:
             self.shelf = await Shelf.open(self.flow)
             async with self.flow.database.writing() as writer:
@@ -62,6 +86,10 @@ class AnyMessage(RuleBasedStateMachine):
             await self.rest()
 
         self.run_in_shop(open_and_buy())
+        if then == "edit":
+            self.edit(1, Order.commit_edit)
+        elif then == "ship":
+            self.ship(None)
 
     @rule(card=CARDS.filter(bool))
     def pay(self, card: str) -> None:
@@ -97,6 +125,51 @@ class AnyMessage(RuleBasedStateMachine):
             await self.rest()
 
         self.run_in_shop(refund())
+
+    @rule(units=st.integers(0, 4), then=st.sampled_from([Order.commit_edit, Order.drop_edit, None]))
+    def edit(self, units: int, then: Any) -> None:
+        key = new_id().hex
+        wish = EditWish(f"buyer/{key}", key, "buyer", (EditItem(self.shelf.sku, units),))
+        self.ask(Action.EDIT, buyer=True, command=Order.propose_edit, request=ProposeEdit(key, wish))
+        if then is not None:
+            n = self.run_in_shop(self.counted("edits")) or 1
+            said = CommitEdit(key, n, "buyer") if then is Order.commit_edit else DropEdit(key, n, "buyer")
+            self.ask(None, command=then, request=said)
+
+    @rule(units=st.integers(1, 3), then=st.sampled_from(WAYS))
+    def send_back(self, units: int, then: tuple[str, ...]) -> None:
+        async def ask() -> None:
+            order, where, _, _ = stands = await self.stands()
+            gone = Gone(self.shelf, self.handle, order)
+            answer = await gone.ask(gone.wish(units), await self.counted("returns") + 1)
+            code = "done" if answer.refusal is None else answer.refusal.code
+            self.sent.append(f"return: {code}")
+            assert Action.RETURN in buyer_actions(*where, returnable=True) or code == "wrong_move", (where, code)
+            await self.rest()
+            assert await self.stands() == stands  # its units are only set apart
+
+        self.run_in_shop(ask())
+        for command in then:
+            self.all_agree()
+            self.run_in_shop(self.move_return(command))
+
+    async def move_return(self, command: str) -> None:
+        """Staff say so of the return that was asked for last."""
+        order, _, _, _ = stands = await self.stands()
+        gone, code = Gone(self.shelf, self.handle, order), "done"
+        try:
+            await getattr(gone, command)(n=await self.counted("returns") or 1)
+        except WorkflowUpdateFailedError as refused:
+            assert isinstance(refused.cause, ApplicationError)
+            code = refused.cause.type or "?"
+        except RPCError as over:  # it has ended, or was never begun
+            assert "completed" in str(over) or "not found" in str(over), over
+            code = "over"
+        self.sent.append(f"{command}: {code}")
+        await self.rest()
+        if code != "done":
+            assert code in ("wrong_move", "over"), code
+            assert await self.stands() == stands
 
     @rule(again=st.booleans())
     def news(self, again: bool) -> None:
@@ -136,12 +209,14 @@ class AnyMessage(RuleBasedStateMachine):
         if hasattr(self, "handle"):
             self.run_in_shop(look())
 
-    def ask(self, action: Action, *, command: Any, request: Any, buyer: bool = False) -> None:
-        """Send it. The data say whether it may be done; what is refused has moved nothing."""
+    def ask(self, action: Action | None, *, command: Any, request: Any, buyer: bool = False) -> None:
+        """Send it. The data say whether it may be done, of an action; what is refused has moved nothing."""
 
         async def send() -> None:
             _, where, attention, _ = stands = await self.stands()
-            legal = action in (buyer_actions(*where, returnable=True) if buyer else staff_actions(*where, attention))
+            legal = action is None or action in (
+                buyer_actions(*where, returnable=True) if buyer else staff_actions(*where, attention)
+            )
             code = "done"
             try:
                 await self.shelf.ask(self.handle, command, request)
@@ -151,7 +226,7 @@ class AnyMessage(RuleBasedStateMachine):
             except RPCError as over:  # its workflow has ended: an order that is over takes no message
                 assert "completed" in str(over) or "not found" in str(over), over
                 code = "over"
-            self.sent.append(f"{action}: {code}")
+            self.sent.append(f"{action or type(request).__name__}: {code}")
             assert legal or code in ("wrong_move", "over"), (action, where, code)
             await self.rest()
             if code != "done":
@@ -165,12 +240,18 @@ class AnyMessage(RuleBasedStateMachine):
         where = row["status"], row["payment"], row["fulfilment"]
         return OrderId(row["id"]), where, row["attention"], await self.shelf.left()
 
+    async def counted(self, what: str) -> int:
+        """How many edits or returns of it there are."""
+        [row] = await self.flow.database.fetch(_STANDS, self.shelf.number)
+        return int(row[what])
+
     async def rest(self) -> None:
         """Wait until nothing goes on by itself any more."""
         async with asyncio.timeout(REST):
             while True:
-                _, (status, payment, _), *_ = await self.stands()
-                going = status == "pending" and payment == "authorized"
+                [row] = await self.flow.database.fetch(_STANDS, self.shelf.number)
+                status, payment, going = row["status"], row["payment"], row["going_back"]
+                going |= status == "pending" and payment == "authorized"
                 going |= status == "cancelled" and payment in ("paid", "partially_refunded", "pending", "failed")
                 if not going:
                     return
@@ -190,5 +271,6 @@ async def test_any_messages_in_any_order(flow: Flow) -> None:
     )  # fmt: skip
 
     print(f"{EXAMPLES} orders, {len(AnyMessage.sent)} messages")  # noqa: T201 - the size of what was tried
+    print([f"{each}: {times}" for each, times in Counter(AnyMessage.sent).items()])  # noqa: T201
     assert any("done" in each for each in AnyMessage.sent)
     assert any("done" not in each for each in AnyMessage.sent)

@@ -16,6 +16,7 @@ from workflows import patience
 from workflows.order import Order
 from workflows.order_messages import CancelCheckout
 from workflows.steadfast import RetryStep
+from workflows.visibility import FAILED_STEP
 
 CAPTURE, CANCEL = "/v1/payment_intents/*/capture", "/v1/payment_intents/*/cancel"
 RETRY = RetryStep("bob", "the provider says it is mended")
@@ -31,6 +32,11 @@ async def flagged(shelf: Shelf, handle: Handle) -> bool:
     """Whether staff's list of orders that need a person has this one."""
     found = shelf.flow.client.list_workflows(f'NeedsAttention=true AND WorkflowId="{handle.id}"')
     return [each.id async for each in found] == [handle.id]
+
+
+async def failed_at(shelf: Shelf, handle: Handle) -> str | None:
+    """The step by which others that cannot be done are found, too."""
+    return (await handle.describe()).typed_search_attributes.get(FAILED_STEP)
 
 
 async def until_flagged(shelf: Shelf, handle: Handle, wanted: bool) -> None:
@@ -51,6 +57,7 @@ async def test_a_capture_that_fails_for_ten_minutes_asks_for_a_person_and_goes_o
     assert (await shelf.attention(handle)).startswith("capture the payment: ")
     await until_flagged(shelf, handle, True)
     assert (await shelf.row())["attention"].startswith("capture the payment: ")
+    assert await failed_at(shelf, handle) == "capture the payment"
     card = await shelf.card(handle)
     assert "Needs attention: could not capture the payment" in card and "no deadline" not in card
     assert (await shelf.row())["status"] == "pending"
@@ -64,6 +71,7 @@ async def test_a_capture_that_fails_for_ten_minutes_asks_for_a_person_and_goes_o
     confirmed = await shelf.flow.until(handle, OrderStatus.CONFIRMED)
     assert (confirmed.attention, (await shelf.row())["attention"]) == (None, None)
     await until_flagged(shelf, handle, False)
+    assert await failed_at(shelf, handle) is None
     assert [fact for fact in await shelf.facts() if "attention" in fact] == ["attention_needed", "attention_settled"]
     assert await ledgers.disagreements(shelf.flow) == []
 

@@ -18,6 +18,7 @@ from models.roles import Role
 from models.settings import WorkerSettings, api_settings
 from tests import people, shop
 from tests.api.conftest import Api, media, started
+from tests.seals import PAYLOAD_KEYS
 from tests.workflows.refunding import disagreements
 from tests.workflows.shipping import FIRST
 from tests.workflows.stories import TWO_MUGS, Shelf
@@ -66,6 +67,7 @@ async def desk(shelf: Shelf, settings: WorkerSettings, media: Path) -> AsyncIter
     environment = {
         "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "SECRET_KEY": KEY,
         "TEMPORAL_ADDRESS": settings.temporal_address, "TEMPORAL_NAMESPACE": settings.temporal_namespace,
+        "PAYLOAD_KEYS": PAYLOAD_KEYS,
         "STRIPE_WEBHOOK_SECRET": "whsec_test", "MEDIA_DIR": str(media), "CHECKOUT_ANSWER_BUDGET": "30",
         **LIMITS_FAR_AWAY,
     }  # fmt: skip

@@ -16,6 +16,7 @@ from tests.workflows import shipping as stories
 from tests.workflows.refunding import disagreements
 from tests.workflows.shipping import FIRST, SECOND, Reserved, count, until
 from tests.workflows.stories import MUG, TWO_MUGS, Shelf
+from tests.workflows.test_attention import flagged, until_flagged
 from tests.workflows.test_capturing import refused
 from tests.workflows.test_reconcile import reconcile
 from workflows import patience
@@ -223,3 +224,28 @@ async def test_a_retry_tries_a_renewal_again(flow: Flow) -> None:
 
     await until(bought, lambda: count(bought, 2))
     await until(bought, lambda: _calm(bought))
+
+
+async def test_an_order_that_lacks_two_things_asks_until_it_has_both(flow: Flow) -> None:
+    """Given an order that is late, and whose rest cannot be reserved, then having the one settled leaves the other."""
+    bought = await Reserved.open(flow)
+    about = {"order": str(bought.shelf.number)}
+    await flow.fast_forward(bought.handle, timedelta(days=3, minutes=1))
+    await until(bought, lambda: _asks(bought, "not shipped in time"))
+    await flow.stripe.fault("error_before", status=400, method="POST", path="/v1/payment_intents", metadata=about)
+    await bought.capture(2000)
+    await until(bought, lambda: _asks(bought, "reserve the rest of the money: "))
+
+    await bought.ship(1)  # which has it reserved
+
+    await until(bought, lambda: _asks(bought, "not shipped in time"))
+    assert await flagged(bought.shelf, bought.handle)
+    assert "Needs attention: not shipped in time" in await bought.shelf.card(bought.handle)
+    assert (await bought.ship()).payment_status is PaymentStatus.PAID
+    await until(bought, lambda: _calm(bought))
+    await until_flagged(bought.shelf, bought.handle, False)
+    assert await disagreements(flow) == []
+
+
+async def _asks(bought: Reserved, why: str) -> bool:
+    return str((await bought.shelf.row())["attention"]).startswith(why)

@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
+from models.attention import AttentionKind
 from models.order import OrderStatus
 from models.roles import Role
+from models.tables import attention_queue as queue
 from models.tables.user import users
-from tests import people, traces
+from tests import people, seals, traces
 from tests.flow import Flow
 from tests.traces import ZERUBBABEL
 from tests.workflows.leaving import Leaving
@@ -51,9 +53,9 @@ async def gone(flow: Flow, handle: WorkflowHandle[Any, Any]) -> bool:
     return False
 
 
-async def said(flow: Flow, handle: WorkflowHandle[Any, Any]) -> bytes:
-    """A whole history, as bytes."""
-    return b"".join([event.SerializeToString() async for event in handle.fetch_history_events()])
+async def said(flow: Flow, handle: WorkflowHandle[Any, Any]) -> str:
+    """A whole history, opened."""
+    return seals.said(await handle.fetch_history())
 
 
 async def test_who_has_nothing_open_is_forgotten_at_once(leaving: Leaving, flow: Flow) -> None:
@@ -63,7 +65,7 @@ async def test_who_has_nothing_open_is_forgotten_at_once(leaving: Leaving, flow:
     words = f"{ZERUBBABEL.first} of {ZERUBBABEL.street} has changed his mind"
     _: Any = await cancelled.execute_update(Order.cancel, CancelCheckout("d", words, "buyer"))
     await cancelled.result()
-    assert ZERUBBABEL.street.encode() in await said(flow, cancelled)
+    assert ZERUBBABEL.street in await said(flow, cancelled)
     await leaving.letters_leave()
 
     assert await leaving.ask() == Closing(True)
@@ -83,7 +85,7 @@ async def test_who_has_nothing_open_is_forgotten_at_once(leaving: Leaving, flow:
     assert await traces.found(flow.database) == {}
     assert await gone(flow, cancelled)
     history = await said(flow, leaving.handle)
-    assert [word for word in ZERUBBABEL.words if word.encode() in history.lower()] == []
+    assert [word for word in ZERUBBABEL.words if word in history.lower()] == []
 
 
 async def test_open_orders_are_waited_for(leaving: Leaving, flow: Flow) -> None:
@@ -166,6 +168,9 @@ async def test_the_provider_forgets_too(leaving: Leaving, flow: Flow) -> None:
     await leaving.until("Needs attention: the provider does not forget")
     attributes = (await leaving.handle.describe()).typed_search_attributes
     assert attributes[visibility.NEEDS_ATTENTION] is True
+    assert attributes[visibility.FAILED_STEP] == "let the provider forget an account"
+    [need] = (await queue.first(flow.database, 10))[AttentionKind.ERASURE_STUCK].first
+    assert (need.workflow_id, need.step) == (leaving.handle.id, "let the provider forget an account")
     assert not await leaving.is_erased()
     await flow.stripe.clear()
     await leaving.end()
@@ -174,6 +179,8 @@ async def test_the_provider_forgets_too(leaving: Leaving, flow: Flow) -> None:
     assert await gone(flow, saving)
     attributes = (await leaving.handle.describe()).typed_search_attributes
     assert attributes[visibility.NEEDS_ATTENTION] is False
+    assert attributes.get(visibility.FAILED_STEP) is None
+    assert AttentionKind.ERASURE_STUCK not in await queue.first(flow.database, 10)
 
 
 async def test_events_that_come_late_are_forgotten(leaving: Leaving, flow: Flow) -> None:

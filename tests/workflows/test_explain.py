@@ -35,6 +35,7 @@ from models.tables import cart as carts
 from tests import people
 from tests.api.conftest import NOBODY, Api, media, started
 from tests.flow import Handle
+from tests.seals import PAYLOAD_KEYS
 from tests.workflows import screened, stories
 from tests.workflows.stories import TWO_MUGS, Shelf
 from tests.workflows.trouble import Trouble
@@ -96,7 +97,9 @@ async def support(shelf: Shelf, settings: WorkerSettings, media: Path) -> AsyncI
     environment = {
         "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "SECRET_KEY": KEY,
         "TEMPORAL_ADDRESS": settings.temporal_address, "TEMPORAL_NAMESPACE": settings.temporal_namespace,
+        "PAYLOAD_KEYS": PAYLOAD_KEYS,
         "STRIPE_WEBHOOK_SECRET": "whsec_test", "MEDIA_DIR": str(media), "TEMPORAL_UI_URL": "https://ui.test/",
+        "STRIPE_DASHBOARD_URL": "https://stripe.test/test",
         **LIMITS_FAR_AWAY,
     }  # fmt: skip
     async with AsyncExitStack() as running:
@@ -265,7 +268,7 @@ async def rest_declined(support: Support, trouble: Trouble) -> dict[str, Any]:
     await support.when(lambda said: said["attention"] is not None)
     return {"step": "Needs attention: reserve the rest of the money: ",
             "waits_for": "staff to look, and a card that is good for the rest",
-            "error": "Could not reserve the rest of the money: "}  # fmt: skip
+            "error": "Could not reserve the rest of the money: ", "can": ["return"]}  # fmt: skip
 
 
 async def partly_paid_back(support: Support, trouble: Trouble) -> dict[str, Any]:
@@ -466,6 +469,10 @@ async def test_why_an_order_is_there(support: Support, trouble: Trouble, place: 
     assert said["actions"] == (await whole(support))["actions"] and "note" in said["actions"]
     assert all(each["what"] and "?" not in each["what"] and each["who"] for each in said["happened"]), said["happened"]
     await tells_each_row_once(support, said)
+    await leads_to_stripe(support, said)
+    # Whatever the order asks a person for is in the queue, and the queue asks for nothing else about it.
+    assert bool(said["needs"]) == (said["attention"] is not None or said["status"] == "on_hold"), said["needs"]
+    assert all(each["why"] and each["order_number"] == said["number"] for each in said["needs"])
     owner = said["processes"][0]
     assert owner["kind"] == "order" and owner["url"].startswith("https://ui.test/namespaces/")
     assert owner["state"] == ("ended" if said["status"] in ("delivered", "cancelled") else "running")
@@ -478,7 +485,17 @@ async def test_why_an_order_is_there(support: Support, trouble: Trouble, place: 
     if true["waits_for"] == true.get("alone", said["waits_for"]):
         assert blind["step"].startswith(true["step"]), blind["step"]
         in_time(blind["until"], true.get("within"))
-    for name in ("status", "payment_status", "fulfilment_status", "attention", "happened", "books", "actions", "can"):
+    for name in (
+        "status",
+        "payment_status",
+        "fulfilment_status",
+        "attention",
+        "happened",
+        "books",
+        "actions",
+        "can",
+        "pages",
+    ):
         assert blind[name] == said[name], name
 
 
@@ -488,6 +505,24 @@ def in_time(until: str | None, within: timedelta | None) -> None:
     if until is not None and within is not None:
         left = datetime.fromisoformat(until) - datetime.now(UTC)
         assert within - timedelta(minutes=10) < left <= within, (until, within)
+
+
+async def leads_to_stripe(support: Support, said: dict[str, Any]) -> None:
+    """Each payment and refund that Stripe has is linked to its page there."""
+    rows = await support.flow.database.fetch(
+        """SELECT p.provider, p.reference, r.n, r.reference AS refund FROM orders o
+           JOIN payments p ON p.order_id = o.id LEFT JOIN refunds r ON r.order_id = o.id
+           WHERE o.number = $1 ORDER BY r.n""", said["number"],
+    )  # fmt: skip
+    pages = {each["what"]: each["url"] for each in said["pages"]}
+    true = {}
+    if rows[0]["provider"] == "stripe":
+        if (rows[0]["reference"] or "").startswith(("pi_", "cs_")):
+            true["payment"] = f"https://stripe.test/test/payments/{rows[0]['reference']}"
+        for row in rows:
+            if row["refund"]:
+                true[f"refund {row['n']}"] = f"https://stripe.test/test/refunds/{row['refund']}"
+    assert pages == true
 
 
 async def whole(support: Support) -> dict[str, Any]:

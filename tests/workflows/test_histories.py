@@ -20,11 +20,14 @@ from temporalio.worker import Replayer
 import worker
 from models import wire
 from models.settings import WorkerSettings
-from tests import people, shop
+from tests import people, seals, shop
 from tests.flow import Flow
 from tests.workflows import (
     awaited,
     costs,
+    market,
+    outsiders,
+    papering,
     refunding,
     returning,
     screened,
@@ -48,16 +51,18 @@ from workflows.tend_carts import TendCarts, Tending
 HISTORIES = Path(__file__).with_name("histories")
 NAMES = (
     *(story.__name__ for story in stories.ALL), *(story.__name__ for story in wallets.ALL), "sent_back", "letters",
-    "reset", "tended", "erased", "refreshed", *(story.__name__ for story in shelving.ALL),
+    "reset", "tended", "erased", "refreshed", "papers_followed", "papers_asked",
+    *(story.__name__ for story in shelving.ALL),
     *(story.__name__ for story in refunding.ALL), *(story.__name__ for story in returning.ALL),
     *(story.__name__ for story in screened.ALL), *(story.__name__ for story in awaited.ALL),
     *(story.__name__ for story in shipping.ALL), *(story.__name__ for story in watching.ALL),
+    *(story.__name__ for story in market.ALL), *outsiders.NAMES,
 )  # fmt: skip
 
 
 def replayer() -> Replayer:
     """As a worker is made, without a server."""
-    return Replayer(workflows=worker.WORKFLOWS, plugins=[wire.plugin()])
+    return Replayer(workflows=worker.WORKFLOWS, plugins=[wire.plugin(seals.KEYS)])
 
 
 def recorded(name: str) -> WorkflowHistory:
@@ -133,6 +138,8 @@ async def test_record_anew(flow: Flow, settings: WorkerSettings, trouble: Troubl
     await flow.fast_forward(reset, timedelta(minutes=71))
     await reset.result()
     keep("reset", (await reset.fetch_history()).to_json())
+    for name, about_papers in {"papers_followed": papering.invoiced, "papers_asked": papering.shown}.items():
+        keep(name, (await (await about_papers(flow)).fetch_history()).to_json())
     left_behind = await flow.cart({"MUG": 1})
     await flow.database.fetch("UPDATE carts SET updated_at = now() - interval '1 year' WHERE id = $1", left_behind)
     with flow.skipper.with_time_skipping_disabled():
@@ -152,10 +159,13 @@ async def test_record_anew(flow: Flow, settings: WorkerSettings, trouble: Troubl
             kept = await about_shelves(shelves)
             keep(about_shelves.__name__, (await kept.fetch_history()).to_json())
 
+    for name, teller in (await outsiders.told_outside(flow)).items():
+        keep(name, (await teller.fetch_history()).to_json())
+
 
 def keep(name: str, history: str) -> None:
-    """Write a history down without the names of the machine that it was recorded on."""
-    events = json.loads(history)
+    """Write a history down, opened, without the names of the machine that it was recorded on."""
+    events = seals.opened(json.loads(history))
     (HISTORIES / f"{name}.json").write_text(json.dumps(anonymous(events), indent=1, ensure_ascii=False) + "\n")
 
 

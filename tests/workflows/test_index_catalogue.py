@@ -15,6 +15,7 @@ import worker
 from activities.search import NoteCategories, SearchActivities
 from models.database import Database
 from models.ids import new_id
+from models.reports.report import ReportKind
 from models.search.embedded import Embedded
 from models.search.question import Ask
 from models.settings import WorkerSettings
@@ -30,6 +31,7 @@ from workflows.heal_search import HEAL_SEARCH_ID, Healed, HealSearch
 from workflows.index_catalogue import INDEX_CATALOGUE_ID, IndexCatalogue
 from workflows.patience import ORDERS
 from workflows.rebuild_search import RebuildSearch, Rebuilt
+from workflows.reports import schedule_id
 
 
 class Shelves:
@@ -270,7 +272,7 @@ async def schedule(flow: Flow) -> AsyncIterator[ScheduleHandle]:
     handle = flow.client.get_schedule_handle(HEAL_SEARCH_ID)
     yield handle
     await handle.delete()
-    for other in ("tend-carts", "study-shelves", "prove-stock", "reconcile"):
+    for other in ("tend-carts", "study-shelves", "prove-stock", "reconcile", *map(schedule_id, ReportKind)):
         await flow.client.get_schedule_handle(other).delete()
 
 

@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 from temporalio.client import WorkflowHandle
 
+from models.attention import AttentionKind
 from models.payment_method import MOST_KEPT, KeptCard, SetupStanding, removal_workflow_id
+from models.tables import attention_queue as queue
 from models.tables import payment_method as wallets
 from tests.flow import Flow
 from tests.workflows import wallets as stories
@@ -36,7 +38,7 @@ async def fill(buyer: Buyer, customer: str) -> None:
 def test_the_matrix_knows_every_step_of_a_card() -> None:
     """An activity that comes into the saving or the removal of a card needs its place there."""
     assert {step for steps in stories.STEPS.values() for step in steps} == asked_by("save_payment_method")
-    assert set(stories.REMOVAL) == asked_by("remove_payment_method")
+    assert {*stories.REMOVAL, "call_for_person"} == asked_by("remove_payment_method")
 
 
 @pytest.mark.parametrize("story", stories.STEPS)
@@ -380,13 +382,14 @@ async def test_a_provider_that_is_away_holds_up_no_answer(ada: Buyer) -> None:
 
 
 async def test_a_card_that_the_provider_will_not_let_go_is_shown_to_a_person(
-    ada: Buyer, monkeypatch: pytest.MonkeyPatch
+    ada: Buyer, trouble: Trouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Past all patience the workflow ends and says what is left to do."""
+    """Past all patience the workflow ends and says what is left to do, also when saying so fails at first."""
     monkeypatch.setattr(patience, "CLEANING_UP", timedelta(seconds=20))
     _, saved = await ada.save()
     assert saved.card is not None
     await ada.flow.stripe.fault("error_before", status=503, path="/v1/payment_methods/*/detach", times=None)
+    trouble.plan(removal_workflow_id(ada.user, saved.card.reference), "call_for_person", "after")
 
     handle, answer = await ada.remove(saved.card.reference)
 
@@ -394,6 +397,9 @@ async def test_a_card_that_the_provider_will_not_let_go_is_shown_to_a_person(
     await ada.flow.skipper.fast_forward(handle, timedelta(minutes=1))
     assert not (await ended(handle)).detached
     assert "Detach it in the provider's dashboard" in await ada.card(handle)
+    [need] = (await queue.first(ada.flow.database, 10))[AttentionKind.CARD_KEPT].first
+    assert (need.workflow_id, need.step, need.times) == (handle.id, "let a card go", 1)
+    assert trouble.to_come() == []
 
 
 @pytest.mark.parametrize("how", ["detached", "deleted"])

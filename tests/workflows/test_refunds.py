@@ -12,6 +12,7 @@ from models.money import Money
 from models.refund import Refund as RefundRow
 from models.refund import RefundedItem, RefundStatus, workflow_id
 from models.settings import WorkerSettings
+from models.tables import attention
 from models.tables import refund as refunds
 from tests import people, purse, shop
 from tests.flow import Flow
@@ -326,7 +327,7 @@ async def test_attention_that_another_asked_for_stays(sold: Sold) -> None:
     await sold.refund(500)
     await sold.attention_when("send refund 1")
     async with sold.flow.database.writing() as writer:
-        await writer.exec_driver_sql("UPDATE orders SET attention = 'not shipped in time'")
+        await attention.ask(writer, sold.order, "attention", "not shipped in time")
     await sold.retry()
     await sold.end()
     assert await sold.attention() == "not shipped in time"

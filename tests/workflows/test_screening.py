@@ -22,6 +22,7 @@ from models.settings import WorkerSettings, api_settings
 from tests import people, shop
 from tests.api.conftest import Api, media, started
 from tests.flow import Flow, Handle
+from tests.seals import PAYLOAD_KEYS
 from tests.shop import BERLIN
 from tests.workflows import ledgers, screened
 from tests.workflows.screened import approve, held, reject
@@ -265,6 +266,7 @@ async def desk(shelf: Shelf, settings: WorkerSettings, media: Path) -> AsyncIter
     environment = {
         "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "SECRET_KEY": KEY,
         "TEMPORAL_ADDRESS": settings.temporal_address, "TEMPORAL_NAMESPACE": settings.temporal_namespace,
+        "PAYLOAD_KEYS": PAYLOAD_KEYS,
         "STRIPE_WEBHOOK_SECRET": "whsec_test", "MEDIA_DIR": str(media), "CHECKOUT_ANSWER_BUDGET": "30",
         **LIMITS_FAR_AWAY,
     }  # fmt: skip
@@ -337,7 +339,9 @@ async def test_held_and_approved_over_http(desk: Api, shelf: Shelf) -> None:
     assert done.json()["screening"]["reason"] == "called"
     over = await desk.post(f"{path}/actions/reject", json={"reason": "no"}, headers=staff)
     assert (over.status_code, over.json()["code"]) == (409, "wrong_move")
-    assert over.json()["facts"]["actions"] == ["cancel", "edit", "ship", "refund", "note"]
+    assert over.json()["facts"]["actions"] == [
+        "cancel", "edit", "ship", "switch_location", "accept_shortage", "refund", "note",
+    ]  # fmt: skip
     assert await ledgers.disagreements(shelf.flow) == []
 
 

@@ -9,15 +9,18 @@ import pytest
 from temporalio.client import ScheduleActionStartWorkflow, ScheduleHandle, ScheduleOverlapPolicy, WorkflowHandle
 
 import worker
+from models.reports.report import ReportKind
 from models.settings import WorkerSettings
-from tests import people, shop
+from tests import people, seals, shop
 from tests.flow import Flow
 from tests.reviewers import bought
 from workflows import study_shelves
+from workflows.digest import DIGEST_ID
 from workflows.heal_search import HEAL_SEARCH_ID
 from workflows.patience import ORDERS
 from workflows.prove_stock import PROVE_STOCK_ID
 from workflows.reconcile import RECONCILE_ID
+from workflows.reports import schedule_id
 from workflows.study_shelves import STUDY_SHELVES_ID, Study, StudyShelves
 from workflows.tend_carts import TEND_CARTS_ID
 
@@ -46,8 +49,7 @@ async def test_a_study_goes_through_everything(flow: Flow, monkeypatch: pytest.M
     await bought(flow.database, None, skus[4])
     steps, handle = await studied(flow, "first")
     assert steps == 3 + 1 + 3 + 3
-    told = [event async for event in handle.fetch_history_events() if event.HasField("user_metadata")]
-    assert any(b"Relate 2 products" in event.user_metadata.summary.data for event in told)
+    assert "Relate 2 products" in seals.said(await handle.fetch_history())
     figures = await flow.database.fetch(
         "SELECT p.slug, f.sold FROM product_figures f JOIN products p ON p.id = f.product_id ORDER BY 1"
     )
@@ -65,7 +67,8 @@ async def test_a_study_goes_through_everything(flow: Flow, monkeypatch: pytest.M
 async def schedules(flow: Flow) -> AsyncIterator[ScheduleHandle]:
     """Those that a worker makes; the study's."""
     yield flow.client.get_schedule_handle(STUDY_SHELVES_ID)
-    for identity in (STUDY_SHELVES_ID, TEND_CARTS_ID, HEAL_SEARCH_ID, PROVE_STOCK_ID, RECONCILE_ID):
+    known = STUDY_SHELVES_ID, TEND_CARTS_ID, HEAL_SEARCH_ID, PROVE_STOCK_ID, RECONCILE_ID, DIGEST_ID
+    for identity in (*known, *map(schedule_id, ReportKind)):
         await flow.client.get_schedule_handle(identity).delete()
 
 

@@ -60,6 +60,7 @@ def upgrade() -> None:
     sa.Column('attempt', sa.Integer(), nullable=False),
     sa.Column('customer_id', sa.UUID(), nullable=True),
     sa.Column('email', sa.Text(), nullable=False),
+    sa.Column('locale', sa.Text(), server_default='en', nullable=False, comment="BCP 47: its buyer's language"),
     sa.Column('status', sa.Text(), nullable=False),
     sa.Column('fulfilment_status', sa.Text(), nullable=False),
     sa.Column('currency', sa.String(length=3), nullable=False),
@@ -69,6 +70,7 @@ def upgrade() -> None:
     sa.Column('tax', sa.BigInteger(), nullable=False),
     sa.Column('total', sa.BigInteger(), nullable=False),
     sa.Column('tax_included', sa.Boolean(), nullable=False),
+    sa.Column('taxes', postgresql.JSONB(), server_default='[]', nullable=False, comment='rates that make up the tax, as charged'),
     sa.Column('shipping_method', postgresql.JSONB(), nullable=False),
     sa.Column('shipping_address', postgresql.JSONB(), nullable=False),
     sa.Column('billing_address', postgresql.JSONB(), nullable=False),
@@ -166,6 +168,9 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_order_events')),
     sa.UniqueConstraint('order_id', 'key', name=op.f('uq_order_events_order_id_key'))
     )
+    op.execute("ALTER TABLE order_events ADD COLUMN xid xid8 NOT NULL DEFAULT pg_current_xact_id()")
+    op.execute("COMMENT ON COLUMN order_events.xid IS 'who follows all orders goes by it: see order_feed'")
+    op.create_index('ix_order_events_feed', 'order_events', ['xid', 'id'], unique=False)
     op.create_table('payments',
     sa.Column('id', sa.UUID(), nullable=False),
     sa.Column('order_id', sa.UUID(), nullable=False),

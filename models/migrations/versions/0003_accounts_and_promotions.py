@@ -9,7 +9,7 @@ down_revision = '0002'
 branch_labels = None
 depends_on = None
 
-LEDGERS = ("credit_entries", "audit_log")
+LEDGERS = ("credit_entries", "audit_log", "audit_readings")
 
 GIFT_CARDS_OF_CART = """
 BEGIN
@@ -80,11 +80,26 @@ def upgrade() -> None:
     sa.Column('after', postgresql.JSONB(), nullable=True),
     sa.Column('reason', sa.Text(), nullable=True),
     sa.Column('request_id', sa.Text(), nullable=True),
+    sa.Column('address', sa.Text(), nullable=True, comment='where it was asked from: the network of an IPv6 address; null: nobody knows'),
     sa.Column('at', sa.DateTime(timezone=True), server_default=sa.text('clock_timestamp()'), nullable=False, comment='while the change holds its locks: changes of one thing stand in their order'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_audit_log'))
     )
     op.create_index('ix_audit_log_newest', 'audit_log', [sa.literal_column('at DESC'), sa.literal_column('id DESC')], unique=False)
     op.create_index('ix_audit_log_subject', 'audit_log', ['subject'], unique=False)
+    op.create_table('audit_readings',
+    sa.Column('id', sa.UUID(), nullable=False),
+    sa.Column('actor_id', sa.UUID(), nullable=False),
+    sa.Column('action', sa.Text(), nullable=False, comment='`order.read`, `payload.read` …'),
+    sa.Column('subject', sa.Text(), nullable=False, comment='what was read, by the name staff know it by; `list`: a page of several'),
+    sa.Column('shown', sa.Text(), nullable=True, comment='what the reader might see of it'),
+    sa.Column('request_id', sa.Text(), nullable=True),
+    sa.Column('address', sa.Text(), nullable=True, comment='where it was asked from: the network of an IPv6 address'),
+    sa.Column('at', sa.DateTime(timezone=True), server_default=sa.text('clock_timestamp()'), nullable=False, comment='the first time within its hour'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_audit_readings'))
+    )
+    op.create_index('ix_audit_readings_newest', 'audit_readings', [sa.literal_column('at DESC'), sa.literal_column('id DESC')], unique=False)
+    op.create_index('ix_audit_readings_subject', 'audit_readings', ['subject'], unique=False)
+    op.create_index('uq_audit_readings_hour', 'audit_readings', ['actor_id', 'action', 'subject', sa.literal_column("coalesce(address, ''::text)"), sa.literal_column("date_trunc('hour'::text, (at AT TIME ZONE 'UTC'::text))")], unique=True)
     op.create_table('coupons',
     sa.Column('id', sa.UUID(), nullable=False),
     sa.Column('code', sa.Text(), nullable=False, comment='upper case'),
@@ -328,6 +343,7 @@ def upgrade() -> None:
     op.add_column('webhook_events', sa.Column('customer', sa.Text(), nullable=True, comment="the provider's id of the buyer it is about: cus_…"))
     op.alter_column('webhook_events', 'body', existing_type=sa.Text(), comment='as received, byte for byte; empty: who it named is forgotten', existing_comment='as received, byte for byte', existing_nullable=False)
     op.create_index('ix_webhook_events_workflow_id', 'webhook_events', ['workflow_id'], unique=False, postgresql_where=sa.text('workflow_id IS NOT NULL'), postgresql_ops={'workflow_id': 'text_pattern_ops'})
+    op.create_index('ix_webhook_events_received_at', 'webhook_events', ['received_at'], unique=False, postgresql_using='brin')
     op.create_index('ix_webhook_events_customer', 'webhook_events', ['customer'], unique=False, postgresql_where=sa.text('customer IS NOT NULL'))
     for tariff in ('shipping_methods', 'shipping_zones', 'tax_rates'):
         op.add_column(tariff, sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False))
@@ -358,6 +374,7 @@ def downgrade() -> None:
     op.drop_column('tax_rates', 'archived_at')
     for tariff in ('shipping_methods', 'shipping_zones', 'tax_rates'):
         op.drop_column(tariff, 'created_at')
+    op.drop_index('ix_webhook_events_received_at', table_name='webhook_events', postgresql_using='brin')
     op.drop_index('ix_webhook_events_customer', table_name='webhook_events')
     op.drop_index('ix_webhook_events_workflow_id', table_name='webhook_events')
     op.alter_column('webhook_events', 'body', existing_type=sa.Text(), comment='as received, byte for byte', existing_comment='as received, byte for byte; empty: who it named is forgotten', existing_nullable=False)
@@ -418,6 +435,7 @@ def downgrade() -> None:
     op.drop_index('uq_users_email', table_name='users')
     op.drop_table('users')
     op.drop_table('coupons')
+    op.drop_table('audit_readings')
     op.drop_index('ix_audit_log_newest', table_name='audit_log')
     op.drop_index('ix_audit_log_subject', table_name='audit_log')
     op.drop_table('audit_log')

@@ -42,6 +42,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('order_id', 'n', name=op.f('uq_refunds_order_id_n')),
     sa.UniqueConstraint('reference', name=op.f('uq_refunds_reference'))
     )
+    op.create_index('ix_refunds_open', 'refunds', ['created_at'], unique=False, postgresql_where=sa.text("status = 'open'"))
     op.create_table('refund_lines',
     sa.Column('refund_id', sa.UUID(), nullable=False),
     sa.Column('order_line_id', sa.UUID(), nullable=False),
@@ -79,4 +80,5 @@ def downgrade() -> None:
     op.drop_table('refund_credits')
     op.drop_index(op.f('ix_refund_lines_order_line_id'), table_name='refund_lines')
     op.drop_table('refund_lines')
+    op.drop_index('ix_refunds_open', table_name='refunds', postgresql_where=sa.text("status = 'open'"))
     op.drop_table('refunds')

@@ -40,11 +40,13 @@ def upgrade() -> None:
     op.add_column('order_lines', sa.Column('cancelled', sa.Integer(), server_default='0', nullable=False, comment='units that never will'))
     op.create_check_constraint(op.f('ck_order_lines_no_unit_is_sent_twice'), 'order_lines', 'shipped >= 0 AND cancelled >= 0 AND shipped + cancelled <= quantity')
     op.create_index('ix_orders_newest', 'orders', [sa.literal_column('placed_at DESC'), sa.literal_column('id DESC')], unique=False)
+    op.create_index('ix_orders_open', 'orders', ['status'], unique=False, postgresql_where=sa.text("status NOT IN ('delivered', 'completed', 'cancelled')"))
     op.create_index('ix_orders_delivered', 'orders', ['placed_at', 'id'], unique=False, postgresql_where=sa.text("status = 'delivered'"))
     op.create_index('ix_orders_attention', 'orders', [sa.literal_column('placed_at DESC'), sa.literal_column('id DESC')], unique=False, postgresql_where=sa.text('attention IS NOT NULL'))
 
 
 def downgrade() -> None:
+    op.drop_index('ix_orders_open', table_name='orders', postgresql_where=sa.text("status NOT IN ('delivered', 'completed', 'cancelled')"))
     op.drop_index('ix_orders_delivered', table_name='orders', postgresql_where=sa.text("status = 'delivered'"))
     op.drop_index('ix_orders_attention', table_name='orders', postgresql_where=sa.text('attention IS NOT NULL'))
     op.drop_index('ix_orders_newest', table_name='orders')

@@ -50,7 +50,7 @@ def upgrade() -> None:
     sa.Column('closed_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('closed_by', sa.UUID(), nullable=True, comment='who of staff; null: both sides agree again'),
     sa.Column('reason', sa.Text(), nullable=True, comment='why it was closed'),
-    sa.CheckConstraint("kind IN ('payment_unknown', 'payment_twice', 'payment_unsettled', 'payment_differs', 'authorization_left', 'refund_unknown', 'refund_differs', 'refund_missing', 'dispute_differs', 'ledger')", name=op.f('ck_cases_kind_known')),
+    sa.CheckConstraint("kind IN ('payment_unknown', 'payment_twice', 'payment_unsettled', 'payment_differs', 'authorization_left', 'refund_unknown', 'refund_differs', 'refund_missing', 'dispute_differs', 'transfer_unknown', 'transfer_differs', 'transfer_missing', 'ledger')", name=op.f('ck_cases_kind_known')),
     sa.ForeignKeyConstraint(['order_id'], ['orders.id'], name=op.f('fk_cases_order_id_orders')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_cases'))
     )
@@ -65,11 +65,11 @@ def upgrade() -> None:
     sa.Column('amount', sa.BigInteger(), nullable=False),
     sa.Column('moved', sa.BigInteger(), nullable=False, comment='taken, sent back, or taken from the shop'),
     sa.Column('currency', sa.String(length=3), nullable=False),
-    sa.Column('ours', sa.UUID(), nullable=True, comment='our payment or refund; null: none is named'),
+    sa.Column('ours', sa.UUID(), nullable=True, comment='our payment, refund or payout; null: none is named'),
     sa.Column('payment_reference', sa.Text(), nullable=True),
     sa.Column('made_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('seen_at', sa.DateTime(timezone=True), nullable=False),
-    sa.CheckConstraint("thing IN ('payment', 'refund', 'dispute')", name=op.f('ck_provider_objects_thing_known')),
+    sa.CheckConstraint("thing IN ('payment', 'refund', 'dispute', 'transfer')", name=op.f('ck_provider_objects_thing_known')),
     sa.PrimaryKeyConstraint('provider', 'reference', name=op.f('pk_provider_objects'))
     )
     op.create_index('ix_provider_objects_thing', 'provider_objects', ['thing', 'made_at'], unique=False)

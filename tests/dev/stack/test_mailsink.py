@@ -75,7 +75,9 @@ def test_mails_survive_the_sink(stack: Stack, sink: httpx.Client) -> None:
 
 def test_refusing_weather(stack: Stack, sink: httpx.Client) -> None:
     """Given a sink told to refuse, then the sender hears 451, nothing is kept, and later it goes through."""
-    assert sink.post("/_sim/faults", json={"mode": "refuse"}).json() == {"mode": "refuse", "seconds": 0.0}
+    assert sink.post("/_sim/faults", json={"mode": "refuse"}).json() == {
+        "mode": "refuse", "seconds": 0.0, "at": "data", "code": 451, "kept": False,
+    }  # fmt: skip
     with pytest.raises(smtplib.SMTPDataError) as refused:
         send(stack)
     assert refused.value.smtp_code == 451
@@ -83,6 +85,30 @@ def test_refusing_weather(stack: Stack, sink: httpx.Client) -> None:
     sink.post("/_sim/faults", json={"mode": "ok"})
     send(stack)
     assert len(sink.get("/messages").json()["items"]) == 1
+
+
+@pytest.mark.parametrize("at", ["connect", "mail", "rcpt", "data"])
+def test_weather_has_its_place(stack: Stack, sink: httpx.Client, at: str) -> None:
+    """Given a sink told to refuse or hang up somewhere, then the sender hears it there, and nothing is kept."""
+    sink.post("/_sim/faults", json={"mode": "refuse", "at": at, "code": 554})
+    with pytest.raises(smtplib.SMTPException) as refused:
+        send(stack)
+    assert "554" in str(refused.value)
+    sink.post("/_sim/faults", json={"mode": "drop", "at": at})
+    with pytest.raises((smtplib.SMTPException, ConnectionError)):
+        send(stack)
+    assert sink.get("/messages").json()["items"] == []
+
+
+def test_a_sink_that_hangs_up_may_have_kept_the_mail(stack: Stack, sink: httpx.Client) -> None:
+    """Given a sink told to keep what it is sent and to hang up instead of saying so, then it does both."""
+    sink.post("/_sim/faults", json={"mode": "drop", "kept": True})
+    with pytest.raises((smtplib.SMTPException, ConnectionError)):
+        send(stack)
+    deadline = time.monotonic() + 30
+    while not (found := sink.get("/messages").json()["items"]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(found) == 1
 
 
 def test_slow_weather(stack: Stack, sink: httpx.Client) -> None:
@@ -94,7 +120,18 @@ def test_slow_weather(stack: Stack, sink: httpx.Client) -> None:
     assert len(sink.get("/messages").json()["items"]) == 1
 
 
-@pytest.mark.parametrize("order", [b"{", b'{"mode": "storm"}', b'{"mode": "slow", "seconds": -1}', b"[]", b'"x"'])
+@pytest.mark.parametrize(
+    "order",
+    [
+        b"{",
+        b'{"mode": "storm"}',
+        b'{"at": "noon"}',
+        b'{"code": 250}',
+        b'{"mode": "slow", "seconds": -1}',
+        b"[]",
+        b'"x"',
+    ],
+)
 def test_senseless_weather_is_refused(sink: httpx.Client, order: bytes) -> None:
     """Given an order it does not know, then it answers 400 and stays as it is."""
     assert sink.post("/_sim/faults", content=order).status_code == 400

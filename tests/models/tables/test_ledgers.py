@@ -3,15 +3,17 @@
 import pytest
 import sqlalchemy as sa
 
-from models.ids import new_id
+from models.commission import Account
+from models.ids import UserId, new_id
 from models.money import Money
-from models.tables import audit, inventory
+from models.tables import audit, inventory, payout_ledger
 from models.tables import order as orders
 from models.tables import payment as payments
 from models.tables.credit import credit_accounts, credit_entries
 from tests.models.tables.shelf import Shelf
 
-LEDGERS = ("money_entries", "stock_movements", "order_events", "credit_entries", "audit_log")
+LEDGERS = ("money_entries", "stock_movements", "order_events", "credit_entries", "audit_log",
+           "audit_readings", "payout_entries")  # fmt: skip
 
 
 @pytest.mark.parametrize("ledger", LEDGERS)
@@ -23,6 +25,9 @@ async def test_a_ledger_refuses_edits(shelf: Shelf, ledger: str, edit: str) -> N
         await orders.tell(writer, order, "placed", "order_placed", "buyer")
         await payments.book(writer, order, "capture/1", {"a": Money(1, "usd"), "b": Money(-1, "usd")})
         await inventory.receive(writer, shelf.mug, 1, "test", "more")
+        await payout_ledger.append(
+            writer, "order/1", {(Account.CAPTURED, None): -1, (Account.SHOP, None): 1}, "usd", cause="test", order=order
+        )
         await audit.append(writer, None, "coupon.create", "SAVE10", after={"code": "SAVE10"})
         card = new_id()
         await writer.execute(
@@ -33,6 +38,7 @@ async def test_a_ledger_refuses_edits(shelf: Shelf, ledger: str, edit: str) -> N
                 id=new_id(), account_id=card, operation="issue", amount=1, actor="test", reason="test"
             )
         )
+    await audit.append_readings(shelf.database, UserId(new_id()), "order.read", ["HF-AAAAA-BBBBB"])
     before = await shelf.ask(f"SELECT * FROM {ledger} ORDER BY id")
     with pytest.raises(sa.exc.DBAPIError, match=f"{ledger} is a ledger: append a correcting row instead"):
         await shelf.tell(edit.format(ledger))

@@ -12,6 +12,7 @@ from models.money import Money
 from models.order import ORDER_MOVES, FulfilmentStatus, Order, OrderStatus
 from models.payment import PaymentStatus
 from models.pricing import Totals
+from models.tables import attention
 from models.tables import order as orders
 from models.tables import payment as payments
 from tests.models.tables.shelf import Shelf
@@ -78,10 +79,39 @@ async def test_a_move_touches_one_order(shelf: Shelf) -> None:
 async def test_a_flag_comes_and_goes(shelf: Shelf) -> None:
     """Given an order that needs a person, then it says why until nobody is needed."""
     order, _ = await shelf.order()
-    for attention in ("capture: timeout", None):
+    async with shelf.database.writing() as writer:
+        await attention.ask(writer, order, "attention", "capture: timeout")
+    assert await shelf.ask("SELECT attention FROM orders") == [("capture: timeout",)]
+    async with shelf.database.writing() as writer:
+        await attention.settle(writer, order, "attention")
+    assert await shelf.ask("SELECT attention FROM orders") == [(None,)]
+
+
+async def test_who_settles_what_they_asked_for_leaves_what_others_did(shelf: Shelf) -> None:
+    """Given an order of which three ask for a person, then it shows its owner's, and what is left when that is over."""
+    order, _ = await shelf.order()
+    for topic, why in (
+        ("attention", "not shipped in time"), ("refund/1/money", "refund 1 is back"), ("papers", "papers"),
+    ):  # fmt: skip
         async with shelf.database.writing() as writer:
-            await orders.flag(writer, order, attention)
-        assert await shelf.ask("SELECT attention FROM orders") == [(attention,)]
+            await attention.ask(writer, order, topic, why)
+    assert await shelf.ask("SELECT attention FROM orders") == [("not shipped in time",)]
+    for settled, shown in (("attention", "papers"), ("papers", "refund 1 is back"), ("refund/%/money", None)):
+        async with shelf.database.writing() as writer:
+            await attention.settle(writer, order, settled)
+        assert await shelf.ask("SELECT attention FROM orders") == [(shown,)]
+    assert await shelf.ask("SELECT * FROM attentions") == []
+
+
+async def test_what_is_asked_for_twice_is_one_thing(shelf: Shelf) -> None:
+    """Given a step that fails again, then it is asked for once, since the first time; told twice, it counts once."""
+    order, _ = await shelf.order()
+    for fact in ("attention/1", "attention/2", "attention/2"):
+        async with shelf.database.writing() as writer:
+            await attention.ask(writer, order, "attention", "capture the payment: no", fact)
+    assert await shelf.ask("SELECT kind, step, times, asked_at < told_at FROM attentions") == [
+        ("stuck", "capture the payment", 2, True)
+    ]
 
 
 async def test_a_fact_is_told_once_and_in_order(shelf: Shelf) -> None:

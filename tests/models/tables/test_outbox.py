@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from models.ids import OrderId, UserId
+from models.money import Money
 from models.tables import outbox
 from tests import people
 from tests.models.tables.shelf import Shelf
@@ -49,10 +50,10 @@ async def test_a_letter_brings_the_facts_of_its_order(shelf: Shelf) -> None:
         "order_confirmed", "ada@example.com", "HF-ABCDE-FGHJK",
     )  # fmt: skip
     assert letter.facts["lines"] == [
-        {"name": "Thing", "sku": "SKU-0", "quantity": 2, "amount": "20.00 USD", "promised": None},
-        {"name": "Thing", "sku": "SKU-1", "quantity": 1, "amount": "10.00 USD", "promised": None},
+        {"name": "Thing", "sku": "SKU-0", "quantity": 2, "amount": Money(2000, "usd"), "promised": None},
+        {"name": "Thing", "sku": "SKU-1", "quantity": 1, "amount": Money(1000, "usd"), "promised": None},
     ]
-    assert (letter.facts["total"], letter.facts["tax_included"]) == ("30.00 USD", False)
+    assert (letter.facts["total"], letter.facts["tax_included"]) == (Money(3000, "usd"), False)
     assert letter.facts["address"] == {
         "full_name": "Ada Lovelace", "line1": "1 Main St", "city": "New York", "postal_code": "10001",
         "country": "US", "region": "NY",

@@ -1,0 +1,1 @@
+"""What the outside is told: the queue of each receiver, and the post that carries it there."""

@@ -1,0 +1,1 @@
+"""Papers: invoices, credit notes and packing slips, drawn as PDF."""
