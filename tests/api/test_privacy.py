@@ -118,7 +118,7 @@ async def test_what_is_begun_is_told_though_nobody_works(
     start_api: StartApi, parts: dict[str, str], me: UserId, database: Database
 ) -> None:
     """Given a Temporal that takes it and no worker, then 202, again too: it will be done."""
-    api = await start_api(TEMPORAL_ADDRESS=parts["TEMPORAL_ADDRESS"], CHECKOUT_ANSWER_BUDGET="0.5")
+    api = await start_api(TEMPORAL_ADDRESS=parts["TEMPORAL_ADDRESS"], CHECKOUT_ANSWER_BUDGET="3")
     headers = await api.sign_in(user=me)
     for _ in range(2):
         answer = await api.delete(ME, headers=headers)
