@@ -97,7 +97,7 @@ async def walk(api: Api, caller: str, headers: dict[str, str] | None, wanted: se
             continue
         mine = headers if headers is not None else await api.sign_in(Role(caller))
         method, path = address(route)
-        body = {} if method in ("POST", "PATCH") else None
+        body: Any = {} if method in ("POST", "PATCH") else None
         answer = await api.client.request(method, path, headers=mine, json=body)
         for _ in range(_TRIES):
             if answer.status_code != 503 or route in DOWN_IS_AN_ANSWER:

@@ -4,6 +4,7 @@ After each: one net capture or none, ledgers that agree, buyer and staff told th
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -29,11 +30,12 @@ from tests.workflows.bad_days import (
     KINDS,
     OWNERS,
     PATHS,
+    TOGETHER,
     TURNS,
     Clerk,
     Day,
     Here,
-    Path,
+    Lookout,
     bought,
     reviewed,
     turns_of,
@@ -70,12 +72,12 @@ def worker_options(trouble: Trouble) -> dict[str, Any]:
 
 @pytest.fixture
 def settings(settings: WorkerSettings, request: pytest.FixtureRequest) -> WorkerSettings:
-    """Of a shop that screens, or takes money when goods leave, where that is the path."""
+    """Of a shop that screens, or takes money when goods leave, where those are the paths."""
     told = getattr(request.node, "callspec", None)
-    path = told.params.get("path") if told else None
-    if path is reviewed:
+    paths = TOGETHER.get(told.params.get("group"), ()) if told else ()
+    if reviewed in paths:
         return msgspec.structs.replace(settings, screening=screened.LIMIT)
-    return msgspec.structs.replace(settings, capture=Capture.AT_SHIPMENT) if path in AT_SHIPMENT else settings
+    return msgspec.structs.replace(settings, capture=Capture.AT_SHIPMENT) if AT_SHIPMENT & set(paths) else settings
 
 
 @pytest.fixture(autouse=True)
@@ -89,6 +91,7 @@ def test_the_matrix_knows_every_step(record_property: Callable[[str, object], No
     """An activity that comes into one of these workflows needs its line in `PATHS`."""
     steps = set[str]().union(*(asked_by(owner) for owner in OWNERS))
     assert sorted(STEPS) == sorted(steps - EXCHANGES - test_goods.STEPS)
+    assert Counter(path for paths in TOGETHER.values() for path in paths) == Counter(PATHS.keys())
     size = (
         f"bad days: {CASES}, of {len(STEPS)} steps x {len(KINDS)} faults x {len(TURNS)} turns, "
         f"and the worker killed in {len(KILLED)}; {DAYS} orders"
@@ -97,17 +100,18 @@ def test_the_matrix_knows_every_step(record_property: Callable[[str, object], No
     print(size)  # noqa: T201 - how much was tried
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
-async def test_bad_days(flow: Flow, trouble: Trouble, path: Path) -> None:
+@pytest.mark.parametrize("group", TOGETHER)
+async def test_bad_days(flow: Flow, trouble: Trouble, group: str) -> None:
     """Given each step of a path and each fault, when somebody cancels or time runs out, then all tell one story."""
-    days = [
-        Day(await Shelf.open(flow), Here(trouble), step, kind, turn)
-        for step in PATHS[path] for kind in KINDS for turn in turns_of(path)
-    ]  # fmt: skip
+    lookout = Lookout(flow.database)
+    days = {
+        Day(await Shelf.open(flow), lookout, Here(trouble), step, kind, turn): path
+        for path in TOGETHER[group] for step in PATHS[path] for kind in KINDS for turn in turns_of(path)
+    }  # fmt: skip
 
-    await lived(flow, days, lambda day: day.go(path))
+    await lived(flow, list(days), lambda day: day.go(days[day]))
 
-    await true(flow, days)
+    await true(flow, list(days))
 
 
 @pytest.mark.parametrize("half", range(2))
@@ -118,8 +122,10 @@ async def test_the_worker_is_killed_on_bad_days(
     client = await connected(settings)
     flow = await open_shop(client, database, stripe, chapa)
     async with Doomed.begun(settings) as doomed:
+        lookout = Lookout(database)
         days = {
-            Day(await Shelf.open(flow), doomed, step, kind, worker_killed): path for path, step, kind in KILLED[half::2]
+            Day(await Shelf.open(flow), lookout, doomed, step, kind, worker_killed): path
+            for path, step, kind in KILLED[half::2]
         }
         living = asyncio.create_task(lived(flow, list(days), lambda day: day.go(days[day])))
         struck = asyncio.create_task(all_struck(list(days)))
@@ -170,7 +176,7 @@ async def true(flow: Flow, days: Sequence[Day]) -> None:
 
     async def histories() -> AsyncIterator[WorkflowHistory]:
         for day in days:
-            for handle in await day.processes():
+            for handle in day.processes(await day.until(lambda row: True)):
                 yield await handle.fetch_history()
 
     replayed = await Replayer(workflows=worker.WORKFLOWS, plugins=[wire.plugin(KEYS)]).replay_workflows(
