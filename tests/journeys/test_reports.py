@@ -4,12 +4,14 @@ import asyncio
 from datetime import date, timedelta
 from typing import Any
 
+import anyio
 import httpx
 
 from models import clock
 from models.roles import Role
 from tests.desk import Clerk
 from tests.premises import House, Shopper
+from tests.recipes import Recipe
 
 URL = "/admin/reports"
 LONG_AGO = date(2019, 10, 27)
@@ -52,3 +54,23 @@ async def test_schedules_of_a_running_house_are_told(house: House, shopper: Shop
     tomorrow = clock.now().date() + timedelta(days=1)
     early = await shopper.http.post(URL, json={"kind": "daily_sales", "day": str(tomorrow)}, headers=boss.headers)
     assert (early.status_code, early.json()["code"]) == (409, "day_not_over")
+
+
+async def test_days_are_back_filled_as_the_page_says(house: House, shopper: Shopper) -> None:
+    """Given two runs of long ago, when somebody gives the command of docs/reports.md, then both days have a report."""
+    boss = await Clerk.hire(house, shopper.http, Role.ADMIN)
+    environment = {name: house.environment[name] for name in ("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE")}
+    recipe = Recipe("reports.md", "How a report comes to be", **environment)
+    since, until = LONG_AGO + timedelta(days=31), LONG_AGO + timedelta(days=33)
+
+    await recipe.next(SINCE=f"{since}T00:00:00Z", UNTIL=f"{until}T00:00:00Z")
+
+    assert recipe.is_over()
+    for day in (since - timedelta(days=1), since):
+        listed: list[dict[str, Any]] = []
+        with anyio.fail_after(120):
+            while not listed:
+                answer = await shopper.http.get(URL, params={"day": str(day)}, headers=boss.headers)
+                listed = answer.json()["items"]
+                await anyio.sleep(0.2)
+        assert [(each["kind"], each["made_by"]) for each in listed] == [("daily_sales", "schedule")]
