@@ -9,8 +9,8 @@ import msgspec
 from temporalio import activity
 
 from models import csv_lines
+from models.audit import Author
 from models.database import Database, Writer
-from models.ids import UserId
 from models.product_csv import Columns, Unfit
 from models.product_import import (
     MOST_PROBLEMS,
@@ -40,14 +40,13 @@ class OpenImport(msgspec.Struct, frozen=True):
     """Somebody has sent a file in."""
 
     id: UUID
-    actor: UserId
+    author: Author
     file: str
     """Its name in the storage."""
     digest: str
     size: int
     dry_run: bool
     reason: str | None = None
-    request_id: str | None = None
 
 
 class GoOn(msgspec.Struct, frozen=True):
@@ -89,8 +88,8 @@ class ProductImportActivities:
             )  # fmt: skip
             if is_new and not request.dry_run:
                 await audit.append(
-                    writer, request.actor, "product.import", request.id, after={"bytes": request.size},
-                    reason=request.reason, request_id=request.request_id,
+                    writer, request.author, "product.import", request.id, after={"bytes": request.size},
+                    reason=request.reason,
                 )  # fmt: skip
             return opened
 

@@ -12,12 +12,13 @@ from litestar.params import HeaderParameter
 from redis.asyncio import Redis
 from temporalio.client import Client
 
-from api.limits import Limits
+from api.limits import Limits, asking_from
 from api.problems import FieldError, Invalid
 from api.shelf import Shelf
 from api.streams import Streams
 from api.tallies import Tallies
-from models import tokens
+from models import logs, tokens
+from models.audit import Author
 from models.darkroom import Darkroom
 from models.database import Database
 from models.errors import Refusal
@@ -80,6 +81,12 @@ class Identity(msgspec.Struct, frozen=True):
         """The account, in operations that nobody reaches without one."""
         assert self.user is not None
         return self.user
+
+    @property
+    def author(self) -> Author:
+        """Who asks, from where and as what, for the log of what staff do."""
+        roles = tuple(role for role in Role if role in self.roles)
+        return Author(self.account, logs.bound("request_id"), asking_from(), roles)
 
 
 BODILESS = "holdfast.bodiless"

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from models.ids import UserId
+from models.roles import Role
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -24,6 +25,8 @@ class Author(msgspec.Struct, frozen=True):
     request_id: str | None = None
     address: str | None = None
     """Where they ask from."""
+    roles: tuple[Role, ...] = ()
+    """What they may act as while they ask, in the order of their definition."""
 
     @property
     def actor(self) -> str:
@@ -38,6 +41,8 @@ class Change(msgspec.Struct, frozen=True):
     at: datetime
     actor: Actor | None
     """Null: a command at the server itself."""
+    roles: list[Role]
+    """What they had then, whatever they have now: they acted as one of these. Empty: a command at the server itself."""
     action: str
     """What was done to what: `coupon.create`, `user.archive`; `order.read`: somebody looked at it, that hour."""
     subject: str

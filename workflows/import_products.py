@@ -6,7 +6,7 @@ import msgspec
 from temporalio import workflow
 
 from activities.product_imports import DropFile, GoOn, OpenImport, ProductImportActivities, StopImport
-from models.ids import UserId
+from models.audit import Author
 from models.product_import import ImportOpened, ProductImport
 from workflows import patience
 from workflows.enduring import to_its_end
@@ -16,7 +16,7 @@ class ProductsToImport(msgspec.Struct, frozen=True):
     """Somebody has sent a file in, which the storage has as `file`."""
 
     id: UUID
-    actor: UserId
+    author: Author
     file: str
     digest: str
     """SHA-256."""
@@ -24,7 +24,6 @@ class ProductsToImport(msgspec.Struct, frozen=True):
     """Bytes."""
     dry_run: bool
     reason: str | None = None
-    request_id: str | None = None
 
 
 class AwaitOpening(msgspec.Struct, frozen=True):
@@ -58,8 +57,7 @@ class ImportProducts:
         asked = self._request
         self._opened = await workflow.execute_local_activity_method(
             ProductImportActivities.open_import,
-            OpenImport(asked.id, asked.actor, asked.file, asked.digest, asked.size, asked.dry_run, asked.reason,
-                       asked.request_id),
+            OpenImport(asked.id, asked.author, asked.file, asked.digest, asked.size, asked.dry_run, asked.reason),
             summary="Write the import down", **patience.DATABASE,
         )  # fmt: skip
         known = self._opened.known

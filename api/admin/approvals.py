@@ -30,6 +30,7 @@ from models.errors import Refusal
 from models.ids import UserId
 from models.roles import Scope, may
 from models.tables import approval as approvals
+from models.tables import user as users
 
 InStatus = Annotated[
     ApprovalStatus | None, QueryParameter(name="status", description="Only those that stand there: `pending` ones wait")
@@ -185,7 +186,7 @@ async def _carry_out(house: Premises, caller: Identity, agreed: ApprovalRecord) 
     When nobody knows whether it was done, it stays agreed: the same request again carries it out.
     """
     try:
-        done = await _DO[agreed.action](house, caller, agreed, Author(agreed.asked_by.id, logs.bound("request_id")))
+        done = await _DO[agreed.action](house, caller, agreed, await _asker(house, agreed))
     except Refusal as refusal:
         async with house.database.writing() as writer:
             await approvals.settle(writer, agreed.id, ApprovalStatus.REFUSED, f"{refusal.code}: {refusal.detail}")
@@ -193,6 +194,13 @@ async def _carry_out(house: Premises, caller: Identity, agreed: ApprovalRecord) 
     if done:
         async with house.database.writing() as writer:
             await approvals.settle(writer, agreed.id, ApprovalStatus.DONE)
+
+
+async def _asker(house: Premises, agreed: ApprovalRecord) -> Author:
+    """Whoever asked, as what they are by now; where they are nobody knows."""
+    who = agreed.asked_by.id
+    async with house.database.reading() as reader:
+        return Author(who, logs.bound("request_id"), roles=await users.roles_of(reader, who))
 
 
 async def _cancel(house: Premises, caller: Identity, agreed: ApprovalRecord, author: Author) -> bool:
@@ -213,13 +221,14 @@ async def _refund(house: Premises, caller: Identity, agreed: ApprovalRecord, aut
     return answer.status_code == 201
 
 
-async def _store_credit(house: Premises, _: Identity, agreed: ApprovalRecord, __: Author) -> bool:
-    await granted(house, UserId(UUID(agreed.subject)), msgspec.convert(agreed.wish, CreditAdjustment), agreed)
+async def _store_credit(house: Premises, _: Identity, agreed: ApprovalRecord, author: Author) -> bool:
+    wish = msgspec.convert(agreed.wish, CreditAdjustment)
+    await granted(house, UserId(UUID(agreed.subject)), wish, agreed, author)
     return True
 
 
-async def _gift_card(house: Premises, _: Identity, agreed: ApprovalRecord, __: Author) -> bool:
-    await issued(house, msgspec.convert(agreed.wish, NewGiftCard), agreed)
+async def _gift_card(house: Premises, _: Identity, agreed: ApprovalRecord, author: Author) -> bool:
+    await issued(house, msgspec.convert(agreed.wish, NewGiftCard), agreed, author)
     return True
 
 

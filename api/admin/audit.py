@@ -54,7 +54,7 @@ async def list_changes(
     limit: PageSize = 20,
     place: Place = None,
 ) -> ChangeList:
-    """Newest first. Filters add up. The log is written with each change and never edited."""
+    """Newest first, each with the roles that whoever did it had then. Filters add up. Written at once, never edited."""
     actor, after = UserId(by_actor) if by_actor else None, pages.begin(house, place)
     found = await audit.listed(house.database, limit + 1, of_subject, actor, of_action, after)
     items, more = pages.cut(house, found, limit, lambda last: Cursor(last.at, last.id))

@@ -12,8 +12,6 @@ import msgspec
 from litestar.params import QueryParameter
 
 from api.context import Identity
-from api.limits import asking_from
-from models import logs
 from models.address import Text
 from models.database import Writer
 from models.tables import audit
@@ -45,17 +43,14 @@ async def write_down(
     reason: str | None = None,
 ) -> None:
     """Append a change to the audit log, in the transaction that makes it."""
-    await audit.append(
-        writer, caller.account, action, subject,
-        before=before, after=after, reason=reason, request_id=logs.bound("request_id"), address=asking_from(),
-    )  # fmt: skip
+    await audit.append(writer, caller.author, action, subject, before=before, after=after, reason=reason)
 
 
 async def write_down_all(
     writer: Writer, caller: Identity, action: str, changes: Sequence[tuple[str, object, object]], reason: str | None
 ) -> None:
     """Append the same change of many things: subject, before and after of each."""
-    await audit.append_all(writer, caller.account, action, changes, reason, logs.bound("request_id"), asking_from())
+    await audit.append_all(writer, caller.author, action, changes, reason)
 
 
 def differences(

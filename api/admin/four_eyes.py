@@ -13,7 +13,6 @@ from litestar.openapi import ResponseSpec
 from api.admin.changes import write_down
 from api.context import House, Identity, digest, idempotency_key
 from models.approval import ApprovalRecord, ApprovalStatus, Guarded, needs_two
-from models.audit import Author
 from models.database import Writer
 from models.errors import Refusal
 from models.ids import OrderId
@@ -80,7 +79,7 @@ async def second(house: House, caller: Identity, guard: Guard, idempotency: str 
 async def tell(writer: Writer, order: OrderId, approval: ApprovalRecord, what: str, by: Identity) -> None:
     """Append to the order's timeline what became of a question; its buyer is not told."""
     await orders.tell(
-        writer, order, f"approval/{approval.id}/{what}", f"approval_{what}", Author(by.account).actor,
+        writer, order, f"approval/{approval.id}/{what}", f"approval_{what}", by.author.actor,
         action=approval.action, amount=approval.amount,
     )  # fmt: skip
 

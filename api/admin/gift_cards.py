@@ -12,12 +12,11 @@ from msgspec import Meta
 from api import pages
 from api.admin import four_eyes
 from api.admin.changes import Reason, WhyAsked, write_down
-from api.admin.order_commands import author_of
 from api.context import Caller, House, IdempotencyKey, Premises, StrictRequest, idempotency_key
 from api.pages import PageSize, Place
 from api.problems import FieldError, Invalid, refuses
 from api.repeats import once, scope_of
-from models import clock, logs, tokens
+from models import clock, tokens
 from models.approval import ApprovalRecord, ApprovalStatus, Guarded
 from models.audit import Author
 from models.credit import Entry, IssuedCard
@@ -122,23 +121,22 @@ async def issue_gift_card(
     if asked is not None and asked.status is ApprovalStatus.PENDING:
         return four_eyes.kept(asked)
     if asked is not None:
-        made = await issued(house, data, asked)
+        made = await issued(house, data, asked, caller.author)
     else:
 
         async def issue(writer: Writer) -> IssuedCard:
-            return await _issue(house, writer, CreditAccountId(new_id()), data, author_of(caller))
+            return await _issue(house, writer, CreditAccountId(new_id()), data, caller.author)
 
         scope = scope_of(request, caller, "POST /admin/gift-cards")
         made = await once(house, scope, idempotency_key(idempotency), data, IssuedCard, issue)
     return Response(NewCard(tokens.gift_card_code(house.settings.secret_key, made.id), made), status_code=201)
 
 
-async def issued(house: Premises, data: NewGiftCard, agreed: ApprovalRecord) -> IssuedCard:
-    """Give out what two people agreed to, once. Its code is told to whoever asked, when they send their request again:
-    who said yes does not learn it."""
+async def issued(house: Premises, data: NewGiftCard, agreed: ApprovalRecord, author: Author) -> IssuedCard:
+    """Give out what two people agreed to, once, for its `author`: whoever asked. Its code is told to them alone, when
+    they send their request again: who said yes does not learn it."""
 
     async def issue(writer: Writer) -> IssuedCard:
-        author = Author(agreed.asked_by.id, logs.bound("request_id"))
         made = await _issue(house, writer, CreditAccountId(agreed.id), data, author)
         await approvals.settle(writer, agreed.id, ApprovalStatus.DONE)
         return made
@@ -155,9 +153,7 @@ async def _issue(
         writer, card, tokens.gift_card_key(key, code), code[-4:], data.amount, data.expires_at, str(author.user),
         data.note,
     )  # fmt: skip
-    await audit.append(
-        writer, author.user, "gift_card.issue", card, after=made, reason=data.note, request_id=author.request_id
-    )
+    await audit.append(writer, author, "gift_card.issue", card, after=made, reason=data.note)
     return made
 
 

@@ -17,7 +17,6 @@ from api.pages import PageSize, Place
 from api.problems import FieldError, Invalid
 from api.repeats import once, scope_of
 from models.address import Text
-from models.audit import Author
 from models.cursor import Cursor
 from models.database import Reader, Writer
 from models.errors import Refusal
@@ -341,7 +340,7 @@ async def transfer_stock(
 
 
 def _actor(caller: Identity) -> str:
-    return Author(caller.account).actor
+    return caller.author.actor
 
 
 async def _named(house: House, code: str | None) -> LocationId | None:

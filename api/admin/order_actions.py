@@ -9,7 +9,7 @@ from litestar.params import JSONBody
 
 from api.admin import retries
 from api.admin.changes import Reason
-from api.admin.order_commands import MAY_SAY, answered, ask, author_of, named
+from api.admin.order_commands import MAY_SAY, answered, ask, named
 from api.admin.orders import DeskOrder, desk_order, find
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, StrictRequest, digest, idempotency_key
@@ -84,7 +84,7 @@ async def extend_hold(
         raise Invalid(FieldError("Expected either minutes or until", pointer="/minutes"))
     if data.until is not None and data.until.year not in YEARS:
         raise Invalid(FieldError("Expected a time within a day from now", pointer="/until"))
-    order, author = await find(house, number), author_of(caller)
+    order, author = await find(house, number), caller.author
     until = data.until.astimezone(UTC) if data.until is not None else None
     wish = ExtendWait(digest(data), author.actor, data.reason, data.minutes, until, author)
     return await ask(house, caller, order, Owner.extend_hold, wish, named(caller, Action.EXTEND_HOLD, idempotency))
@@ -103,7 +103,7 @@ async def retry(
 
     Where nothing waits to be tried again, as after a refund that failed for good, it says that somebody has looked.
     """
-    order, author, key = await find(house, number), author_of(caller), idempotency_key(idempotency)
+    order, author, key = await find(house, number), caller.author, idempotency_key(idempotency)
     wish = RetryStep(author.actor, data.reason, digest(data), author)
     id = f"{Action.RETRY}:{caller.account}:{key or new_id()}"
 
@@ -138,7 +138,7 @@ async def note(
     order = await find(house, number)
 
     async def write(writer: Writer) -> Noted:
-        await desk.staff_did(writer, order.id, f"note/{new_id()}", "note", author_of(caller), None, text=data.text)
+        await desk.staff_did(writer, order.id, f"note/{new_id()}", "note", caller.author, None, text=data.text)
         return Noted(order.number)
 
     scope = scope_of(request, caller, f"POST /admin/orders/{number}/actions/note")

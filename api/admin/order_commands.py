@@ -10,9 +10,6 @@ from api.admin.changes import Reason
 from api.admin.orders import DeskOrder, actions_of, desk_order, find
 from api.commands import Command, command
 from api.context import House, Identity, idempotency_key
-from api.limits import asking_from
-from models import logs
-from models.audit import Author
 from models.errors import Refusal
 from models.ids import new_id
 from models.order import Action, Order
@@ -26,11 +23,6 @@ class Why(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why it is done."""
 
     reason: Reason
-
-
-def author_of(caller: Identity) -> Author:
-    """Who asks, for the transaction that does it."""
-    return Author(caller.account, logs.bound("request_id"), asking_from())
 
 
 def named(caller: Identity, action: Action, idempotency: str | None) -> str:

@@ -9,7 +9,7 @@ from litestar.params import JSONBody
 
 from api.addresses import AddressBody
 from api.admin.changes import Reason
-from api.admin.order_commands import answered, author_of, refuse
+from api.admin.order_commands import answered, refuse
 from api.admin.orders import DeskOrder, find
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, digest, idempotency_key
@@ -41,7 +41,7 @@ async def propose(
     house: House, caller: Caller, number: Number, data: JSONBody[DeskEditBody], idempotency: IdempotencyKey = None
 ) -> Response[DeskEdit | None]:
     """Nothing of the order changes until the edit is committed; what it adds is held so long."""
-    order, author = await find(house, number), author_of(caller)
+    order, author = await find(house, number), caller.author
     wish = EditWish(
         f"{author.actor}/{idempotency_key(idempotency) or new_id()}", digest(data), author.actor, items_of(data.items),
         data.shipping_address, data.reason, author,
@@ -66,7 +66,7 @@ async def commit(
 
     What the order costs more is charged first, to the card that paid; what it costs less goes back the way it was paid.
     """
-    order, author = await find(house, number), author_of(caller)
+    order, author = await find(house, number), caller.author
     wish = CommitEdit(digest(data), n, author.actor, data.payment_method, author=author)
     key = f"{caller.account}:{idempotency_key(idempotency) or new_id()}"
     return await answered(house, caller, order, committed(house, order, wish, key))
@@ -79,7 +79,7 @@ async def commit(
 )  # fmt: skip
 async def drop(house: House, caller: Caller, number: Number, n: Nth) -> None:
     """The order stays as it is, and what the edit held is for sale again."""
-    order, author = await find(house, number), author_of(caller)
+    order, author = await find(house, number), caller.author
     await dropped(house, order, DropEdit(digest([n]), n, author.actor, author))
 
 

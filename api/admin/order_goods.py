@@ -7,7 +7,7 @@ from litestar import Response, post
 from litestar.params import JSONBody
 
 from api.admin.changes import Reason
-from api.admin.order_commands import MAY_SAY, ask, author_of, named
+from api.admin.order_commands import MAY_SAY, ask, named
 from api.admin.order_parcels import ParcelItem
 from api.admin.orders import DeskOrder, find
 from api.admin.refusals import staff_refuses
@@ -52,7 +52,7 @@ async def switch_location(
     house: House, caller: Caller, number: Number, data: JSONBody[Switch], idempotency: IdempotencyKey = None
 ) -> Response[DeskOrder]:
     """What it holds at `from` and has not left yet is held at `to`, all of it or nothing; for sale again at `from`."""
-    order, author = await find(house, number), author_of(caller)
+    order, author = await find(house, number), caller.author
     wish = SwitchLocation(digest(data), author.actor, data.reason, data.source, data.target, data.sku, author)
     return await ask(
         house, caller, order, Owner.switch_location, wish, named(caller, Action.SWITCH_LOCATION, idempotency)
@@ -71,7 +71,7 @@ async def accept_shortage(
 
     Its buyer is told. What has still to come in goes first. Nothing left to be sent is no shortage: cancel it.
     """
-    order, author = await find(house, number), author_of(caller)
+    order, author = await find(house, number), caller.author
     units: dict[str, int] = {}
     for item in data.items:
         units[item.sku] = units.get(item.sku, 0) + item.quantity

@@ -8,7 +8,7 @@ from litestar.params import JSONBody
 
 from api.admin import four_eyes
 from api.admin.changes import Reason
-from api.admin.order_commands import MAY_SAY, ask, author_of, named
+from api.admin.order_commands import MAY_SAY, ask, named
 from api.admin.orders import DeskOrder, actions_of, find
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, Identity, Premises, digest
@@ -61,7 +61,7 @@ async def cancel(
     if asked is not None and asked.status is ApprovalStatus.PENDING:
         return four_eyes.kept(asked)
     id = four_eyes.name_of(asked) if asked else named(caller, Action.CANCEL, idempotency)
-    return await cancelled(house, caller, order, data, author_of(caller), id)
+    return await cancelled(house, caller, order, data, caller.author, id)
 
 
 async def cancelled(
@@ -99,7 +99,7 @@ async def capture(
     if asked is not None and asked.status is ApprovalStatus.PENDING:
         return four_eyes.kept(asked)
     id = four_eyes.name_of(asked) if asked else named(caller, Action.CAPTURE, idempotency)
-    return await captured(house, caller, order, data, author_of(caller), id)
+    return await captured(house, caller, order, data, caller.author, id)
 
 
 async def captured(

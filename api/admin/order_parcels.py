@@ -7,7 +7,7 @@ from litestar import Response, post
 from litestar.params import JSONBody
 
 from api.admin.changes import Reason
-from api.admin.order_commands import MAY_SAY, ask, author_of, named
+from api.admin.order_commands import MAY_SAY, ask, named
 from api.admin.orders import DeskOrder, find
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, digest
@@ -61,7 +61,7 @@ async def ship(
     house: House, caller: Caller, number: Number, data: JSONBody[Parcel], idempotency: IdempotencyKey = None
 ) -> Response[DeskOrder]:
     """With some of the order, or with all that is left. No unit is sent twice; the buyer gets a letter."""
-    order, author = await find(house, number), author_of(caller)
+    order, author = await find(house, number), caller.author
     units: dict[str, int] = {}
     for item in data.items or ():
         units[item.sku] = units.get(item.sku, 0) + item.quantity
@@ -78,7 +78,7 @@ async def deliver(
     house: House, caller: Caller, number: Number, data: JSONBody[Arrival], idempotency: IdempotencyKey = None
 ) -> Response[DeskOrder]:
     """One, or all that are on their way. The order is delivered when all of it was sent, and all of that arrived."""
-    order, author = await find(house, number), author_of(caller)
+    order, author = await find(house, number), caller.author
     wish = DeliverOrder(author.actor, data.shipment, digest(data), author, data.reason)
     return await ask(house, caller, order, Owner.deliver, wish, named(caller, Action.DELIVER, idempotency))
 

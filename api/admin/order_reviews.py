@@ -5,7 +5,7 @@ from litestar import Response, post
 from litestar.params import JSONBody
 
 from api.admin.changes import Reason
-from api.admin.order_commands import MAY_SAY, Why, ask, author_of, named
+from api.admin.order_commands import MAY_SAY, Why, ask, named
 from api.admin.orders import DeskOrder, find
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, digest
@@ -33,7 +33,7 @@ async def approve(
 
     202: asked for, and still under way.
     """
-    order, author = await find(house, number), author_of(caller)
+    order, author = await find(house, number), caller.author
     wish = ApproveOrder(digest(data), author.actor, data.reason, author)
     return await ask(house, caller, order, Owner.approve, wish, named(caller, Action.APPROVE, idempotency))
 
@@ -49,7 +49,7 @@ async def reject(
 
     202: asked for, and still under way.
     """
-    order, author = await find(house, number), author_of(caller)
+    order, author = await find(house, number), caller.author
     wish = RejectOrder(digest(data), author.actor, data.reason, author)
     return await ask(house, caller, order, Owner.reject, wish, named(caller, Action.REJECT, idempotency))
 

@@ -23,7 +23,7 @@ from api.admin.shelving import Archived
 from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
 from api.pages import PageSize, Place
 from api.repeats import scope_of
-from models import clock, logs
+from models import clock
 from models.cursor import Cursor
 from models.errors import Refusal, Unavailable
 from models.ids import new_id
@@ -130,9 +130,7 @@ async def import_products(
     id = new_id() if key is None else uuid5(NAMESPACE_URL, f"{scope}/{key}")
     file = f"{IMPORTS}/{new_id()}.csv"
     upload = await _received(house, request, file)
-    asked = ProductsToImport(
-        id, caller.account, file, upload.digest, upload.size, dry_run, reason, logs.bound("request_id")
-    )
+    asked = ProductsToImport(id, caller.author, file, upload.digest, upload.size, dry_run, reason)
     try:
         opened = await _begin(house, asked)
     except Exception:

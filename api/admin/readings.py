@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from api.context import House, Identity
-from api.limits import asking_from
-from models import logs
 from models.tables import audit
 
 LIST = "list"
@@ -16,7 +14,5 @@ async def write_down_reading(
     house: House, caller: Identity, action: str, subjects: Iterable[str | UUID], shown: str | None = None
 ) -> None:
     """Append who reads these now, once an hour for each and for each address they read from."""
-    await audit.append_readings(
-        house.database, caller.account, action, sorted({str(subject) for subject in subjects}), shown=shown,
-        request_id=logs.bound("request_id"), address=asking_from(),
-    )  # fmt: skip
+    names = sorted({str(subject) for subject in subjects})
+    await audit.append_readings(house.database, caller.author, action, names, shown)

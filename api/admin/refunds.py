@@ -11,7 +11,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from api import owners
 from api.admin import four_eyes
 from api.admin.changes import Reason
-from api.admin.order_commands import MAY_SAY, author_of, refuse
+from api.admin.order_commands import MAY_SAY, refuse
 from api.admin.orders import actions_of, find
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, Identity, Premises, digest, idempotency_key
@@ -93,8 +93,8 @@ async def refund(
     """
     _must_say_what(data)
     order = await find(house, number)
-    key = f"{author_of(caller).actor}/{idempotency_key(idempotency) or new_id()}"
-    wish = _wish(data, author_of(caller), key)
+    key = f"{caller.author.actor}/{idempotency_key(idempotency) or new_id()}"
+    wish = _wish(data, caller.author, key)
 
     async def stake(writer: Writer) -> Money | None:
         if Action.REFUND not in actions_of(order, caller.roles):
@@ -107,7 +107,7 @@ async def refund(
     if asked is not None and asked.status is ApprovalStatus.PENDING:
         return four_eyes.kept(asked)
     return await refunded(
-        house, caller, order, data, author_of(caller), four_eyes.name_of(asked) if asked else wish.key
+        house, caller, order, data, caller.author, four_eyes.name_of(asked) if asked else wish.key
     )  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api import pages
 from api.admin.changes import Reason
-from api.admin.order_commands import author_of
 from api.admin.refusals import staff_refuses
 from api.admin.return_records import DeskReturn, desk_return
 from api.commands import send
@@ -137,7 +136,7 @@ async def approve(
     idempotency: IdempotencyKey = None,
 ) -> Response[DeskReturn]:  # fmt: skip
     """They are told until when the goods have to be there. 202: asked for, and still under way."""
-    author = author_of(caller)
+    author = caller.author
     wish = ApproveReturn(author.actor, data.reason, digest(data), author)
     return await _ask(house, caller, return_id, ReturnAction.APPROVE, ReturnGoods.approve, wish, idempotency)
 
@@ -151,7 +150,7 @@ async def reject(
     idempotency: IdempotencyKey = None,
 ) -> Response[DeskReturn]:  # fmt: skip
     """The buyer is told why, and can ask again while there is time. 202: asked for, and still under way."""
-    author = author_of(caller)
+    author = caller.author
     wish = RejectReturn(author.actor, data.reason, digest(data), author)
     return await _ask(house, caller, return_id, ReturnAction.REJECT, ReturnGoods.reject, wish, idempotency)
 
@@ -166,7 +165,7 @@ async def receive(
     idempotency: IdempotencyKey = None,
 ) -> Response[DeskReturn]:  # fmt: skip
     """All of them or some, before anybody looks into the parcel. 202: asked for, and still under way."""
-    author = author_of(caller)
+    author = caller.author
     items = tuple(ReturnItem(each.sku, each.quantity) for each in data.items or ())
     wish = ReceiveReturn(author.actor, digest(data), items, author)
     return await _ask(house, caller, return_id, ReturnAction.RECEIVE, ReturnGoods.receive, wish, idempotency)
@@ -185,7 +184,7 @@ async def inspect(
 
     202: asked for, and still under way.
     """
-    author = author_of(caller)
+    author = caller.author
     items = tuple(InspectedItem(each.sku, each.restock, each.write_off) for each in data.items or ())
     found = InspectionWish(author.actor, items, data.fee, data.location, data.reason, author)
     wish = InspectReturn(digest(data), found)

@@ -11,7 +11,6 @@ from api.admin.changes import write_down
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
 from api.repeats import once, scope_of
-from models.audit import Author
 from models.database import Writer
 from models.errors import Refusal
 from models.ids import new_id
@@ -74,7 +73,7 @@ async def take_stock(
             )  # fmt: skip
         if found and not dry_run:
             id = new_id()
-            deed = stockroom.Deed(f"count/{id}", Movement.ADJUST, Author(caller.account).actor, reason)
+            deed = stockroom.Deed(f"count/{id}", Movement.ADJUST, caller.author.actor, reason)
             await stock_take.take(writer, deed, lying, found)
             told = {"rows": taken.rows, "right": taken.right, "change": taken.change}
             await write_down(writer, caller, "stock.count", id, after=told, reason=reason)

@@ -9,12 +9,10 @@ from litestar.params import FromPath, JSONBody
 from api import pages
 from api.admin import four_eyes
 from api.admin.changes import Reason
-from api.admin.order_commands import author_of
 from api.context import Caller, House, IdempotencyKey, Premises, StrictRequest, idempotency_key
 from api.pages import PageSize, Place
 from api.problems import FieldError, Invalid, refuses
 from api.repeats import once, scope_of
-from models import logs
 from models.approval import ApprovalRecord, ApprovalStatus, Guarded
 from models.audit import Author
 from models.credit import Entry
@@ -97,20 +95,22 @@ async def adjust_store_credit(
     if asked is not None and asked.status is ApprovalStatus.PENDING:
         return four_eyes.kept(asked)
     if asked is not None:
-        return Response(await granted(house, user, data, asked), status_code=201)
+        return Response(await granted(house, user, data, asked, caller.author), status_code=201)
 
     async def adjust(writer: Writer) -> Adjusted:
-        return await _adjust(writer, user, data, author_of(caller))
+        return await _adjust(writer, user, data, caller.author)
 
     scope = scope_of(request, caller, f"POST /admin/users/{user}/store-credit")
     return Response(await once(house, scope, idempotency_key(idempotency), data, Adjusted, adjust), status_code=201)
 
 
-async def granted(house: Premises, user: UserId, data: CreditAdjustment, agreed: ApprovalRecord) -> Adjusted:
-    """Grant what two people agreed to, once, for whoever asked."""
+async def granted(
+    house: Premises, user: UserId, data: CreditAdjustment, agreed: ApprovalRecord, author: Author
+) -> Adjusted:
+    """Grant what two people agreed to, once, for its `author`: whoever asked."""
 
     async def grant(writer: Writer) -> Adjusted:
-        made = await _adjust(writer, user, data, Author(agreed.asked_by.id, logs.bound("request_id")))
+        made = await _adjust(writer, user, data, author)
         await approvals.settle(writer, agreed.id, ApprovalStatus.DONE)
         return made
 
@@ -121,10 +121,7 @@ async def _adjust(writer: Writer, user: UserId, data: CreditAdjustment, author: 
     await store_credit.must_exist(writer, user, living=True)
     made = await store_credit.adjust(writer, user, data.amount, str(author.user), data.reason)
     after = {"amount": data.amount, "balance": made.balance}
-    await audit.append(
-        writer, author.user, "store_credit.adjust", user, after=after, reason=data.reason,
-        request_id=author.request_id,
-    )  # fmt: skip
+    await audit.append(writer, author, "store_credit.adjust", user, after=after, reason=data.reason)
     return made
 
 

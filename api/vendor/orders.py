@@ -12,13 +12,10 @@ from api import pages
 from api.admin.order_parcels import Carrier, ParcelItem, Tracking
 from api.commands import command
 from api.context import Caller, House, IdempotencyKey, StrictRequest, digest, idempotency_key
-from api.limits import asking_from
 from api.orders import Number
 from api.pages import PageSize, Place
 from api.vendor.refusals import vendor_refuses
-from models import logs
 from models.address import Address, Text
-from models.audit import Author
 from models.cursor import Cursor
 from models.errors import Refusal
 from models.ids import VendorId, new_id
@@ -138,7 +135,7 @@ async def ship(
     for sku in units:
         if sku not in own:
             raise Refusal("unknown_sku", f"You have no {sku} in this order.", sku=sku)
-    author = Author(caller.account, logs.bound("request_id"), asking_from())
+    author = caller.author
     wish = ShipOrder(
         f"vendor/{caller.account}", data.carrier, data.tracking,
         tuple(ShipItem(sku, quantity) for sku, quantity in units.items()), data.location, digest(data), author,

@@ -7,16 +7,23 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from models.audit import Actor, Change
+from models.audit import Actor, Author, Change
 from models.cursor import Cursor
 from models.database import Database, Writer
 from models.ids import UserId, new_id
+from models.roles import Role
 from models.tables.base import Json, as_json, key, metadata, moment, plain_uuid
+
+
+def _roles() -> sa.Column[list[str]]:
+    return sa.Column("roles", pg.ARRAY(sa.Text), nullable=False, server_default="{}", comment="what they had then")
+
 
 audit_log = sa.Table(
     "audit_log", metadata,
     key(),
     sa.Column("actor_id", pg.UUID(as_uuid=True), comment="null: a command at the server itself"),
+    _roles(),
     sa.Column("action", sa.Text, nullable=False, comment="`coupon.create`, `user.archive` …"),
     sa.Column("subject", sa.Text, nullable=False, comment="what was changed, by the name staff know it by"),
     sa.Column("before", Json, comment="the fields that changed; null: it is new"),
@@ -35,6 +42,7 @@ audit_readings = sa.Table(
     "audit_readings", metadata,
     key(),
     sa.Column("actor_id", pg.UUID(as_uuid=True), nullable=False),
+    _roles(),
     sa.Column("action", sa.Text, nullable=False, comment="`order.read`, `payload.read` …"),
     sa.Column("subject", sa.Text, nullable=False,
               comment="what was read, by the name staff know it by; `list`: a page of several"),
@@ -44,91 +52,81 @@ audit_readings = sa.Table(
     moment("at", server_default=sa.func.clock_timestamp(), comment="the first time within its hour"),
     sa.Index("ix_audit_readings_newest", sa.text("at DESC"), sa.text("id DESC")),
     sa.Index("ix_audit_readings_subject", "subject"),
-    sa.Index("uq_audit_readings_hour", "actor_id", "action", "subject", sa.text("coalesce(address, ''::text)"),
+    sa.Index("uq_audit_readings_hour", "actor_id", "roles", "action", "subject", sa.text("coalesce(address, ''::text)"),
              sa.text("date_trunc('hour'::text, (at AT TIME ZONE 'UTC'::text))"), unique=True),
 )  # fmt: skip
 """Many more than changes, so they lie by themselves; they are told together."""
 
 _APPEND = """
-INSERT INTO audit_log (id, actor_id, action, subject, before, after, reason, request_id, address)
-VALUES ($1, $2, $3, $4, $5::jsonb, $6::jsonb, $7, $8, $9)
+INSERT INTO audit_log (id, actor_id, roles, request_id, address, action, subject, before, after, reason)
+VALUES ($1, $2, $3::text[], $4, $5, $6, $7, $8::jsonb, $9::jsonb, $10)
 """
 
 
 async def append(
     writer: Writer,
-    actor: UserId | None,
+    author: Author | None,
     action: str,
     subject: str | UUID,
     *,
     before: object = None,
     after: object = None,
     reason: str | None = None,
-    request_id: str | None = None,
-    address: str | None = None,
 ) -> None:
-    """Write down a change of staff's, in its transaction. Never personal data beyond what staff must be able to see."""
+    """Write down a change of staff's, in its transaction. Never personal data beyond what staff must be able to see.
+
+    `author`: None for a command at the server itself.
+    """
     said = [None if value is None else as_json(value) for value in (before, after)]
-    await writer.exec_driver_sql(_APPEND, (new_id(), actor, action, str(subject), *said, reason, request_id, address))
+    await writer.exec_driver_sql(_APPEND, (new_id(), *_who(author), action, str(subject), *said, reason))
 
 
 _APPEND_ALL = """
-INSERT INTO audit_log (id, actor_id, action, subject, before, after, reason, request_id, address)
-SELECT id, $1, $2, subject, before, after, $3, $4, $5
-FROM unnest($6::uuid[], $7::text[], $8::jsonb[], $9::jsonb[]) AS each (id, subject, before, after)
+INSERT INTO audit_log (id, actor_id, roles, request_id, address, action, reason, subject, before, after)
+SELECT id, $1, $2::text[], $3, $4, $5, $6, subject, before, after
+FROM unnest($7::uuid[], $8::text[], $9::jsonb[], $10::jsonb[]) AS each (id, subject, before, after)
 """
 
 
 async def append_all(
-    writer: Writer,
-    actor: UserId | None,
-    action: str,
-    changes: Sequence[tuple[str, object, object]],
-    reason: str | None = None,
-    request_id: str | None = None,
-    address: str | None = None,
+    writer: Writer, author: Author, action: str, changes: Sequence[tuple[str, object, object]], reason: str | None
 ) -> None:
     """The same change of many things: subject, before and after of each."""
     columns = (
         [new_id() for _ in changes], [subject for subject, _, _ in changes],
         [as_json(before) for _, before, _ in changes], [as_json(after) for _, _, after in changes],
     )  # fmt: skip
-    await writer.exec_driver_sql(_APPEND_ALL, (actor, action, reason, request_id, address, *columns))
+    await writer.exec_driver_sql(_APPEND_ALL, (*_who(author), action, reason, *columns))
 
 
 _APPEND_READINGS = """
-INSERT INTO audit_readings (id, actor_id, action, subject, shown, request_id, address)
-SELECT id, $1, $2, subject, $3, $4, $5 FROM unnest($6::uuid[], $7::text[]) AS each (id, subject)
-ON CONFLICT (actor_id, action, subject, (coalesce(address, ''::text)),
+INSERT INTO audit_readings (id, actor_id, roles, request_id, address, action, shown, subject)
+SELECT id, $1, $2::text[], $3, $4, $5, $6, subject FROM unnest($7::uuid[], $8::text[]) AS each (id, subject)
+ON CONFLICT (actor_id, roles, action, subject, (coalesce(address, ''::text)),
              (date_trunc('hour'::text, (at AT TIME ZONE 'UTC'::text)))) DO NOTHING
 """
 
 
 async def append_readings(
-    database: Database,
-    actor: UserId,
-    action: str,
-    subjects: Sequence[str],
-    *,
-    shown: str | None = None,
-    request_id: str | None = None,
-    address: str | None = None,
+    database: Database, author: Author, action: str, subjects: Sequence[str], shown: str | None = None
 ) -> None:
-    """Write down that one of the staff reads these, `….read`: once an hour, a person, a subject and an address."""
+    """Write down who reads these, `….read`: once an hour, a person with their roles, a subject and an address."""
     ids = [new_id() for _ in subjects]
     async with database.writing() as writer:
-        await writer.exec_driver_sql(
-            _APPEND_READINGS, (actor, action, shown, request_id, address, ids, list(subjects))
-        )  # fmt: skip
+        await writer.exec_driver_sql(_APPEND_READINGS, (*_who(author), action, shown, ids, list(subjects)))
+
+
+def _who(author: Author | None) -> tuple[UserId | None, list[Role], str | None, str | None]:
+    return (author.user, list(author.roles), author.request_id, author.address) if author else (None, [], None, None)
 
 
 _LISTED = """
-SELECT a.id, a.at, a.actor_id, u.email, a.action, a.subject, a.before::text, a.after::text, a.reason, a.request_id,
-       a.address
+SELECT a.id, a.at, a.actor_id, u.email, a.roles, a.action, a.subject, a.before::text, a.after::text, a.reason,
+       a.request_id, a.address
 FROM (
-    SELECT id, at, actor_id, action, subject, before, after, reason, request_id, address FROM audit_log
+    SELECT id, at, actor_id, roles, action, subject, before, after, reason, request_id, address FROM audit_log
     UNION ALL
-    SELECT id, at, actor_id, action, subject, NULL,
+    SELECT id, at, actor_id, roles, action, subject, NULL,
            CASE WHEN shown IS NOT NULL THEN jsonb_build_object('shown', shown) END, NULL, request_id, address
     FROM audit_readings
 ) a LEFT JOIN users u ON u.id = a.actor_id AND u.erased_at IS NULL
@@ -159,7 +157,7 @@ async def listed(
         Change(
             id=plain_uuid(row["id"]), at=row["at"],
             actor=Actor(UserId(plain_uuid(row["actor_id"])), row["email"]) if row["actor_id"] else None,
-            action=row["action"], subject=row["subject"],
+            roles=[Role(role) for role in row["roles"]], action=row["action"], subject=row["subject"],
             before=_decoded(row["before"]), after=_decoded(row["after"]),
             reason=row["reason"], request_id=row["request_id"], address=row["address"],
         )

@@ -105,16 +105,7 @@ async def staff_did(
     )  # fmt: skip
     number = told.scalar()
     if number is not None:
-        await audit.append(
-            writer,
-            author.user,
-            f"order.{type}",
-            number,
-            after=facts,
-            reason=reason,
-            request_id=author.request_id,
-            address=author.address,
-        )
+        await audit.append(writer, author, f"order.{type}", number, after=facts, reason=reason)
 
 
 _DID = "SELECT EXISTS (SELECT FROM order_events WHERE order_id = $1 AND key = $2)"
@@ -140,8 +131,4 @@ async def write_down(
     """Append a move that one of the staff asked for to the audit log, in its transaction; None: nobody of them did."""
     if author is not None:
         number = (await writer.exec_driver_sql(_NUMBER, (order,))).scalar_one()
-        await audit.append(
-            writer, author.user, action, number,
-            before=before, after=after, reason=reason, request_id=author.request_id,
-            address=author.address,
-        )  # fmt: skip
+        await audit.append(writer, author, action, number, before=before, after=after, reason=reason)

@@ -186,10 +186,7 @@ async def open(writer: Writer, order: OrderId, wish: RefundWish, n: int | None =
             "store_credit": made.store_credit,
             "gift_card": made.gift_card,
         }
-        await audit.append(
-            writer, wish.author.user, "order.refund", made.order_number,
-            after=after, reason=wish.reason, request_id=wish.author.request_id, address=wish.author.address,
-        )  # fmt: skip
+        await audit.append(writer, wish.author, "order.refund", made.order_number, after=after, reason=wish.reason)
     return made
 
 

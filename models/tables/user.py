@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from models.database import Database, Writer
+from models.database import Database, Reader, Writer
 from models.ids import UserId
 from models.roles import Role
 from models.tables.base import key, metadata, moment, now_column, plain_uuid
@@ -84,9 +84,9 @@ async def find(database: Database, user: UserId) -> User | None:
     return as_user(rows[0]) if rows else None
 
 
-async def roles_of(writer: Writer, user: UserId) -> tuple[Role, ...]:
+async def roles_of(reader: Reader, user: UserId) -> tuple[Role, ...]:
     """What an account may do; nothing: there is none, or it is closed."""
-    roles = (await writer.exec_driver_sql(_ROLES_OF, (user,))).scalar()
+    roles = (await reader.exec_driver_sql(_ROLES_OF, (user,))).scalar()
     return tuple(Role(role) for role in roles or ())
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from models.audit import Author
 from models.database import Database
 from models.ids import UserId
 from models.roles import Role
@@ -25,34 +26,49 @@ async def actor(database: Database, email: str) -> UserId:
 async def note(database: Database, by: UserId | None, action: str, subject: str, **more: Any) -> None:
     """One change, at a time of its own."""
     async with database.writing() as writer:
-        await audit.append(writer, by, action, subject, **more)
+        await audit.append(writer, Author(by) if by else None, action, subject, **more)
 
 
 async def test_the_log_says_who_what_when_and_why(api: Api, database: Database) -> None:
     """Given a change of staff's and one made at the server, then both are told, newest first, as they were written."""
     ada = await actor(database, "ada@shop.test")
     await note(database, None, "user.create", "one")
-    await note(
-        database,
-        ada,
-        "coupon.change",
-        "SAVE10",
-        before={"ppm": 1},
-        after={"ppm": 2},
-        reason="#1",
-        request_id="r",
-        address="192.0.2.1",
-    )
+    author = Author(ada, "r", "192.0.2.1", (Role.CUSTOMER, Role.CATALOG))
+    async with database.writing() as writer:
+        await audit.append(writer, author, "coupon.change", "SAVE10", before={"ppm": 1}, after={"ppm": 2}, reason="#1")
     answer = await api.get(LOG, headers=await api.sign_in(Role.FINANCE))
     assert answer.status_code == 200
     told = [{name: item[name] for name in item.keys() - {"id", "at"}} for item in answer.json()["items"]]
     assert told == [
-        {"actor": {"id": str(ada), "email": "ada@shop.test"}, "action": "coupon.change", "subject": "SAVE10",
+        {"actor": {"id": str(ada), "email": "ada@shop.test"}, "roles": ["customer", "catalog"],
+         "action": "coupon.change", "subject": "SAVE10",
          "before": {"ppm": 1}, "after": {"ppm": 2}, "reason": "#1", "request_id": "r", "address": "192.0.2.1"},
-        {"actor": None, "action": "user.create", "subject": "one",
+        {"actor": None, "roles": [], "action": "user.create", "subject": "one",
          "before": None, "after": None, "reason": None, "request_id": None, "address": None},
     ]  # fmt: skip
     assert (answer.json()["next_cursor"], answer.json()["total"]) == (None, None)
+
+
+async def test_what_somebody_acted_as_is_told_as_it_was_then(api: Api) -> None:
+    """Given somebody who reads, makes, gives up a role and reads again, then each row has their roles then."""
+    ada = await api.sign_in(Role.CATALOG, Role.ADMIN)
+    who = (await api.get("/api/v1/auth/me", headers=ada)).json()["id"]
+    await api.sign_in(Role.ADMIN)  # one has to stay
+
+    async def look() -> None:
+        assert (await api.get("/api/v1/admin/orders", headers=ada)).status_code == 200
+
+    await look()
+    made = await api.post("/api/v1/admin/tags", json={"name": "Blue", "slug": "blue"}, headers=ada)
+    given_up = await api.patch(f"/api/v1/admin/users/{who}", json={"roles": ["finance"]}, headers=ada)
+    assert (made.status_code, given_up.status_code) == (201, 200)
+    await look()
+    rows = (await api.get(LOG, params={"actor": who, "limit": 100}, headers=ada)).json()["items"]
+    before = ["catalog", "admin"]
+    told = [(row["action"], row["roles"]) for row in rows if row["action"] != "user.read"]
+    assert told == [
+        ("order.read", ["finance"]), ("user.change", before), ("tag.create", before), ("order.read", before),
+    ]  # fmt: skip
 
 
 async def test_filters_add_up(api: Api, database: Database) -> None:

@@ -224,6 +224,8 @@ async def test_much_credit_takes_two(office: Office) -> None:
         ("approval.ask", ann.user, "sorry"), ("approval.approve", tom.user, "looked at, and good"),
         ("store_credit.adjust", ann.user, "sorry"), ("store_credit.adjust", ann.user, "mistake"),
     ]  # fmt: skip
+    rows = await office.database.fetch("SELECT roles FROM audit_log WHERE subject = $1 ORDER BY at, id", str(ada))
+    assert [row["roles"] for row in rows] == [["finance"], ["admin"], ["finance"], ["finance"]]
 
 
 async def test_the_code_of_a_card_is_for_who_asked(office: Office) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 from temporalio.client import WorkflowHandle
 
 from models import csv_lines
+from models.audit import Author
 from models.ids import UserId, new_id
 from models.product_import import ProductImport, import_workflow_id
 from models.storage import IMPORTS, Storage
@@ -35,7 +36,7 @@ class Imports:
         """Send a file in, as the API does."""
         file = f"{IMPORTS}/{id}.csv"
         await self.storage.put(file, data)
-        asked = ProductsToImport(id, UserId(new_id()), file, "digest", len(data), dry_run)
+        asked = ProductsToImport(id, Author(UserId(new_id())), file, "digest", len(data), dry_run)
         with self.flow.skipper.with_time_skipping_disabled():
             return await self.flow.client.start_workflow(
                 ImportProducts.run, asked, id=import_workflow_id(id), task_queue=ORDERS

@@ -74,6 +74,7 @@ def upgrade() -> None:
     op.create_table('audit_log',
     sa.Column('id', sa.UUID(), nullable=False),
     sa.Column('actor_id', sa.UUID(), nullable=True, comment='null: a command at the server itself'),
+    sa.Column('roles', postgresql.ARRAY(sa.Text()), server_default='{}', nullable=False, comment='what they had then'),
     sa.Column('action', sa.Text(), nullable=False, comment='`coupon.create`, `user.archive` …'),
     sa.Column('subject', sa.Text(), nullable=False, comment='what was changed, by the name staff know it by'),
     sa.Column('before', postgresql.JSONB(), nullable=True, comment='the fields that changed; null: it is new'),
@@ -89,6 +90,7 @@ def upgrade() -> None:
     op.create_table('audit_readings',
     sa.Column('id', sa.UUID(), nullable=False),
     sa.Column('actor_id', sa.UUID(), nullable=False),
+    sa.Column('roles', postgresql.ARRAY(sa.Text()), server_default='{}', nullable=False, comment='what they had then'),
     sa.Column('action', sa.Text(), nullable=False, comment='`order.read`, `payload.read` …'),
     sa.Column('subject', sa.Text(), nullable=False, comment='what was read, by the name staff know it by; `list`: a page of several'),
     sa.Column('shown', sa.Text(), nullable=True, comment='what the reader might see of it'),
@@ -99,7 +101,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_audit_readings_newest', 'audit_readings', [sa.literal_column('at DESC'), sa.literal_column('id DESC')], unique=False)
     op.create_index('ix_audit_readings_subject', 'audit_readings', ['subject'], unique=False)
-    op.create_index('uq_audit_readings_hour', 'audit_readings', ['actor_id', 'action', 'subject', sa.literal_column("coalesce(address, ''::text)"), sa.literal_column("date_trunc('hour'::text, (at AT TIME ZONE 'UTC'::text))")], unique=True)
+    op.create_index('uq_audit_readings_hour', 'audit_readings', ['actor_id', 'roles', 'action', 'subject', sa.literal_column("coalesce(address, ''::text)"), sa.literal_column("date_trunc('hour'::text, (at AT TIME ZONE 'UTC'::text))")], unique=True)
     op.create_table('coupons',
     sa.Column('id', sa.UUID(), nullable=False),
     sa.Column('code', sa.Text(), nullable=False, comment='upper case'),

@@ -3,6 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
+from models.audit import Author
 from models.commission import Account
 from models.ids import UserId, new_id
 from models.money import Money
@@ -38,7 +39,7 @@ async def test_a_ledger_refuses_edits(shelf: Shelf, ledger: str, edit: str) -> N
                 id=new_id(), account_id=card, operation="issue", amount=1, actor="test", reason="test"
             )
         )
-    await audit.append_readings(shelf.database, UserId(new_id()), "order.read", ["HF-AAAAA-BBBBB"])
+    await audit.append_readings(shelf.database, Author(UserId(new_id())), "order.read", ["HF-AAAAA-BBBBB"])
     before = await shelf.ask(f"SELECT * FROM {ledger} ORDER BY id")
     with pytest.raises(sa.exc.DBAPIError, match=f"{ledger} is a ledger: append a correcting row instead"):
         await shelf.tell(edit.format(ledger))
