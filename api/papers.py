@@ -16,6 +16,7 @@ from temporalio.service import RPCError
 from api import orders as buyers
 from api.access import Access
 from api.admin import orders as desk
+from api.admin.readings import write_down_reading
 from api.context import Caller, House, Identity, OrderToken, StrictRequest
 from api.media import known
 from api.orders import Number
@@ -97,7 +98,9 @@ async def read_invoice(
     if _lacks(order, found):
         await _have_printed(house, order)
         found = await papers.of_order(house.database, order.id)
-    return await _file(request, house, _pick(found, PaperKind.INVOICE, n))
+    paper = _pick(found, PaperKind.INVOICE, n)
+    await _write_down(house, caller, order)
+    return await _file(request, house, paper)
 
 
 @get(
@@ -115,6 +118,7 @@ async def read_credit_note(
     if paper.sha256 is None:
         await _have_printed(house, order)
         paper = _pick(await papers.of_order(house.database, order.id), PaperKind.CREDIT_NOTE, n)
+    await _write_down(house, caller, order)
     return await _file(request, house, paper)
 
 
@@ -123,6 +127,12 @@ async def _find(house: House, caller: Identity, number: str, token: str | None) 
     if not may(caller.roles, Scope.ORDERS_READ):
         return await buyers.find(house, caller, number, token)
     return await desk.find(house, number)
+
+
+async def _write_down(house: House, caller: Identity, order: Order) -> None:
+    """A paper names its buyer: of staff it is written down that they read it, unless it is their own."""
+    if may(caller.roles, Scope.ORDERS_READ) and caller.user != order.customer_id:
+        await write_down_reading(house, caller, "order.read", [order.number])
 
 
 def _lacks(order: Order, found: list[PaperOutline]) -> bool:

@@ -9,6 +9,9 @@ import msgspec
 from models.ids import UserId
 from models.roles import Role
 
+PERSONAL = "personal"
+"""Stands in the log for what a field of a person's holds."""
+
 
 class Actor(msgspec.Struct, frozen=True):
     """Who changed something."""

@@ -17,8 +17,12 @@ _ROWS: dict[str, str] = {
         INSERT INTO screenings (order_id, score, points_allowed, signs, until)
         VALUES ($1, 90, 50, '[]', now() + interval '1 day')""",
     "return_waiting": """
-        INSERT INTO returns (id, order_id, n, key, digest, status, reason, actor)
-        VALUES (uuidv7(), $1, 1, 'k', 'd', 'requested', 'broken', 'buyer')""",
+        WITH made AS (
+            INSERT INTO returns (id, order_id, n, key, digest, status, reason, actor)
+            VALUES (uuidv7(), $1, 1, 'k', 'd', 'requested', 'broken', 'buyer') RETURNING id
+        )
+        INSERT INTO return_lines (return_id, order_line_id, quantity)
+        SELECT made.id, l.id, 1 FROM made, order_lines l WHERE l.order_id = $1""",
     "dispute": """
         INSERT INTO disputes (id, order_id, payment_id, provider, reference, status, reason, amount, withdrawn, fee,
                               returned, fee_returned, currency, answer_by)

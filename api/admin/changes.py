@@ -13,6 +13,7 @@ from litestar.params import QueryParameter
 
 from api.context import Identity
 from models.address import Text
+from models.audit import PERSONAL
 from models.database import Writer
 from models.tables import audit
 
@@ -27,9 +28,6 @@ WhyAsked = Annotated[
     ),
 ]  # fmt: skip
 """The reason of a DELETE, which has no body."""
-
-PERSONAL = "personal"
-"""Stands in the log for what a field of a person's holds."""
 
 
 async def write_down(

@@ -56,7 +56,7 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str,
         msgspec.Meta(
             min_length=1, max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]+$",
-            description="Lines of text without control characters; never edited afterwards",
+            description="Lines of text without control characters; never edited afterwards: name no person",
             examples=["Called: wants it left with the neighbour."],
         ),
     ]  # fmt: skip

@@ -211,9 +211,7 @@ async def list_orders(
 )  # fmt: skip
 async def read_order(house: House, caller: Caller, number: Number) -> DeskOrder:
     """With all that happened to it, and what can be done with it now."""
-    order = await find(house, number)
-    await write_down_reading(house, caller, "order.read", [order.number])
-    return await desk_order(house, caller, order)
+    return await desk_order(house, caller, await find(house, number))
 
 
 def _moment(parameter: str, text: str | None) -> datetime | None:
@@ -242,7 +240,8 @@ def actions_of(order: Order | DeskCard, roles: Iterable[Role]) -> list[Action]:
 
 
 async def desk_order(house: House, caller: Identity, order: Order) -> DeskOrder:
-    """The order as this person sees it."""
+    """The order as this person sees it; that they do is written down."""
+    await write_down_reading(house, caller, "order.read", [order.number])
     return DeskOrder(
         number=order.number, status=order.status, payment_status=order.payment_status,
         fulfilment_status=order.fulfilment_status, attention=order.attention, customer_id=order.customer_id,

@@ -5,8 +5,9 @@ import asyncio
 from litestar import Response, get
 
 from api.admin.orders import find
+from api.admin.readings import write_down_reading
 from api.admin.refusals import staff_refuses
-from api.context import House
+from api.context import Caller, House
 from api.orders import Number
 from api.papers import FILE, PDF, Nth
 from models.errors import Refusal
@@ -21,12 +22,13 @@ from models.tables import shipment as shipments
     access=Scope.ORDERS_READ, tags=["Staff"], summary="A parcel's packing slip", media_type=PDF,
     responses=FILE | staff_refuses("order_not_found", "shipment_not_found", "invalid"),
 )  # fmt: skip
-async def read_packing_slip(house: House, number: Number, n: Nth) -> Response[bytes]:
+async def read_packing_slip(house: House, caller: Caller, number: Number, n: Nth) -> Response[bytes]:
     """A PDF without prices: what lies in the order's `n`-th parcel, of how many that were ordered."""
     order = await find(house, number)
     parcel = next((each for each in await shipments.of_order(house.database, order.id) if each.n == n), None)
     if parcel is None:
         raise Refusal("shipment_not_found", "This order has no such parcel.")
+    await write_down_reading(house, caller, "order.read", [order.number])
     lines = {line.sku: line for line in order.lines}
     slip = Slip(
         order.number, order.placed_at, n, parcel.shipped_at, parcel.carrier, parcel.tracking, parcel.location,

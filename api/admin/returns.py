@@ -9,6 +9,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api import pages
 from api.admin.changes import Reason
+from api.admin.readings import LIST, write_down_reading
 from api.admin.refusals import staff_refuses
 from api.admin.return_records import DeskReturn, desk_return
 from api.commands import send
@@ -110,11 +111,17 @@ class ReturnList(msgspec.Struct, frozen=True):
     responses=staff_refuses("cursor_unknown", "invalid"),
 )  # fmt: skip
 async def list_returns(
-    house: House, status: InStatus = None, order: OfOrder = None, limit: PageSize = 20, place: Place = None
+    house: House,
+    caller: Caller,
+    status: InStatus = None,
+    order: OfOrder = None,
+    limit: PageSize = 20,
+    place: Place = None,
 ) -> ReturnList:
     """Newest first. Filters add up."""
     found = await returns.listed(house.database, limit + 1, status, order, pages.begin(house, place))
     shown, more = pages.cut(house, found, limit, lambda last: Cursor(last.requested_at, last.id))
+    await write_down_reading(house, caller, "return.read", [LIST])
     return ReturnList([desk_return(each) for each in shown], more)
 
 
@@ -122,9 +129,9 @@ async def list_returns(
     "/admin/returns/{return_id:uuid}", operation_id="readReturn", access=Scope.RETURNS_READ, tags=["Staff"],
     summary="A return", responses=staff_refuses("return_not_found", "invalid"),
 )  # fmt: skip
-async def read_return(house: House, return_id: FromPath[UUID]) -> DeskReturn:
+async def read_return(house: House, caller: Caller, return_id: FromPath[UUID]) -> DeskReturn:
     """With what can be done with it now."""
-    return desk_return(await _find(house, return_id))
+    return await _shown(house, caller, return_id)
 
 
 @post(
@@ -200,6 +207,13 @@ async def _find(house: House, id: UUID) -> Return:
     return goods
 
 
+async def _shown(house: House, caller: Identity, id: UUID) -> DeskReturn:
+    """It has the buyer's own words: that they are read is written down, by the number of the order."""
+    goods = await _find(house, id)
+    await write_down_reading(house, caller, "return.read", [goods.order_number])
+    return desk_return(goods)
+
+
 async def _ask(
     house: House, caller: Identity, id: UUID, action: ReturnAction, update: Any, wish: Any, idempotency: str | None
 ) -> Response[DeskReturn]:
@@ -220,7 +234,7 @@ async def _ask(
         raise Refusal(refusal.code, refusal.detail, **facts) from refusal
     if done is not None and done.digest != wish.digest:
         raise Refusal("idempotency_key_reused", "This Idempotency-Key was used with another request.")
-    return Response(desk_return(await _find(house, id)), status_code=200 if done else 202)
+    return Response(await _shown(house, caller, id), status_code=200 if done else 202)
 
 
 handlers = [list_returns, read_return, approve, reject, receive, inspect]

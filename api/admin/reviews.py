@@ -9,6 +9,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api import pages
 from api.admin.changes import Reason, write_down
+from api.admin.readings import LIST, write_down_reading
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, Identity, StrictRequest, idempotency_key
 from api.filters import SLUG
@@ -67,11 +68,17 @@ class JudgedReviewList(msgspec.Struct, frozen=True):
     responses=staff_refuses("cursor_unknown", "invalid"),
 )  # fmt: skip
 async def list_reviews_for_staff(
-    house: House, status: OfStatus = None, product: OfProduct = None, limit: PageSize = 20, place: Place = None
+    house: House,
+    caller: Caller,
+    status: OfStatus = None,
+    product: OfProduct = None,
+    limit: PageSize = 20,
+    place: Place = None,
 ) -> JudgedReviewList:
     """Oldest first, as a queue is worked off. Filters add up."""
     found = await reviews.waiting(house.database, limit + 1, status, product, pages.begin(house, place))
     shown, more = pages.cut(house, found, limit, lambda last: Cursor(last.created_at, last.id))
+    await write_down_reading(house, caller, "review.read", [LIST])
     return JudgedReviewList(shown, more)
 
 
@@ -80,11 +87,12 @@ async def list_reviews_for_staff(
     summary="A review",
     responses=staff_refuses("review_not_found"),
 )  # fmt: skip
-async def read_review_for_staff(house: House, review_id: FromPath[UUID]) -> JudgedReview:
+async def read_review_for_staff(house: House, caller: Caller, review_id: FromPath[UUID]) -> JudgedReview:
     """Whatever its status."""
     found = await reviews.find(house.database, review_id)
     if found is None:
         raise reviews.unknown(review_id)
+    await write_down_reading(house, caller, "review.read", [review_id])
     return found
 
 
@@ -108,7 +116,9 @@ async def approve_review(
         return await _judge(writer, caller, review_id, data.version, ReviewStatus.PUBLISHED, data.reason)
 
     scope = scope_of(request, caller, f"POST /admin/reviews/{review_id}/approve")
-    return await once(house, scope, idempotency_key(idempotency), data, JudgedReview, approve)
+    judged = await once(house, scope, idempotency_key(idempotency), data, JudgedReview, approve)
+    await write_down_reading(house, caller, "review.read", [review_id])
+    return judged
 
 
 @post(
@@ -131,7 +141,9 @@ async def reject_review(
         return await _judge(writer, caller, review_id, data.version, ReviewStatus.REJECTED, data.reason)
 
     scope = scope_of(request, caller, f"POST /admin/reviews/{review_id}/reject")
-    return await once(house, scope, idempotency_key(idempotency), data, JudgedReview, reject)
+    judged = await once(house, scope, idempotency_key(idempotency), data, JudgedReview, reject)
+    await write_down_reading(house, caller, "review.read", [review_id])
+    return judged
 
 
 async def _judge(

@@ -9,6 +9,7 @@ from litestar.params import FromPath, JSONBody
 from api import pages
 from api.admin import four_eyes
 from api.admin.changes import Reason
+from api.admin.readings import write_down_reading
 from api.context import Caller, House, IdempotencyKey, Premises, StrictRequest, idempotency_key
 from api.pages import PageSize, Place
 from api.problems import FieldError, Invalid, refuses
@@ -52,7 +53,7 @@ class CreditLedger(msgspec.Struct, frozen=True):
                       "unavailable"),
 )  # fmt: skip
 async def read_store_credit(
-    house: House, user_id: FromPath[UUID], limit: PageSize = 20, place: Place = None
+    house: House, caller: Caller, user_id: FromPath[UUID], limit: PageSize = 20, place: Place = None
 ) -> CreditLedger:
     """Also of an account that is closed."""
     user, after = UserId(user_id), pages.begin(house, place)
@@ -60,6 +61,7 @@ async def read_store_credit(
         await store_credit.must_exist(reader, user)
     found = await credit_history.of_account(house.database, user, limit + 1, after)
     items, more = pages.cut(house, found, limit, lambda last: Cursor(last.at, last.id))
+    await write_down_reading(house, caller, "store_credit.read", [user])
     return CreditLedger(await store_credit.balances(house.database, user), items, more)
 
 

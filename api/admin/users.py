@@ -9,7 +9,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
 from api import pages
-from api.admin.changes import PERSONAL, Reason, WhyAsked, differences, write_down
+from api.admin.changes import Reason, WhyAsked, differences, write_down
 from api.admin.readings import LIST, write_down_reading
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, Identity, StrictRequest, idempotency_key, sealed
@@ -17,6 +17,7 @@ from api.credentials import must_be_good
 from api.pages import PageSize, Place
 from api.repeats import once, scope_of
 from models.address import Phone, Text
+from models.audit import PERSONAL
 from models.cursor import Cursor
 from models.database import Writer
 from models.errors import Refusal
@@ -146,7 +147,7 @@ async def create_user(
 
     scope = scope_of(request, caller, "POST /admin/users")
     done = await once(house, scope, idempotency_key(idempotency), sealed(house, data), Done, create)
-    return await _account(house, done.user)
+    return await _account(house, caller, done.user)
 
 
 @get(
@@ -156,9 +157,7 @@ async def create_user(
 )  # fmt: skip
 async def read_user(house: House, caller: Caller, user_id: FromPath[UUID]) -> Account:
     """With where it is signed in and what it has ordered, also when it is closed."""
-    account = await _account(house, UserId(user_id))
-    await write_down_reading(house, caller, "user.read", [user_id])
-    return account
+    return await _account(house, caller, UserId(user_id))
 
 
 @patch(
@@ -185,7 +184,7 @@ async def change_user(house: House, caller: Caller, user_id: FromPath[UUID], dat
             if "email" in after:
                 await resets.forget(writer, user)
             await write_down(writer, caller, "user.change", user, before=before, after=after, reason=data.reason)
-    return await _account(house, user)
+    return await _account(house, caller, user)
 
 
 @delete(
@@ -229,7 +228,7 @@ async def restore_user(
 
     scope = scope_of(request, caller, f"POST /admin/users/{user_id}/restore")
     done = await once(house, scope, idempotency_key(idempotency), reason, Done, restore)
-    return await _account(house, done.user)
+    return await _account(house, caller, done.user)
 
 
 @post(
@@ -280,10 +279,12 @@ async def _locked(writer: Writer, user: UserId) -> User:
     return found
 
 
-async def _account(house: House, user: UserId) -> Account:
+async def _account(house: House, caller: Identity, user: UserId) -> Account:
+    """An account as staff see it; that they do is written down, also when a change changed nothing."""
     found = await accounts.find(house.database, user)
     if found is None:
         raise _unknown()
+    await write_down_reading(house, caller, "user.read", [user])
     return found
 
 

@@ -8,6 +8,7 @@ from litestar import Response, delete, get, post
 from litestar.params import FromPath, JSONBody
 
 from api.admin.changes import Reason, WhyAsked, write_down
+from api.admin.readings import write_down_reading
 from api.admin.refusals import staff_refuses
 from api.admin.shelving import SlugInPath
 from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
@@ -48,10 +49,11 @@ class Added(msgspec.Struct, frozen=True):
     "/admin/vendors/{slug:str}/members", operation_id="listVendorMembers", access=Scope.USERS_READ, tags=["Staff"],
     summary="Who acts for a vendor", responses=staff_refuses("vendor_not_found"),
 )  # fmt: skip
-async def list_members(house: House, slug: SlugInPath) -> MemberList:
+async def list_members(house: House, caller: Caller, slug: SlugInPath) -> MemberList:
     """All of them."""
     async with house.database.reading() as reader:
         found = await members.of_vendor(reader, await _vendor(reader, slug))
+    await write_down_reading(house, caller, "vendor_member.read", [slug])
     return MemberList(found, total=len(found))
 
 
@@ -82,6 +84,7 @@ async def add_member(
         found = await members.find(reader, await _vendor(reader, slug), done.user)
     if found is None:  # ended since then
         raise _no_member()
+    await write_down_reading(house, caller, "vendor_member.read", [slug])
     return found
 
 

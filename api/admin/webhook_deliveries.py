@@ -10,6 +10,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api import pages
 from api.admin.changes import Reason, write_down
+from api.admin.readings import LIST, write_down_reading
 from api.admin.refusals import staff_refuses
 from api.admin.webhook_endpoints import locked, unknown
 from api.context import Caller, House, IdempotencyKey, StrictRequest, idempotency_key
@@ -91,8 +92,8 @@ class TestSent(msgspec.Struct, frozen=True):
     responses=staff_refuses("webhook_endpoint_not_found", "cursor_unknown", "invalid"),
 )  # fmt: skip
 async def list_deliveries(
-    house: House, endpoint_id: FromPath[UUID], status: InStatus = None, order: OfOrder = None, topic: OfTopic = None,
-    limit: PageSize = 20, place: Place = None,
+    house: House, caller: Caller, endpoint_id: FromPath[UUID], status: InStatus = None, order: OfOrder = None,
+    topic: OfTopic = None, limit: PageSize = 20, place: Place = None,
 ) -> DeliveryList:  # fmt: skip
     """Newest first; kept for 30 days after it was settled."""
     if await endpoints.read(house.database, endpoint_id) is None:
@@ -100,6 +101,8 @@ async def list_deliveries(
     begin = pages.begin(house, place)
     found = await deliveries.listed(house.database, endpoint_id, limit + 1, status, order, topic, begin)
     items, more = pages.cut(house, found, limit, lambda last: Cursor(last.created_at, last.id))
+    # How its answer begins is the receiver's word, and may repeat the message, which names the buyer.
+    await write_down_reading(house, caller, "webhook_delivery.read", [LIST])
     return DeliveryList(items, more)
 
 
@@ -108,11 +111,15 @@ async def list_deliveries(
     access=Scope.WEBHOOKS_READ, tags=["Staff"], summary="One thing that a receiver was told",
     responses=staff_refuses("webhook_delivery_not_found"),
 )  # fmt: skip
-async def read_delivery(house: House, endpoint_id: FromPath[UUID], delivery_id: FromPath[UUID]) -> DeliveryWhole:
+async def read_delivery(
+    house: House, caller: Caller, endpoint_id: FromPath[UUID], delivery_id: FromPath[UUID]
+) -> DeliveryWhole:
     """With the message itself."""
     found = await deliveries.find(house.database, endpoint_id, delivery_id)
     if found is None:
         raise _unknown()
+    if found.order is not None:  # a test names nobody
+        await write_down_reading(house, caller, "webhook_delivery.read", [found.order])
     return found
 
 

@@ -10,8 +10,9 @@ from litestar.params import JSONBody, QueryParameter
 
 from api import pages
 from api.admin.order_parcels import Carrier, ParcelItem, Tracking
+from api.admin.readings import write_down_reading
 from api.commands import command
-from api.context import Caller, House, IdempotencyKey, StrictRequest, digest, idempotency_key
+from api.context import Caller, House, IdempotencyKey, Identity, StrictRequest, digest, idempotency_key
 from api.orders import Number
 from api.pages import PageSize, Place
 from api.vendor.refusals import vendor_refuses
@@ -111,7 +112,7 @@ async def list_orders(
 )  # fmt: skip
 async def read_order(house: House, caller: Caller, number: Number) -> VendorOrderReply:
     """One's own positions, where they go, and what they come to."""
-    return _reply(await _find(house, await members.vendor_of(house.database, caller.account), number))
+    return await _shown(house, caller, await members.vendor_of(house.database, caller.account), number)
 
 
 @post(
@@ -144,7 +145,7 @@ async def ship(
     order = await orders.find(house.database, mine.number)
     assert order is not None
     done = await _asked(house, order, wish, f"ship:{caller.account}:{key}", own)
-    return Response(_reply(await _find(house, vendor, number)), status_code=200 if done else 202)
+    return Response(await _shown(house, caller, vendor, number), status_code=200 if done else 202)
 
 
 async def _asked(house: House, order: Order, wish: ShipOrder, id: str, own: set[str]) -> bool:
@@ -174,7 +175,10 @@ async def _find(house: House, vendor: VendorId, number: str) -> VendorOrder:
     return found
 
 
-def _reply(order: VendorOrder) -> VendorOrderReply:
+async def _shown(house: House, caller: Identity, vendor: VendorId, number: str) -> VendorOrderReply:
+    """It says who gets the goods: that a vendor reads it is written down as it is of staff."""
+    order = await _find(house, vendor, number)
+    await write_down_reading(house, caller, "order.read", [order.number])
     return VendorOrderReply(
         order.number, order.status, list(order.items), list(order.shipments), order.shipping_address,
         order.shipping_method, order.earning, order.placed_at,

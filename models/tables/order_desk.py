@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from models.audit import Author
+from models.audit import PERSONAL, Author
 from models.cursor import Cursor
 from models.database import Database, Writer
 from models.ids import OrderId, OrderNumber, UserId
@@ -99,13 +99,16 @@ SELECT o.number FROM orders o JOIN told ON told.order_id = o.id
 async def staff_did(
     writer: Writer, order: OrderId, fact: str, type: str, author: Author, reason: str | None, **facts: object
 ) -> None:
-    """Append what one of the staff did to the timeline and to the audit log; again: changes nothing."""
+    """Append what one of the staff did to the timeline and to the audit log; again: changes nothing.
+
+    `facts` are words about the buyer, such as a note: the log names them alone.
+    """
     told = await writer.exec_driver_sql(
         _STAFF_DID, (order, fact, type, author.actor, as_json(facts))
     )  # fmt: skip
     number = told.scalar()
     if number is not None:
-        await audit.append(writer, author, f"order.{type}", number, after=facts, reason=reason)
+        await audit.append(writer, author, f"order.{type}", number, after=dict.fromkeys(facts, PERSONAL), reason=reason)
 
 
 _DID = "SELECT EXISTS (SELECT FROM order_events WHERE order_id = $1 AND key = $2)"

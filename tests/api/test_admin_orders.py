@@ -152,7 +152,7 @@ async def test_a_note_is_for_staff_alone(api: Api, till: Till) -> None:
         assert [event["type"] for event in answer.json()["events"]] == ["order_placed", "note"]
     note = answers[0].json()["events"][-1]
     assert (note["actor"], note["facts"]) == (f"staff/{clerk}", body)
-    assert await log(till.database) == [("order.note", number, None, body, None)]
+    assert await log(till.database) == [("order.note", number, None, {"text": "personal"}, None)]
     other = await api.post(address, json={"text": "something else"}, headers=staff)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     seen = await api.get(f"/api/v1/orders/{number}/events", headers=await api.sign_in(user=buyer))
