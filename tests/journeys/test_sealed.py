@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +15,16 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from models import clock
+from models.reports.report import ReportKind
+from models.roles import Role
 from tests import seals
 from tests.desk import Clerk
 from tests.journeys.test_privacy import register, stranger
 from tests.premises import House, Shopper
 from workflows.notify import NOTIFY_ID
 
+LONG_AGO = date(2019, 10, 29)
+"""No other test has traded on it, or asked for a report of it."""
 SEALED = {"YmluYXJ5L2VuY3J5cHRlZA==", "YmluYXJ5L251bGw="}
 """How payloads may be encoded: sealed, or nothing at all."""
 OURS = {"searchAttributes", "indexedFields", "header", "dynamicConfig"}
@@ -62,9 +67,10 @@ async def card(temporal: Client, handle: WorkflowHandle[Any, Any]) -> bytes:
 
 
 async def test_nothing_that_temporal_keeps_tells_who_buys(house: House) -> None:
-    """Given an account, orders, a return, a lost password and a goodbye, then no raw byte has a word of the buyer's.
+    """Given whatever a buyer and staff about them can do, then no raw byte has a word of the buyer's.
 
-    Neither history, memo, card, attribute nor failure; opened with our keys, histories have all of them.
+    An account, orders, a refund, a return, a file of all that is known, reports, a lost password and a goodbye: neither
+    history, memo, card, attribute nor failure has one; opened with our keys, histories have all of them.
     """
     begun, person, sku = clock.now(), stranger(), await house.stock(9)
     me = await register(house, person)
@@ -78,6 +84,8 @@ async def test_nothing_that_temporal_keeps_tells_who_buys(house: House) -> None:
         await shopper.order_when(placed, "confirmed")
         assert (await clerk.do(placed["number"], "ship", carrier="UPS", tracking="1Z")).status_code == 200
         assert (await clerk.do(placed["number"], "cancel", reason=told)).status_code == 409
+        given = await clerk.do(placed["number"], "refund", amount={"amount": 100, "currency": "usd"}, reason=told)
+        assert given.status_code in (201, 202), given.text
         wish = {"items": [{"sku": sku, "quantity": 1}], "reason": told}
         returned = await client.post(f"/orders/{placed['number']}/returns", json=wish)
         assert returned.status_code == 201, returned.text
@@ -93,6 +101,13 @@ async def test_nothing_that_temporal_keeps_tells_who_buys(house: House) -> None:
         forgot = await client.post("/auth/password/forgot", json=asked, headers={"Idempotency-Key": f"k-{user}"})
         assert forgot.status_code == 202, forgot.text
         await house.letter_when(person.email, "Your code for a new password")
+        exported = await client.get("/auth/me/export")
+        assert (exported.status_code, person.email in exported.text) == (200, True)
+        boss = await Clerk.hire(house, inside, Role.ADMIN)
+        for kind in ReportKind:
+            wanted = {"kind": kind, "day": str(LONG_AGO), "anew": True, "reason": told}
+            reported = await inside.post("/admin/reports", json=wanted, headers=boss.headers)
+            assert reported.status_code in (201, 202), reported.text
     temporal, seen = await house.temporal(), dict[str, str]()
 
     async def look(handle: WorkflowHandle[Any, Any], *, at_card: bool) -> None:
@@ -115,7 +130,8 @@ async def test_nothing_that_temporal_keeps_tells_who_buys(house: House) -> None:
         while True:
             found = [each async for each in temporal.list_workflows(f'StartTime >= "{begun.isoformat()}"')]
             kinds = [each.id.split("/")[0] for each in found]
-            if kinds.count("order") >= 2 and {"return", "password-reset"} <= set(kinds):
+            enough = kinds.count("order") >= 2 and kinds.count("report") >= len(ReportKind)
+            if enough and {"refund", "return", "password-reset"} <= set(kinds):
                 break
             await anyio.sleep(0.2)
     for each in found:
@@ -127,7 +143,7 @@ async def test_nothing_that_temporal_keeps_tells_who_buys(house: House) -> None:
     together = "\n".join(seen.values())
     assert [word for word in person.words if word not in together] == []
     theirs = [identity for identity, said in seen.items() if any(word in said for word in person.words)]
-    assert {identity.split("/")[0] for identity in theirs} >= {"order", "return", "password-reset"}
+    assert {identity.split("/")[0] for identity in theirs} >= {"order", "refund", "return", "password-reset"}
     assert not [identity for identity in seen if any(word in identity.lower() for word in person.words)]
 
     async with house.client(Authorization=f"Bearer {me['access_token']}") as client:
