@@ -280,6 +280,12 @@ async def _ask_owner(house: House, purchase: Purchase, cart: Cart | None) -> Ord
     except WorkflowUpdateRPCTimeoutOrCancelledError:
         await _must_have_started(house, owner)
         return OrderState(purchase.number, purchase.digest, *visibility.BEGINNING)
+    except RPCError as stuck:
+        if stuck.status is not RPCStatusCode.FAILED_PRECONDITION:
+            raise
+        # It meets a defect, again and again: Temporal hands it no message until that is mended, and then it goes on.
+        await _must_have_started(house, owner)
+        return OrderState(purchase.number, purchase.digest, *visibility.BEGINNING)
 
 
 async def _answered(

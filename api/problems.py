@@ -206,6 +206,8 @@ _BY_STATUS = {
 }  # fmt: skip
 _AWAY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED,
          RPCStatusCode.CANCELLED, RPCStatusCode.ABORTED,
+         # a workflow takes no message now: it meets a defect, or has ended in that moment
+         RPCStatusCode.FAILED_PRECONDITION,
          # how the client says that the server went away in the middle of a call: "transport error", "h2 protocol error"
          RPCStatusCode.UNKNOWN, RPCStatusCode.INTERNAL)  # fmt: skip
 _PLACE_NAMED = re.compile(r"(.*?) - at `(?:key` in `)?\$(.*)`", re.DOTALL)

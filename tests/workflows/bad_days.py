@@ -182,11 +182,18 @@ class Day:
 
     async def buy(self, method: str | None = "pm_card_visa", total: int = MUG, **changes: Any) -> str | None:
         """Check out; the payment's reference, as far as it is told."""
-        with contextlib.suppress(WorkflowUpdateRPCTimeoutOrCancelledError):
-            _, answer = await self.flow.buy(self.shelf.cart, total, method, number=self.shelf.number, **changes)
-            self.said.append(("buy", answer))
-            return answer.payment.reference if answer.payment else None
-        return None
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    _, answer = await self.flow.buy(self.shelf.cart, total, method, number=self.shelf.number, **changes)
+                except WorkflowUpdateRPCTimeoutOrCancelledError:  # 202
+                    return None
+                except RPCError as stuck:  # its task fails again and again: 503, and the same request goes out again
+                    assert stuck.status is RPCStatusCode.FAILED_PRECONDITION, stuck
+                    await asyncio.sleep(LOOK)
+                else:
+                    self.said.append(("buy", answer))
+                    return answer.payment.reference if answer.payment else None
 
     async def ask(self, what: str, request: Any) -> None:
         """Ask the order's owner for something; again where that failed, as people do who saw an error."""

@@ -40,6 +40,8 @@ BEGIN
     -- One at a time a product, in one order: the statements below then see what whoever held the lock has written.
     PERFORM FROM products WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE;
     PERFORM FROM categories WHERE id IN (SELECT category_id FROM products WHERE id = ANY (ids)) ORDER BY id FOR SHARE;
+    -- And in one order the listings: a category that is moved changes them without asking for their products.
+    PERFORM FROM listings WHERE product_id = ANY (ids) ORDER BY product_id, currency FOR UPDATE;
     DELETE FROM listings l WHERE l.product_id = ANY (ids) AND NOT EXISTS (
         SELECT FROM products p
         JOIN variants v ON v.product_id = p.id AND v.archived_at IS NULL
@@ -102,6 +104,7 @@ BEGIN
     IF NEW.lineage <> OLD.lineage THEN
         UPDATE categories SET lineage = NEW.lineage || lineage[cardinality(OLD.lineage) + 1:]
         WHERE lineage @> ARRAY[NEW.id] AND id <> NEW.id;
+        PERFORM FROM listings WHERE category_ids @> ARRAY[NEW.id] ORDER BY product_id, currency FOR NO KEY UPDATE;
         UPDATE listings SET category_ids = NEW.lineage || category_ids[cardinality(OLD.lineage) + 1:]
         WHERE category_ids @> ARRAY[NEW.id];
     END IF;
