@@ -33,7 +33,7 @@ from models.ids import AddressId, CartId
 from models.money import Money
 from models.order import Order as OrderRow
 from models.order import workflow_id
-from models.payment import CHAPA, TERMS
+from models.payment import CHAPA, TERMS, takes
 from models.tables import cart as carts
 from models.tables import checkout as checkouts
 from models.tables import order as orders
@@ -169,8 +169,8 @@ def must_suit(house: House, provider: str, choice: HowToPay, currency: str) -> N
     wrong = None
     if provider == CHAPA and house.settings.chapa_webhook_secret is None:
         wrong = FieldError("This shop is not paid with Chapa", pointer="/payment/provider")
-    elif terms.currencies is not None and currency not in terms.currencies:
-        known = ", ".join(sorted(terms.currencies))
+    elif not takes(provider, currency):
+        known = ", ".join(sorted(terms.currencies or ()))
         wrong = FieldError(f"{provider} takes {known}, not {currency}", pointer="/payment/provider")
     elif terms.hosted and choice.payment_method is not None:
         wrong = FieldError(f"{provider} takes none: the buyer chooses on its page", pointer="/payment/payment_method")

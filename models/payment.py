@@ -44,6 +44,12 @@ TERMS: Mapping[str, Terms] = {
 """Every provider by the name that clients call it."""
 
 
+def takes(provider: str, currency: str) -> bool:
+    """Whether a provider can be asked for money in this currency; what is none takes nothing."""
+    terms = TERMS.get(provider)
+    return terms is not None and (terms.currencies is None or currency in terms.currencies)
+
+
 class PaymentStatus(StrEnum):
     """Where the money stands. `paid` means captured, nothing less."""
 

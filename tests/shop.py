@@ -22,7 +22,7 @@ NEW_YORK = Address(
 )
 BERLIN = Address(full_name="Grace Hopper", line1="Chausseestr. 1", city="Berlin", postal_code="10115", country="DE")
 
-SHIPPING = {"usd": 500, "eur": 400, "jpy": 600}
+SHIPPING = {"usd": 500, "eur": 400, "jpy": 600, "etb": 50_000}
 """What `standard` costs in this shop, minor units."""
 
 

@@ -13,6 +13,7 @@ from models import tokens
 from models.address import Address
 from models.cart import MOST_A_LINE
 from models.checkout import PaymentChoice, Purchase
+from models.credit import PROVIDER
 from models.database import Database, Reader, Writer
 from models.errors import Refusal
 from models.exchange import (
@@ -27,7 +28,7 @@ from models.exchange import (
 from models.ids import CartId, CreditAccountId, OrderNumber, UserId, VariantId, new_id
 from models.money import Money
 from models.order import SOLD, OrderStatus, workflow_id
-from models.payment import STRIPE
+from models.payment import STRIPE, takes
 from models.pricing import price
 from models.refund import Refund, RefundWish
 from models.returns import Return
@@ -92,6 +93,17 @@ SELECT e.*, o.number AS origin, o.email, o.customer_id, o.locale, o.shipping_add
 FROM exchanges e JOIN returns r ON r.id = e.return_id JOIN orders o ON o.id = r.order_id
 WHERE r.order_id = $1 AND r.n = $2
 """
+_PAID_BY = """
+WITH RECURSIVE back AS (
+    SELECT o.number, p.provider, 1 AS step FROM orders o JOIN payments p ON p.order_id = o.id WHERE o.id = $1
+    UNION ALL
+    SELECT o.number, p.provider, back.step + 1 FROM back JOIN exchanges e ON e.number = back.number
+    JOIN returns r ON r.id = e.return_id JOIN orders o ON o.id = r.order_id JOIN payments p ON p.order_id = o.id
+    WHERE back.provider = $2
+)
+SELECT provider FROM back ORDER BY step DESC LIMIT 1
+"""
+"""Of an order that was paid by what came back for it: who was paid for that."""
 _STANDING = """
 SELECT o.status, o.cancel_reason, c.outcome -> 'refusal' ->> 'code' AS refused,
        EXISTS (SELECT FROM credit_holds h WHERE h.order_id = o.id AND h.status = 'committed') AS spent
@@ -212,14 +224,20 @@ async def purchase(reader: Reader, order: UUID, n: int, pay_within: timedelta) -
     if row is None or row["cart_id"] is None:
         return None
     total, paid = Money(row["price"], row["currency"]), Money(row["paid"], row["currency"])
-    key = f"return/{order}/{n}"
+    key, provider = f"return/{order}/{n}", await _asks_for_the_rest(reader, order, total.currency)
     return Purchase(
         number=OrderNumber(row["number"]), cart_id=CartId(plain_uuid(row["cart_id"])), attempt=1, email=row["email"],
         shipping_address=_address(row["shipping_address"]), billing_address=_address(row["billing_address"]),
-        shipping_method=SHIPPING_CODE, expected_total=total, payment=PaymentChoice(STRIPE), digest=key, key=key,
+        shipping_method=SHIPPING_CODE, expected_total=total, payment=PaymentChoice(provider), digest=key, key=key,
         customer_id=UserId(plain_uuid(row["customer_id"])) if row["customer_id"] else None, expected_due=total - paid,
         exchange=ExchangeFor(OrderNumber(row["origin"]), n, pay_within), locale=row["locale"],
     )  # fmt: skip
+
+
+async def _asks_for_the_rest(reader: Reader, order: UUID, currency: str) -> str:
+    """Whoever was paid for what came back: that is how its buyer can pay in this currency."""
+    provider = str((await reader.exec_driver_sql(_PAID_BY, (order, PROVIDER))).scalar_one())
+    return provider if takes(provider, currency) else STRIPE
 
 
 async def standing(reader: Reader, order: UUID, n: int) -> tuple[ExchangeStanding, str | None]:

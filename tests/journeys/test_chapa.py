@@ -48,10 +48,10 @@ class Guest:
         [line] = [each for each in await self.control.ledger() if each["checkout"] == url.rpartition("/")[2]]
         return found["order"], url, line["tx_ref"]
 
-    async def on_the_page(self, url: str, outcome: str = "success") -> httpx.Response:
+    async def on_the_page(self, url: str, outcome: str = "success", asks: str = "16.00 USD") -> httpx.Response:
         """What the buyer's browser does there."""
         async with httpx.AsyncClient(trust_env=False, timeout=20) as browser:
-            assert "16.00 USD" in (await browser.get(url)).text
+            assert asks in (await browser.get(url)).text
             return await browser.post(url, data={"outcome": outcome})
 
     async def moved(self, reference: str) -> list[tuple[str, str, int]]:

@@ -5,9 +5,14 @@ from typing import Any
 import anyio
 import pytest
 
+from models.roles import Role
 from tests.books import Books
+from tests.desk import Clerk
+from tests.journeys.test_chapa import CHAPA, Guest, guest
 from tests.journeys.test_returns import Sender, agree
 from tests.premises import House, Shopper
+
+__all__ = ["guest"]
 
 
 async def exchanged(sender: Sender, wanted: str) -> dict[str, Any]:
@@ -21,15 +26,15 @@ async def exchanged(sender: Sender, wanted: str) -> dict[str, Any]:
     return found
 
 
-async def placed_when(shopper: Shopper, other: dict[str, Any]) -> dict[str, Any]:
-    """An exchange's order, as soon as it can be paid."""
+async def placed_when(shopper: Shopper, other: dict[str, Any], page: bool = False) -> dict[str, Any]:
+    """An exchange's order, as soon as it can be paid; `page`: on a page."""
     headers = {"Order-Token": other["order_token"]}
     with anyio.fail_after(60):
         while True:
             answer = await shopper.http.get(f"/orders/{other['number']}", headers=headers)
             assert answer.status_code == 200, answer.text
             found: dict[str, Any] = answer.json()
-            if found["placed_at"] is not None and found["payment"]:
+            if found["placed_at"] is not None and found["payment"] and (not page or found["payment"]["redirect_url"]):
                 return found
             await anyio.sleep(0.05)
 
@@ -76,6 +81,41 @@ async def test_a_dearer_one_is_paid_for(house: House, shopper: Shopper, books: B
     assert (placed["totals"]["total"]["amount"], placed["totals"]["due"]["amount"]) == (1650, 550)
     [intent] = await books.stripe.ledger(order=exchange["number"])
     assert intent["captured"] == 550
+    await until_done(sender, "done")
+    await agree(books.database)
+
+
+async def test_a_dearer_one_is_paid_for_on_chapas_page(house: House, guest: Guest, books: Books) -> None:
+    """Given birr that were paid to Chapa, then the order of a dearer one tells where its rest is paid, as any would."""
+    sku, shopper = await house.stock(5, {"etb": 100_000}), guest.shopper
+    await shopper.put(sku, currency="etb")
+    bought = await shopper.check_out(shopper.order_form(await shopper.quote(), payment=CHAPA))
+    assert bought.status_code == 201, bought.text
+    await guest.on_the_page(bought.json()["payment"]["redirect_url"], asks="1600.00 ETB")
+    sender = Sender(shopper, await Clerk.hire(house, shopper.http, Role.SUPPORT), bought.json()["order"], sku)
+    await shopper.order_when(sender.placed, "confirmed")
+    sent = await sender.clerk.do(sender.number, "ship", carrier="UPS", tracking="1Z")
+    assert sent.status_code == 200, sent.text
+
+    exchange = await exchanged(sender, await house.stock(2, {"etb": 150_000}))
+    assert (exchange["status"], exchange["due"]) == ("open", {"amount": 55_000, "currency": "etb"})
+    other = {"number": exchange["number"], "order_token": exchange["order_token"]}
+    placed = await placed_when(shopper, other, page=True)
+    assert (placed["can"], placed["payment"]["status"]) == (["cancel", "pay"], "pending")
+    letter = await house.letter_when("ada@example.com", f"ETB 550.00 to pay for your exchange of order {sender.number}")
+    assert f"find order {other['number']}" in letter["text"]
+    body = {"payment": {"return_url": CHAPA["return_url"]}}
+    again = await shopper.http.post(
+        f"/orders/{other['number']}/pay", json=body, headers={"Order-Token": other["order_token"]}
+    )
+    assert (again.status_code, again.json()["payment"]["status"]) == (200, "method_required"), again.text
+    assert again.json()["payment"]["redirect_url"] != placed["payment"]["redirect_url"]
+
+    paid = await guest.on_the_page(again.json()["payment"]["redirect_url"], asks="550.00 ETB")
+
+    assert (paid.status_code, paid.headers["location"]) == (303, CHAPA["return_url"])
+    assert (await shopper.order_when(other, "confirmed"))["payment_status"] == "paid"
+    assert await guest.booked(other["number"]) == {"provider:chapa": 55_000, "gift_card": 110_000, "sales": -165_000}
     await until_done(sender, "done")
     await agree(books.database)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as some
 from models import chapa
 from models.ids import PaymentId
 from models.money import LARGEST, Money
+from models.payment import takes
 
 SOME = UUID(int=7)
 BODY, SECRET = b'{"event":"charge.success"}', "secret"
@@ -61,3 +62,13 @@ def test_only_a_signature_over_the_body_counts() -> None:
     for forged in (static, "", good[:-1], good.upper(), "é"):
         assert not chapa.is_signed(BODY, forged, SECRET)
     assert not chapa.is_signed(BODY + b" ", good, SECRET)
+
+
+@pytest.mark.parametrize(
+    ("provider", "currency", "known"),
+    [("chapa", "etb", True), ("chapa", "usd", True), ("chapa", "eur", False), ("stripe", "etb", True),
+     ("credit", "etb", False), ("paypal", "usd", False)],
+)  # fmt: skip
+def test_who_can_be_asked_for_what(provider: str, currency: str, known: bool) -> None:
+    """Given a provider and a currency, then birr and dollars are Chapa's, and who is no provider takes nothing."""
+    assert takes(provider, currency) is known

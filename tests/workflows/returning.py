@@ -21,7 +21,7 @@ from models.tables import cart as carts
 from models.tables import returns
 from tests import shop
 from tests.flow import Flow, Handle
-from tests.workflows.stories import MUG, TWO_MUGS, Shelf
+from tests.workflows.stories import MUG, TWO_MUGS, Shelf, paid_on_a_page
 from workflows.order import Order
 from workflows.order_messages import ShipOrder
 from workflows.patience import ORDERS
@@ -65,7 +65,17 @@ class Gone:
         total = TWO_MUGS if units == 2 else MUG
         handle, _ = await flow.buy(shelf.cart, total, method, number=shelf.number)
         await flow.until(handle, OrderStatus.CONFIRMED)
-        items = (ShipItem(shelf.sku, sent),) if sent else ()
+        return await cls._send(shelf, handle, sent)
+
+    @classmethod
+    async def open_by_chapa(cls, flow: Flow) -> "Gone":
+        """Somebody paid one mug on a page of Chapa's, and it was sent."""
+        shelf = await Shelf.open(flow)
+        return await cls._send(shelf, await paid_on_a_page(shelf))
+
+    @classmethod
+    async def _send(cls, shelf: Shelf, handle: Handle, units: int | None = None) -> "Gone":
+        items = (ShipItem(shelf.sku, units),) if units else ()
         await shelf.ask(handle, Order.ship, ShipOrder("warehouse", "UPS", "1Z", items))
         return cls(shelf, handle, OrderId((await shelf.row())["id"]))
 
