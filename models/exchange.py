@@ -58,6 +58,7 @@ class Wanted(msgspec.Struct, frozen=True):
     sku: str
     units: int
     available: int
+    """What checkout would sell of it: units that are here, and those that are sold before they are."""
     weight: int
     tax_category: str
     price: Money | None

@@ -67,12 +67,12 @@ LEFT JOIN prices r ON r.variant_id = v.id AND r.currency = $2
 WHERE v.sku = ANY ($1::text[]) AND v.archived_at IS NULL
 """
 _WANTED = """
-SELECT v.id, v.sku, sum(x.restocked + x.written_off)::int AS units, coalesce(s.on_hand - s.held, 0) AS available,
+SELECT v.id, v.sku, sum(x.restocked + x.written_off)::int AS units, coalesce(s.sellable, 0) AS available,
        v.weight, p.tax_category,
        CASE WHEN p.archived_at IS NULL AND v.archived_at IS NULL THEN r.price_now END AS amount
 FROM return_lines x JOIN variants v ON v.id = x.exchange_variant_id JOIN products p ON p.id = v.product_id
 LEFT JOIN prices r ON r.variant_id = v.id AND r.currency = $2 LEFT JOIN stock s ON s.variant_id = v.id
-WHERE x.return_id = $1 GROUP BY v.id, p.id, r.price_now, s.on_hand, s.held
+WHERE x.return_id = $1 GROUP BY v.id, p.id, r.price_now, s.sellable
 HAVING sum(x.restocked + x.written_off) > 0 ORDER BY v.id
 """
 _HOME = "SELECT currency, shipping_address FROM orders WHERE id = $1"

@@ -10,13 +10,15 @@ from models.order import OrderStatus
 from models.refund import RefundWish
 from models.refund import workflow_id as refund_id
 from models.returns import ReturnItem, ReturnStatus
+from models.tables import backorder as backorders
+from models.tables import inventory
 from tests import shop
 from tests.flow import Flow
 from tests.workflows import returning as stories
 from tests.workflows.refunding import disagreements
 from tests.workflows.returning import Gone, usd
 from workflows.order import Order
-from workflows.order_messages import CancelCheckout, PayOrder
+from workflows.order_messages import CancelCheckout, PayOrder, ShipOrder
 from workflows.patience import ORDERS
 from workflows.refund import Refund, RefundOrder
 
@@ -187,6 +189,33 @@ async def test_nothing_is_left_of_it(flow: Flow) -> None:
     assert await at_provider(gone) == (1600, MUG_ALONE)
     assert "exchange" in await gone.shelf.letters()
     assert await cards(flow) == []
+    assert await disagreements(flow) == []
+
+
+async def test_what_is_sold_before_it_is_here_can_be_wanted(flow: Flow) -> None:
+    """Given no cup here and one that may be waited for, then its order is placed and waits for it as any would;
+    a second one cannot be had."""
+    one, two = await Gone.open(flow), await Gone.open(flow)
+    sku = f"CUP-{new_id().hex[-12:]}"
+    async with flow.database.writing() as writer:
+        cup = await shop.stock_product(writer, sku, 0)
+        await backorders.allow(writer, cup, 1, 14)
+    other = await one.swaps(sku)
+
+    assert (await one.end()).exchange == await one.exchange("done")
+    await flow.until(other, OrderStatus.CONFIRMED)
+    order = (await row_of(one))["id"]
+    async with flow.database.reading() as reader:
+        assert [(each.sku, each.quantity) for each in await backorders.waiting(reader, order)] == [(sku, 1)]
+    await two.swaps(sku)
+    await two.end()
+    assert (await two.exchange("refunded")).why == "out_of_stock"
+
+    async with flow.database.writing() as writer:
+        await inventory.receive(writer, cup, 1, "staff", "delivery")
+    assert await shop.stock_of(flow.database, cup) == (1, 1)
+    sent = await one.shelf.ask(other, Order.ship, ShipOrder("warehouse", "UPS", "2Z"))
+    assert sent.status is OrderStatus.SHIPPED
     assert await disagreements(flow) == []
 
 
