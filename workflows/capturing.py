@@ -233,11 +233,7 @@ class Capturing:
             await self._ask(placed, f"{CAPTURE}: {unknown.detail}")
             return
         if self._reserved is not None and news:
-            seen = await self._read(self._reserved)
-            if seen is not None and seen.standing is Standing.CANCELED:
-                await self._let_go(placed, self._reserved)
-            elif seen is not None and seen.standing is Standing.CAPTURED:  # by hand, at the provider
-                await self.book(placed, self._took(self._reserved, seen.taken or self._reserved.amount))
+            await self._ask_after(placed, self._reserved)
         if self.left is None:
             await self.after(placed)
         elif self._reserved is None:
@@ -246,6 +242,23 @@ class Capturing:
             await self._renew(placed, self._reserved)
         elif asked:
             await self._attention.settle(placed.order_id, MONEY)
+
+    async def look_last(self, placed: OrderPlaced) -> None:
+        """The order is to end: what was taken that nobody told us of is booked before, and goes back with the rest.
+
+        Raises: Refusal `capture_failed`, as `clear_up`.
+        """
+        await self.clear_up(placed)
+        if self._reserved is not None:
+            await self._ask_after(placed, self._reserved)
+
+    async def _ask_after(self, placed: OrderPlaced, reserved: Reserved) -> None:
+        """Whether the provider has it still."""
+        seen = await self._read(reserved)
+        if seen is not None and seen.standing is Standing.CANCELED:
+            await self._let_go(placed, reserved)
+        elif seen is not None and seen.standing is Standing.CAPTURED:  # by hand, at the provider
+            await self.book(placed, self._took(reserved, seen.taken or reserved.amount))
 
     async def _renew(self, placed: OrderPlaced, old: Reserved) -> None:
         """Reserve anew before the old one lapses; the old one is kept until the new one is there."""

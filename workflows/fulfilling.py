@@ -207,7 +207,7 @@ class Fulfilling:
             self.must_allow(Action.CANCEL, "be cancelled", why.actor)
             reserved = self._capturing.left is not None
             if reserved:
-                await self._capturing.clear_up(placed)
+                await self._capturing.look_last(placed)
             if self._parcels:
                 await self._call_off_rest(placed, why, reserved)
                 return

@@ -266,7 +266,11 @@ def _sold(row: Any) -> dict[UUID, Sold]:
 
 
 def _never_taken(row: Any) -> Money:
-    """For goods that were called off before their money was taken."""
+    """For goods that were called off before their money was taken.
+
+    Nothing of it is taken afterwards: an order can only be changed when all of it is taken, and whoever changes it has
+    its turn until what that costs more is booked; so nobody calls off its rest before.
+    """
     return Money(row["never_taken"], row["currency"])
 
 

@@ -30,7 +30,7 @@ STEPS: dict[stories.Story, tuple[str, ...]] = {
     stories.sent_and_taken: ("confirm_order", "weigh_parcel", "capture_payment", "send_parcel"),
     stories.taken_in_two_parcels: ("authorize_further", "record_charge", "weigh_parcel", "send_parcel"),
     stories.reserved_anew: ("authorize_further", "record_charge", "void_payment"),
-    stories.reserved_and_cancelled: ("cancel_paid_order", "void_payment"),
+    stories.reserved_and_cancelled: ("read_payment", "cancel_paid_order", "void_payment"),
     stories.rest_declined: ("authorize_further", "note_shortfall", "flag_order", "void_payment"),
     stories.taken_by_staff: ("capture_payment", "settle_capture", "record_charge", "drop_charge"),
     stories.let_go_early: ("read_payment", "authorize_further"),

@@ -34,9 +34,10 @@ def rare_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "_RETRY_PROVIDER", RetryPolicy(timedelta(seconds=40), 1.0))
 
 
-async def lost(bought: Reserved, asked: "asyncio.Task[object]") -> str:
-    """The provider takes the money and is away from then on; what came of it is not known. The code of the refusal."""
-    await until(bought, lambda: _taken(bought))
+async def lost(bought: Reserved, asked: "asyncio.Task[object]", times: int = 1) -> str:
+    """The provider takes the money, for the n-th time, and is away from then on; what came of it is not known. The code
+    of the refusal."""
+    await until(bought, lambda: _taken(bought, times))
     await bought.flow.fast_forward(bought.handle, timedelta(minutes=2))
     code = await refused(asked)
     await bought.flow.stripe.clear()
@@ -47,8 +48,8 @@ async def _calm(bought: Reserved) -> bool:
     return not await bought.needs_attention()
 
 
-async def _taken(bought: Reserved) -> bool:
-    return any(captured for _, captured, _ in await bought.moved())
+async def _taken(bought: Reserved, times: int) -> bool:
+    return sum(captured > 0 for _, captured, _ in await bought.moved()) == times
 
 
 async def goes_silent(bought: Reserved) -> None:
