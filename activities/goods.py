@@ -1,5 +1,7 @@
 """Goods of an order that are not where they should be: it leaves from another location, or without them."""
 
+from datetime import datetime
+
 import msgspec
 from temporalio import activity
 
@@ -10,6 +12,7 @@ from models.ids import LocationId, OrderId, VariantId
 from models.order import Action, staff_actions
 from models.refund import RefundedItem, RefundWish
 from models.shipment import ShipItem, pack
+from models.tables import backorder as backorders
 from models.tables import goods_desk, inventory, outbox, stockroom
 from models.tables import order as orders
 from models.tables import order_desk as desk
@@ -53,6 +56,8 @@ class GoodsGivenUp(msgspec.Struct, frozen=True):
 
     refund: int | None
     """Number of the refund that is reserved now, and has to be carried out; None: nothing is left to give back."""
+    promised_at: datetime | None = None
+    """By when what was not here when it was sold is sent; None: nothing of that is to be sent any more."""
 
 
 class GoodsActivities:
@@ -108,7 +113,7 @@ class GoodsActivities:
             stands = await shipments.lock(writer, order)
             if await desk.did(writer, order, request.fact):
                 known = await refunds.find_by_key(writer, order, request.fact)
-                return GoodsGivenUp(known.n if known else None)
+                return GoodsGivenUp(known.n if known else None, await backorders.promised(writer, order))
             _must_allow(stands, Action.ACCEPT_SHORTAGE, "go without some of its goods")
             left = await shipments.left(writer, order)
             given = pack(left, {item.sku: item.quantity for item in request.items})
@@ -130,7 +135,7 @@ class GoodsActivities:
             await goods_desk.give_up(
                 writer, order, variants, request.fact, request.actor, request.reason, request.gone
             )  # fmt: skip
-        return GoodsGivenUp(refund.n if refund else None)
+            return GoodsGivenUp(refund.n if refund else None, await backorders.promised(writer, order))
 
 
 def _must_allow(stands: shipments.Standing, action: Action, wish: str) -> None:

@@ -87,7 +87,7 @@ class Item(msgspec.Struct):
     waiting: int
     """Units that have still to come in."""
     promised_at: datetime | None
-    """By when what was not here is sent; null: all of it was."""
+    """By when what was not here is sent; null: all of it was, or what was not never will be."""
 
 
 class Addresses(msgspec.Struct):

@@ -130,8 +130,8 @@ def _to_be_shipped(order: Order, events: Sequence[OrderEvent], ship_within: time
         return Whereabouts(f"Needs attention: {order.attention}", TO_RESERVE)
     if order.attention == NOT_SHIPPED:
         return Whereabouts(f"Needs attention: {NOT_SHIPPED}", waits)
-    # The time begins anew when staff say that they have looked.
-    begun = [event.at for event in events if event.type in ("order_confirmed", "retry_asked")]
+    # The time begins anew when staff say that they have looked, or accept a shortage.
+    begun = [event.at for event in events if event.type in ("order_confirmed", "retry_asked", "shortage_accepted")]
     until = max(begun) + ship_within if begun and ship_within else None
     promises = [line.promised_at for line in order.lines if line.promised_at is not None]
     if promises and until is not None:

@@ -94,7 +94,7 @@ class OrderLine(msgspec.Struct, frozen=True):
     waiting: int = 0
     """Units that have still to come in."""
     promised_at: datetime | None = None
-    """By when what was not here is sent; None: all of it was."""
+    """By when what was not here is sent; None: all of it was, or what was not never will be."""
 
 
 class OrderLineName(msgspec.Struct, frozen=True):

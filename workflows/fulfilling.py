@@ -60,6 +60,8 @@ class Fulfilling:
         """Of the last one."""
         self._until: datetime | None = None
         """When a person is told that not all of it is shipped."""
+        self._given_up: GoodsGivenUp | None = None
+        """The last shortage that was accepted."""
 
     def must_allow(self, action: Action, wish: str, actor: str | None = None) -> None:
         """Raises: Refusal `wrong_move` when an order that stands where this one does cannot do this, for this actor."""
@@ -197,6 +199,7 @@ class Fulfilling:
                 summary="Go without what is not there: its money reserved to go back",
                 **patience.DATABASE,
             )
+            self._given_up = given
             if given.refund is not None:
                 await self.give_money_back(placed, given.refund, f"Refund {given.refund} of what is not there")
             self.tell()
@@ -263,15 +266,18 @@ class Fulfilling:
             return
 
     async def follow(self, placed: OrderPlaced) -> None:
-        """Until the order is delivered or called off. One that is not shipped in time asks for a person."""
+        """Until the order is delivered or called off. One that is not shipped in time asks for a person; the time
+        begins anew when they have looked, or accepted a shortage."""
         while not self._has_left:
+            given_up = self._given_up
+            promised_at = placed.promised_at if given_up is None else given_up.promised_at
             self._until = workflow.now() + placed.ship_within
-            if placed.promised_at is not None:
-                self._until = max(self._until, placed.promised_at)
+            if promised_at is not None:
+                self._until = max(self._until, promised_at)
             self.tell()
             try:
                 await workflow.wait_condition(
-                    lambda: self._has_left,
+                    lambda given_up=given_up: self._has_left or self._given_up is not given_up,  # type: ignore[misc]
                     timeout=self._until - workflow.now(),
                     timeout_summary="Time to ship it is over",
                 )

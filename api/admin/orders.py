@@ -127,7 +127,7 @@ class DeskPosition(msgspec.Struct, frozen=True):
     waiting: int
     """Units that have still to come in."""
     promised_at: datetime | None
-    """By when what was not here is sent; null: all of it was."""
+    """By when what was not here is sent; null: all of it was, or what was not never will be."""
     unit_price: Money
     line_total: Money
     """Before the discount."""

@@ -70,7 +70,7 @@ SELECT FROM stock_levels WHERE variant_id IN (
 _GIVE_UP = """
 WITH gone AS (
     UPDATE backorders SET given_up = quantity - filled WHERE order_id = $1 AND quantity > filled + given_up
-    RETURNING variant_id, given_up AS units
+    RETURNING variant_id, new.given_up - old.given_up AS units
 )
 UPDATE stock s SET backordered = s.backordered - gone.units FROM gone WHERE s.variant_id = gone.variant_id
 """
@@ -79,6 +79,7 @@ SELECT v.sku, b.quantity - b.filled - b.given_up AS quantity, b.promised_at
 FROM backorders b JOIN variants v ON v.id = b.variant_id
 WHERE b.order_id = $1 AND b.quantity > b.filled + b.given_up ORDER BY v.sku
 """
+_PROMISED = "SELECT max(promised_at) FROM backorders WHERE order_id = $1 AND given_up < quantity"
 
 
 async def room(writer: Writer, variants: Collection[VariantId]) -> dict[VariantId, Room]:
@@ -126,6 +127,12 @@ async def fill(writer: Writer) -> None:
 async def waiting(reader: Reader, order: OrderId) -> list[Waiting]:
     """What an order still waits for."""
     return [Waiting(row.sku, row.quantity, row.promised_at) for row in await reader.exec_driver_sql(_WAITING, (order,))]
+
+
+async def promised(reader: Reader, order: OrderId) -> datetime | None:
+    """By when the last is sent of what was not here when it was sold; None: nothing of that is to be sent any more."""
+    found: datetime | None = (await reader.exec_driver_sql(_PROMISED, (order,))).scalar_one()
+    return found
 
 
 _TERMS = "SELECT backorder_limit, backorder_days, backordered FROM stock WHERE variant_id = $1"

@@ -270,7 +270,8 @@ _BY_NUMBER = _FIND.format("o.number = $1")
 _BY_ID = _FIND.format("o.id = $1")
 _BY_ATTEMPT = _FIND.format("o.cart_id = $1 AND o.attempt = $2")
 _LINES = """
-SELECT l.*, b.promised_at, coalesce(b.quantity - b.filled - b.given_up, 0) AS waiting
+SELECT l.*, CASE WHEN b.given_up < b.quantity THEN b.promised_at END AS promised_at,
+       coalesce(b.quantity - b.filled - b.given_up, 0) AS waiting
 FROM order_lines l LEFT JOIN backorders b ON b.order_id = l.order_id AND b.variant_id = l.variant_id
 WHERE l.order_id = $1 ORDER BY l.position
 """
