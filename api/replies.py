@@ -84,6 +84,8 @@ class Item(msgspec.Struct):
     """Before the discount."""
     discount: Money
     tax: Money
+    cancelled: int
+    """Units that never will be sent."""
     waiting: int
     """Units that have still to come in."""
     promised_at: datetime | None
@@ -320,6 +322,7 @@ async def order_reply(house: House, order: Order) -> OrderReply:
                 line.line_total,
                 line.discount,
                 line.tax,
+                line.cancelled,
                 line.waiting,
                 line.promised_at,
             )

@@ -30,6 +30,8 @@ class Topic(StrEnum):
     """Other goods, another address, another total."""
     ORDER_REST_CANCELLED = "order.rest_cancelled"
     """What had not left never will; what had is the buyer's."""
+    ORDER_SHORTAGE_ACCEPTED = "order.shortage_accepted"
+    """Some of it never will be sent; the rest will."""
     ORDER_SHIPPED = "order.shipped"
     """A parcel left; of one order there may be several."""
     ORDER_DELIVERED = "order.delivered"
@@ -60,7 +62,7 @@ _T = Topic
 
 TOLD: Mapping[str, Topic] = {
     "order_confirmed": _T.ORDER_CONFIRMED, "order_cancelled": _T.ORDER_CANCELLED, "order_edited": _T.ORDER_EDITED,
-    "rest_cancelled": _T.ORDER_REST_CANCELLED,
+    "rest_cancelled": _T.ORDER_REST_CANCELLED, "shortage_accepted": _T.ORDER_SHORTAGE_ACCEPTED,
     "order_shipped": _T.ORDER_SHIPPED, "parcel_delivered": _T.PARCEL_DELIVERED, "order_delivered": _T.ORDER_DELIVERED,
     "order_completed": _T.ORDER_COMPLETED, "payment_captured": _T.PAYMENT_CAPTURED,
     "dispute_opened": _T.PAYMENT_DISPUTED, "dispute_won": _T.DISPUTE_WON, "dispute_lost": _T.DISPUTE_LOST,

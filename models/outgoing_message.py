@@ -27,6 +27,7 @@ class PublicItem(msgspec.Struct, frozen=True):
     """Before the discount."""
     discount: Money
     tax: Money
+    cancelled: int
     waiting: int
     promised_at: datetime | None
 
@@ -110,7 +111,7 @@ def public(order: Order, parcels: Sequence[Shipment], returns: Sequence[Return])
         order.number, order.status, order.payment_status, order.fulfilment_status,
         [
             PublicItem(each.sku, each.name, each.quantity, each.unit_price, each.line_total, each.discount, each.tax,
-                       each.waiting, each.promised_at)
+                       each.cancelled, each.waiting, each.promised_at)
             for each in order.lines
         ],
         PublicAddresses(order.shipping_address, order.billing_address), order.shipping,

@@ -12,17 +12,22 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError
 
 from models import clock
+from models.database import fetching
 from models.order import OrderStatus
 from models.outgoing import secret
 from models.settings import WorkerSettings
+from models.shipment import ShipItem
+from models.tables import cart as carts
 from models.tables import webhook_delivery as deliveries
 from models.tables import webhook_endpoint as endpoints
 from tests import receiver as receivers
 from tests.flow import Flow
 from tests.receiver import Receiver
-from tests.workflows.stories import Shelf
+from tests.workflows.stories import TWO_MUGS, Shelf
 from tests.workflows.trouble import Trouble
 from workflows import outside
+from workflows.order import Order
+from workflows.order_messages import AcceptShortage
 from workflows.outside import ENLIST_WEBHOOKS_ID, EnlistWebhooks, delivery_workflow_id
 from workflows.patience import ORDERS
 
@@ -122,6 +127,32 @@ async def test_an_order_is_told_whatever_fails(
             begun.run_id
         ):
             await asyncio.sleep(0.05)
+
+
+async def test_a_shortage_is_told(told: Told, receiver: Receiver) -> None:
+    """Given one mug of two that is not there, then who is told, once, hears of which, why, and what goes back; and
+    after that of the money."""
+    await told.subscribe(receiver)
+    await told.start()
+    shelf = await Shelf.open(told.flow)
+    async with told.flow.database.writing() as writer:
+        await carts.add(fetching(writer), shelf.cart, shelf.sku, 1, None, "usd")
+    handle, _ = await told.flow.buy(shelf.cart, TWO_MUGS, number=shelf.number)
+    await told.flow.until(handle, OrderStatus.CONFIRMED)
+    one = AcceptShortage("d", "staff/bob", "broken", (ShipItem(shelf.sku, 1),))
+
+    await asyncio.gather(*(shelf.ask(handle, Order.accept_shortage, one, "s-1") for _ in range(2)))
+    await told.until("delivered", 4)
+
+    assert receiver.of_order(shelf.number) == [
+        "payment.captured", "order.confirmed", "order.shortage_accepted", "refund.succeeded"
+    ]  # fmt: skip
+    data = receiver.got[2].told["data"]
+    [item] = data["order"]["items"]
+    assert (item["quantity"], item["cancelled"], item["waiting"]) == (2, 1, 0)
+    back = {"amount": 1100, "currency": "usd"}
+    assert data["fact"] == {"reason": "broken", "items": [{"sku": shelf.sku, "quantity": 1}], "refund": back}
+    assert data["actor"] == "staff"
 
 
 async def test_receivers_come_pause_and_go(told: Told, receiver: Receiver) -> None:
