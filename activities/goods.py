@@ -11,7 +11,7 @@ from models.errors import Refusal
 from models.ids import LocationId, OrderId, VariantId
 from models.order import Action, staff_actions
 from models.refund import RefundedItem, RefundWish
-from models.shipment import ShipItem, pack
+from models.shipment import ShipItem, without
 from models.tables import backorder as backorders
 from models.tables import goods_desk, inventory, outbox, stockroom
 from models.tables import order as orders
@@ -115,10 +115,8 @@ class GoodsActivities:
                 known = await refunds.find_by_key(writer, order, request.fact)
                 return GoodsGivenUp(known.n if known else None, await backorders.promised(writer, order))
             _must_allow(stands, Action.ACCEPT_SHORTAGE, "go without some of its goods")
-            left = await shipments.left(writer, order)
-            given = pack(left, {item.sku: item.quantity for item in request.items})
-            if sum(units for _, units in given) == sum(line.left for line in left):
-                raise Refusal("edit_leaves_nothing", "Nothing would be left to be sent: cancel it instead.")
+            missing = {item.sku: item.quantity for item in request.items}
+            given = without(await shipments.left(writer, order), missing)
             items = tuple(RefundedItem(item.sku, item.quantity) for item in request.items)
             wish = RefundWish(request.fact, request.reason, request.actor, items=items, up_to=True)
             refund = await refunds.reserve(writer, order, wish)

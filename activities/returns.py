@@ -14,7 +14,6 @@ from models.ids import LocationId, OrderId, ReturnId, VariantId, new_id
 from models.inventory import MAIN
 from models.order import Action, FulfilmentStatus, buyer_actions
 from models.position import Taken
-from models.refund import RefundedItem, RefundWish
 from models.returns import (
     WITHIN,
     InspectionWish,
@@ -24,6 +23,7 @@ from models.returns import (
     ReturnWish,
     Sorted,
     choose,
+    pays,
     sort_out,
     summed,
 )
@@ -302,9 +302,7 @@ async def _places(writer: Writer, id: ReturnId, found: Sorted, code: str | None)
     """By position, where its goods are put. Raises: Refusal `location_unknown`."""
     if code is not None:
         named = await rows.place(writer, code)
-        if named is None:
-            raise Refusal("location_unknown", f"There is no location {code}.")
-        return {each.line: LocationId(named) for each, _, _ in found}
+        return dict.fromkeys((each.line for each, _, _ in found), named)
     whence = await rows.whence(writer, id)
     return {each.line: LocationId(whence.get(each.line, MAIN)) for each, _, _ in found}
 
@@ -322,10 +320,7 @@ async def _reserve(
     writer: Writer, goods: Return, found: Sorted, wish: InspectionWish, key: bytes
 ) -> int | None:  # fmt: skip
     """Number of the refund; None: nothing of it is left to go back, or the buyer's bank took it back already."""
-    items = tuple(RefundedItem(each.sku, good + bad) for each, good, bad in found)
-    asked = RefundWish(
-        f"return/{goods.id}", f"return {goods.n}", wish.actor, items=items, fee=wish.fee, up_to=True, author=wish.author
-    )
+    asked = pays(goods, found, wish)
     try:
         if goods.wants_goods:
             return await exchanges.begin(writer, goods, asked, key)

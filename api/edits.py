@@ -170,26 +170,26 @@ async def asked(house: House, order: OrderRow, wish: EditWish) -> OrderEdit | No
 
 async def committed(house: House, order: OrderRow, wish: CommitEdit, key: str) -> bool:
     """Whether it is done; False: still under way. Again: it is done. Raises: Refusal."""
-    await _one(house, order, wish.n)
+    await one(house, order, wish.n)
     try:
         return await command(house, order, Order.commit_edit, wish, f"commit:{wish.n}:{key}") is not None
     except Refusal as refusal:
-        if refusal.code != "wrong_move" or (await _one(house, order, wish.n)).status is not EditStatus.COMMITTED:
+        if refusal.code != "wrong_move" or (await one(house, order, wish.n)).status is not EditStatus.COMMITTED:
             raise
         return True  # and its owner is gone by now
 
 
 async def dropped(house: House, order: OrderRow, wish: DropEdit) -> None:
     """Again, or when it is over without a yes: nothing. Raises: Refusal `edit_not_found`, `edit_over`."""
-    edit = await _one(house, order, wish.n)
+    edit = await one(house, order, wish.n)
     if edit.status is EditStatus.COMMITTED:
         raise Refusal("edit_over", "This edit is committed: ask for another one.", status=edit.status)
     if edit.status is EditStatus.PROPOSED:
         await command(house, order, Order.drop_edit, wish, f"drop:{wish.n}:{new_id()}")
 
 
-async def _one(house: House, order: OrderRow, n: int) -> OrderEdit:
-    """Raises: Refusal `edit_not_found`."""
+async def one(house: House, order: OrderRow, n: int) -> OrderEdit:
+    """An order's `n`-th edit. Raises: Refusal `edit_not_found`."""
     edit = await edits.by_number(house.database, order.id, n)
     if edit is None:
         raise Refusal("edit_not_found", "This order has no such edit.")

@@ -45,17 +45,25 @@ APPROVAL_MOVES: Mapping[ApprovalStatus, frozenset[ApprovalStatus]] = {
 class Guarded(StrEnum):
     """What two people are needed for when it is about much money."""
 
+    ACCEPT_SHORTAGE = "accept_shortage"
     CANCEL = "cancel"
     CAPTURE = "capture"
+    EDIT = "edit"
+    """A yes to a change of an order that gives much back, or charges much."""
     REFUND = "refund"
+    RETURN = "return"
+    """To say what became of goods that came back: their money follows."""
     STORE_CREDIT = "store_credit"
     GIFT_CARD = "gift_card"
 
 
 NEEDS: Mapping[Guarded, Scope] = {
+    Guarded.ACCEPT_SHORTAGE: Scope.ORDERS_WRITE,
     Guarded.CANCEL: Scope.ORDERS_WRITE,
     Guarded.CAPTURE: Scope.ORDERS_WRITE,
+    Guarded.EDIT: Scope.ORDERS_WRITE,
     Guarded.REFUND: Scope.REFUNDS_WRITE,
+    Guarded.RETURN: Scope.RETURNS_WRITE,
     Guarded.STORE_CREDIT: Scope.CREDIT_WRITE,
     Guarded.GIFT_CARD: Scope.CREDIT_WRITE,
 }

@@ -13,7 +13,7 @@ from models.exchange import Exchange
 from models.ids import OrderId, OrderNumber, ReturnId
 from models.money import Money
 from models.position import Position, Taken, take
-from models.refund import RefundStatus
+from models.refund import RefundedItem, RefundStatus, RefundWish
 from models.shipment import Shipment
 
 WITHIN = timedelta(days=30)
@@ -200,6 +200,14 @@ def sort_out(arrived: Sequence[Position], wish: InspectionWish) -> Sorted:
     if wrong or len(said) != len(wish.items):
         raise Refusal("return_mismatch", "Tell of each unit that came what became of it.", items=wrong)
     return [(each, said[each.sku].restocked, said[each.sku].written_off) for each in arrived if each.left]
+
+
+def pays(goods: Return, found: Sorted, wish: InspectionWish) -> RefundWish:
+    """What goes back for what was found in a parcel."""
+    items = tuple(RefundedItem(each.sku, good + bad) for each, good, bad in found)
+    return RefundWish(
+        f"return/{goods.id}", f"return {goods.n}", wish.actor, items=items, fee=wish.fee, up_to=True, author=wish.author
+    )
 
 
 def summed(items: Sequence[ReturnItem]) -> dict[str, int]:

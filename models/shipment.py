@@ -40,6 +40,22 @@ def pack(lines: Sequence[Position], wanted: Mapping[str, int]) -> Taken:
     return take(lines, wanted, "nothing_left", "Not so much of it is left to be sent.")
 
 
+def without(lines: Sequence[Position], missing: Mapping[str, int]) -> Taken:
+    """What an order goes without, because it is not there. `left` of a position is what is still to be sent.
+
+    Raises: Refusal `unknown_sku`, `nothing_left` as `pack`; `edit_leaves_nothing` when nothing else would be sent.
+    """
+    given = pack(lines, missing)
+    if sum(units for _, units in given) == sum(line.left for line in lines):
+        raise Refusal("edit_leaves_nothing", "Nothing would be left to be sent: cancel it instead.")
+    return given
+
+
+def shortage(message: str) -> str:
+    """Names a shortage by the message that accepted it: its fact, its refund and its letter."""
+    return f"shortage/{message}"
+
+
 def must_hold(held: Sequence[Held], location: LocationId, units: Mapping[VariantId, int]) -> None:
     """Raises: Refusal `not_held` when the order does not hold so much there."""
     there = {each.variant: each.open for each in held if each.location == location}

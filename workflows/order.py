@@ -20,6 +20,7 @@ from models.explanation import A_MOMENT, CAPTURE, PAID, PROVIDER, Whereabouts
 from models.order import Action, OrderStatus
 from models.payment import PaymentStatus
 from models.screening import ScreeningDecision
+from models.shipment import shortage
 from workflows import patience
 from workflows.amending import Amending
 from workflows.capturing import Capturing
@@ -378,7 +379,7 @@ class Order:
     @workflow.update(description="Staff: go without units that are not there. Their money goes back, the rest is sent.")
     async def accept_shortage(self, request: AcceptShortage) -> OrderState:
         assert self._placed is not None
-        await self._fulfilling.go_without(self._placed, request, f"shortage/{_this()}")
+        await self._fulfilling.go_without(self._placed, request, shortage(_this()))
         await self._amending.overtaken(self._placed)
         return self._state(request.digest)
 

@@ -13,10 +13,13 @@ from api import pages
 from api.admin import four_eyes
 from api.admin.changes import Reason, write_down
 from api.admin.gift_cards import NewGiftCard, issued
+from api.admin.order_edits import Commit, edited
+from api.admin.order_goods import Shortage, went_without
 from api.admin.order_money import CancelWhy, CaptureBody, cancelled, captured
 from api.admin.orders import find
 from api.admin.refunds import RefundBody, refunded
 from api.admin.refusals import staff_refuses
+from api.admin.returns import Inspection, inspected
 from api.admin.store_credit import CreditAdjustment, granted
 from api.context import Caller, House, IdempotencyKey, Identity, Premises, StrictRequest, idempotency_key
 from api.pages import PageSize, Place
@@ -30,6 +33,7 @@ from models.errors import Refusal
 from models.ids import UserId
 from models.roles import Scope, may
 from models.tables import approval as approvals
+from models.tables import returns
 from models.tables import user as users
 
 InStatus = Annotated[
@@ -101,6 +105,8 @@ async def read_approval(house: House, approval_id: FromPath[UUID]) -> ApprovalRe
                         "capture_exceeds", "capture_failed", "charge_impossible", "currency_mismatch",
                         "refund_exceeds", "refund_failed", "charge_disputed", "unknown_sku", "no_store_credit",
                         "account_erased", "user_not_found", "credit_too_much", "credit_insufficient",
+                        "edit_not_found", "edit_over", "edit_leaves_nothing", "payment_declined", "not_held",
+                        "nothing_left", "return_not_found", "return_mismatch", "fee_exceeds", "location_unknown",
                         "idempotency_key_reused", "invalid", "unsupported_media_type"),
     },
 )  # fmt: skip
@@ -215,6 +221,27 @@ async def _capture(house: Premises, caller: Identity, agreed: ApprovalRecord, au
     return answer.status_code == 200
 
 
+async def _shortage(house: Premises, caller: Identity, agreed: ApprovalRecord, author: Author) -> bool:
+    data, order = msgspec.convert(agreed.wish, Shortage), await find(house, agreed.subject)
+    answer = await went_without(house, caller, order, data, author, four_eyes.name_of(agreed))
+    return answer.status_code == 200
+
+
+async def _edit(house: Premises, caller: Identity, agreed: ApprovalRecord, author: Author) -> bool:
+    said, order = msgspec.convert(agreed.wish, Commit), await find(house, agreed.subject)
+    answer = await edited(house, caller, order, said, author, four_eyes.name_of(agreed))
+    return answer.status_code == 200
+
+
+async def _return(house: Premises, caller: Identity, agreed: ApprovalRecord, author: Author) -> bool:
+    said, order = msgspec.convert(agreed.wish, Inspection), await find(house, agreed.subject)
+    goods = await returns.by_number(house.database, order.id, said.n)
+    if goods is None:
+        raise Refusal("return_not_found", "There is no such return.")
+    answer = await inspected(house, caller, goods, said.body, author, four_eyes.name_of(agreed))
+    return answer.status_code == 200
+
+
 async def _refund(house: Premises, caller: Identity, agreed: ApprovalRecord, author: Author) -> bool:
     data, order = msgspec.convert(agreed.wish, RefundBody), await find(house, agreed.subject)
     answer = await refunded(house, caller, order, data, author, four_eyes.name_of(agreed))
@@ -233,9 +260,12 @@ async def _gift_card(house: Premises, _: Identity, agreed: ApprovalRecord, autho
 
 
 _DO: Mapping[Guarded, Callable[[Premises, Identity, ApprovalRecord, Author], Awaitable[bool]]] = {
+    Guarded.ACCEPT_SHORTAGE: _shortage,
     Guarded.CANCEL: _cancel,
     Guarded.CAPTURE: _capture,
+    Guarded.EDIT: _edit,
     Guarded.REFUND: _refund,
+    Guarded.RETURN: _return,
     Guarded.STORE_CREDIT: _store_credit,
     Guarded.GIFT_CARD: _gift_card,
 }

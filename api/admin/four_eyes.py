@@ -4,6 +4,7 @@ How much is much: `FOUR_EYES_ABOVE`. Where it is asked: `second`, before anythin
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -43,6 +44,8 @@ class Guard(msgspec.Struct, frozen=True):
     at_stake: Callable[[Writer], Awaitable[Money | None]]
     """None: it moves no money, or cannot be done."""
     order: OrderId | None = None
+    until: datetime | None = None
+    """It cannot be done any more then, and nobody has to be asked."""
 
 
 async def second(house: House, caller: Identity, guard: Guard, idempotency: str | None) -> ApprovalRecord | None:
@@ -56,7 +59,7 @@ async def second(house: House, caller: Identity, guard: Guard, idempotency: str 
         return None
     question = Question(
         guard.action, guard.subject, caller.account, guard.data, digest(guard.data), guard.reason, guard.order,
-        idempotency_key(idempotency),
+        idempotency_key(idempotency), guard.until,
     )  # fmt: skip
     async with house.database.writing() as writer:
         await approvals.lock_subject(writer, guard.subject)

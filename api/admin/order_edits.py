@@ -8,18 +8,39 @@ from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 
 from api.addresses import AddressBody
+from api.admin import four_eyes
 from api.admin.changes import Reason
 from api.admin.order_commands import answered, refuse
-from api.admin.orders import DeskOrder, find
+from api.admin.orders import DeskOrder, actions_of, find
 from api.admin.refusals import staff_refuses
-from api.context import Caller, House, IdempotencyKey, digest, idempotency_key
+from api.context import Caller, House, IdempotencyKey, Identity, Premises, digest, idempotency_key
 from api.edit_replies import DeskEdit, desk_edit
-from api.edits import LATER, MAY_SAY, MAY_SAY_OF_ONE, CommitBody, Nth, WantedItem, asked, committed, dropped, items_of
+from api.edits import (
+    LATER,
+    MAY_SAY,
+    MAY_SAY_OF_ONE,
+    CommitBody,
+    Nth,
+    WantedItem,
+    asked,
+    committed,
+    dropped,
+    items_of,
+    one,
+)
 from api.orders import Number
-from models.edit import EditWish
+from models import clock
+from models.approval import ApprovalStatus, Guarded
+from models.audit import Author
+from models.database import Writer
+from models.edit import EditStatus, EditWish
 from models.errors import Refusal
 from models.ids import new_id
+from models.money import Money
+from models.order import Action, Order
 from models.roles import Scope
+from models.tables import at_stake
+from models.tables import order_edit as edits
 from workflows.order_messages import CommitEdit, DropEdit
 
 
@@ -30,6 +51,13 @@ class DeskEditBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     items: Annotated[list[WantedItem], msgspec.Meta(max_length=100)] = []
     shipping_address: AddressBody | None = None
     """Where it shall go; left out: that stays."""
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """What a second person is asked for: this, of the order's `n`-th edit."""
+
+    n: int
+    body: CommitBody
 
 
 @post(
@@ -57,7 +85,8 @@ async def propose(
 
 @post(
     "/admin/orders/{number:str}/edits/{n:int}/commit", operation_id="commitAnyEdit", access=Scope.ORDERS_WRITE,
-    tags=["Staff"], summary="Change the order as proposed", status_code=200, responses=staff_refuses(*MAY_SAY_OF_ONE),
+    tags=["Staff"], summary="Change the order as proposed", status_code=200,
+    responses={**four_eyes.waiting(DeskOrder), **staff_refuses(*MAY_SAY_OF_ONE, "approval_over")},
 )  # fmt: skip
 async def commit(
     house: House, caller: Caller, number: Number, n: Nth, data: JSONBody[CommitBody], idempotency: IdempotencyKey = None
@@ -65,10 +94,37 @@ async def commit(
     """All of it, or nothing; its buyer gets a letter.
 
     What the order costs more is charged first, to the card that paid; what it costs less goes back the way it was paid.
+    202: still under way; or, where it is much money, a question to a second person, who can agree while the edit waits.
     """
-    order, author = await find(house, number), caller.author
-    wish = CommitEdit(digest(data), n, author.actor, data.payment_method, author=author)
-    key = f"{caller.account}:{idempotency_key(idempotency) or new_id()}"
+    order = await find(house, number)
+    edit = await one(house, order, n)
+
+    async def stake(writer: Writer) -> Money | None:
+        now = await edits.find(writer, order.id, n)
+        if now is None or now.status is not EditStatus.PROPOSED:
+            return None  # over, or done under this key: its owner answers
+        if Action.EDIT not in actions_of(order, caller.roles):
+            why_not = Refusal("wrong_move", f"An order that is {order.status} cannot be changed.")
+            refuse(caller, order, why_not)
+        if now.expires_at <= clock.now():
+            raise Refusal("edit_over", "This edit is expired: ask for another one.", status=EditStatus.EXPIRED)
+        return await at_stake.of_edit(writer, now)
+
+    # What its buyer wrote stays with the edit: questions are kept, and people may be forgotten.
+    why = edit.reason if edit.actor != "buyer" else "as its buyer asked"
+    guard = four_eyes.Guard(Guarded.EDIT, order.number, Commit(n, data), why, stake, order.id, edit.expires_at)
+    asked = await four_eyes.second(house, caller, guard, idempotency)
+    if asked is not None and asked.status is ApprovalStatus.PENDING:
+        return four_eyes.kept(asked)
+    key = four_eyes.name_of(asked) if asked else f"{caller.account}:{idempotency_key(idempotency) or new_id()}"
+    return await edited(house, caller, order, Commit(n, data), caller.author, key)
+
+
+async def edited(
+    house: Premises, caller: Identity, order: Order, said: Commit, author: Author, key: str
+) -> Response[DeskOrder]:
+    """Change the order for its author, once a key; told to the caller."""
+    wish = CommitEdit(digest(said.body), said.n, author.actor, said.body.payment_method, author=author)
     return await answered(house, caller, order, committed(house, order, wish, key))
 
 

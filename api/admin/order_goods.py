@@ -6,17 +6,24 @@ import msgspec
 from litestar import Response, post
 from litestar.params import JSONBody
 
+from api.admin import four_eyes
 from api.admin.changes import Reason
 from api.admin.order_commands import MAY_SAY, ask, named
 from api.admin.order_parcels import ParcelItem
-from api.admin.orders import DeskOrder, find
+from api.admin.orders import DeskOrder, actions_of, find
 from api.admin.refusals import staff_refuses
-from api.context import Caller, House, IdempotencyKey, digest
+from api.context import Caller, House, IdempotencyKey, Identity, Premises, digest
 from api.orders import Number
 from models.address import Text
-from models.order import Action
+from models.approval import ApprovalStatus, Guarded
+from models.audit import Author
+from models.database import Writer
+from models.money import Money
+from models.order import Action, Order
 from models.roles import Scope
-from models.shipment import ShipItem
+from models.shipment import ShipItem, shortage
+from models.tables import at_stake
+from models.tables import order_desk as desk
 from workflows.order import Order as Owner
 from workflows.order_messages import AcceptShortage, SwitchLocation
 
@@ -62,7 +69,10 @@ async def switch_location(
 @post(
     "/admin/orders/{number:str}/actions/accept_shortage", operation_id="acceptShortageOfOrder",
     access=Scope.ORDERS_WRITE, tags=["Staff"], summary="Go without what is not there", status_code=200,
-    responses=staff_refuses(*MAY_SAY, "edit_leaves_nothing", "not_held", "nothing_left", "unknown_sku"),
+    responses={
+        **four_eyes.waiting(DeskOrder),
+        **staff_refuses(*MAY_SAY, "approval_over", "edit_leaves_nothing", "not_held", "nothing_left", "unknown_sku"),
+    },
 )  # fmt: skip
 async def accept_shortage(
     house: House, caller: Caller, number: Number, data: JSONBody[Shortage], idempotency: IdempotencyKey = None
@@ -70,16 +80,41 @@ async def accept_shortage(
     """These units are never sent, their money goes back by a refund of its own, and the rest of the order is sent.
 
     Its buyer is told. What has still to come in goes first. Nothing left to be sent is no shortage: cancel it.
+    202: still under way; or, where much money would go back, a question to a second person.
     """
-    order, author = await find(house, number), caller.author
+    order, id = await find(house, number), named(caller, Action.ACCEPT_SHORTAGE, idempotency)
+
+    async def stake(writer: Writer) -> Money | None:
+        if Action.ACCEPT_SHORTAGE not in actions_of(order, caller.roles):
+            return None
+        if await desk.did(writer, order.id, shortage(id)):
+            return None  # its owner answers as before
+        return await at_stake.of_shortage(writer, order.id, _units(data))
+
+    guard = four_eyes.Guard(Guarded.ACCEPT_SHORTAGE, order.number, data, data.reason, stake, order.id)
+    asked = await four_eyes.second(house, caller, guard, idempotency)
+    if asked is not None and asked.status is ApprovalStatus.PENDING:
+        return four_eyes.kept(asked)
+    return await went_without(
+        house, caller, order, data, caller.author, four_eyes.name_of(asked) if asked else id
+    )  # fmt: skip
+
+
+async def went_without(
+    house: Premises, caller: Identity, order: Order, data: Shortage, author: Author, id: str
+) -> Response[DeskOrder]:
+    """Accept the shortage for its author, once an id; told to the caller."""
+    items = tuple(ShipItem(sku, quantity) for sku, quantity in _units(data).items())
+    wish = AcceptShortage(digest(data), author.actor, data.reason, items, data.gone, author)
+    return await ask(house, caller, order, Owner.accept_shortage, wish, id)
+
+
+def _units(data: Shortage) -> dict[str, int]:
+    """By SKU, should one be named twice."""
     units: dict[str, int] = {}
     for item in data.items:
         units[item.sku] = units.get(item.sku, 0) + item.quantity
-    items = tuple(ShipItem(sku, quantity) for sku, quantity in units.items())
-    wish = AcceptShortage(digest(data), author.actor, data.reason, items, data.gone, author)
-    return await ask(
-        house, caller, order, Owner.accept_shortage, wish, named(caller, Action.ACCEPT_SHORTAGE, idempotency)
-    )
+    return units
 
 
 handlers = [switch_location, accept_shortage]

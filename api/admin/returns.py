@@ -8,16 +8,20 @@ from litestar import Response, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api import pages
+from api.admin import four_eyes
 from api.admin.changes import Reason
 from api.admin.readings import LIST, write_down_reading
 from api.admin.refusals import staff_refuses
 from api.admin.return_records import DeskReturn, desk_return
 from api.commands import send
-from api.context import Caller, House, IdempotencyKey, Identity, digest, idempotency_key
+from api.context import Caller, House, IdempotencyKey, Identity, Premises, digest, idempotency_key
 from api.pages import PageSize, Place
 from models import logs
 from models.address import Text
+from models.approval import ApprovalStatus, Guarded
+from models.audit import Author
 from models.cursor import Cursor
+from models.database import Writer
 from models.errors import Refusal
 from models.ids import ReturnId, new_id
 from models.money import Money
@@ -32,11 +36,14 @@ from models.returns import (
     workflow_id,
 )
 from models.roles import Scope
-from models.tables import returns
+from models.tables import at_stake, returns
 from workflows.return_goods import ApproveReturn, InspectReturn, ReceiveReturn, RejectReturn, ReturnGoods, ReturnState
 
 MAY_SAY = ("return_not_found", "wrong_move", "idempotency_key_reused", "invalid", "unsupported_media_type")
 """What every action can be refused with."""
+
+TO_COME = frozenset({ReturnStatus.REQUESTED, ReturnStatus.APPROVED, ReturnStatus.RECEIVED})
+"""Nobody has looked into the parcel yet, and may."""
 
 InStatus = Annotated[ReturnStatus | None, QueryParameter(name="status", description="Only returns that are in it now")]
 OfOrder = Annotated[
@@ -94,6 +101,13 @@ class InspectBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Kept of what the goods cost, and never more than that."""
     location: Text | None = None
     """Code of where they are put. Left out: where they came from."""
+
+
+class Inspection(msgspec.Struct, frozen=True):
+    """What a second person is asked for: this, of the order's `n`-th return."""
+
+    n: int
+    body: InspectBody
 
 
 class ReturnList(msgspec.Struct, frozen=True):
@@ -181,7 +195,11 @@ async def receive(
 @post(
     "/admin/returns/{return_id:uuid}/actions/inspect", operation_id="inspectReturn", access=Scope.RETURNS_WRITE,
     tags=["Staff"], summary="Say what became of goods that came back", status_code=200,
-    responses=staff_refuses(*MAY_SAY, "return_mismatch", "fee_exceeds", "currency_mismatch", "location_unknown"),
+    responses={
+        **four_eyes.waiting(DeskReturn),
+        **staff_refuses(*MAY_SAY, "approval_over", "return_mismatch", "fee_exceeds", "currency_mismatch",
+                        "location_unknown"),
+    },
 )  # fmt: skip
 async def inspect(
     house: House, caller: Caller, return_id: FromPath[UUID], data: JSONBody[InspectBody],
@@ -189,13 +207,39 @@ async def inspect(
 ) -> Response[DeskReturn]:  # fmt: skip
     """For sale again, or written off; and what they cost, less a fee, goes back by a refund, to where it came from.
 
-    202: asked for, and still under way.
+    202: asked for, and still under way; or, where much money would go back, a question to a second person.
     """
-    author = caller.author
+    goods = await _find(house, return_id)
+
+    async def stake(writer: Writer) -> Money | None:
+        now = await returns.find(writer, goods.order_id, goods.n)
+        if now is None or now.status not in TO_COME:
+            return None  # over, or done under this key: its owner answers
+        if now.status is not ReturnStatus.RECEIVED:
+            refusal = Refusal("wrong_move", f"This return cannot be asked to inspect now: it is {now.status}.")
+            raise _with_actions(refusal, now)
+        return await at_stake.of_return(writer, now, _wish(data, caller.author))
+
+    asked_for = Inspection(goods.n, data)
+    guard = four_eyes.Guard(Guarded.RETURN, goods.order_number, asked_for, data.reason, stake, goods.order_id)
+    asked = await four_eyes.second(house, caller, guard, idempotency)
+    if asked is not None and asked.status is ApprovalStatus.PENDING:
+        return four_eyes.kept(asked)
+    id = four_eyes.name_of(asked) if asked else _named(caller, ReturnAction.INSPECT, idempotency)
+    return await inspected(house, caller, goods, data, caller.author, id)
+
+
+async def inspected(
+    house: Premises, caller: Identity, goods: Return, data: InspectBody, author: Author, id: str
+) -> Response[DeskReturn]:
+    """Say what became of the goods for its author, once an id; told to the caller."""
+    wish = InspectReturn(digest(data), _wish(data, author))
+    return await _tell_owner(house, caller, goods, ReturnGoods.inspect, wish, id)
+
+
+def _wish(data: InspectBody, author: Author) -> InspectionWish:
     items = tuple(InspectedItem(each.sku, each.restock, each.write_off) for each in data.items or ())
-    found = InspectionWish(author.actor, items, data.fee, data.location, data.reason, author)
-    wish = InspectReturn(digest(data), found)
-    return await _ask(house, caller, return_id, ReturnAction.INSPECT, ReturnGoods.inspect, wish, idempotency)
+    return InspectionWish(author.actor, items, data.fee, data.location, data.reason, author)
 
 
 async def _find(house: House, id: UUID) -> Return:
@@ -218,23 +262,36 @@ async def _ask(
     house: House, caller: Identity, id: UUID, action: ReturnAction, update: Any, wish: Any, idempotency: str | None
 ) -> Response[DeskReturn]:
     """Send a command to the return's owner, once a key of this person's; the return as it stands then."""
-    key = idempotency_key(idempotency) or new_id()
     goods = await _find(house, id)
+    return await _tell_owner(house, caller, goods, update, wish, _named(caller, action, idempotency))
+
+
+async def _tell_owner(
+    house: Premises, caller: Identity, goods: Return, update: Any, wish: Any, id: str
+) -> Response[DeskReturn]:
+    """The same, once an id."""
     over = Refusal("wrong_move", f"This return is {goods.status}.", status=goods.status)
     owner = workflow_id(goods.order_id, goods.n)
     try:
-        done: ReturnState | None = await send(
-            house, owner, update, wish, f"{action}:{caller.account}:{key}", over
-        )  # fmt: skip
+        done: ReturnState | None = await send(house, owner, update, wish, id, over)
     except Refusal as refusal:
         if refusal.code != "wrong_move":
             raise
-        now = await _find(house, id)
-        facts = {**refusal.facts, "status": now.status, "actions": return_actions(now.status)}
-        raise Refusal(refusal.code, refusal.detail, **facts) from refusal
+        raise _with_actions(refusal, await _find(house, goods.id)) from refusal
     if done is not None and done.digest != wish.digest:
         raise Refusal("idempotency_key_reused", "This Idempotency-Key was used with another request.")
-    return Response(await _shown(house, caller, id), status_code=200 if done else 202)
+    return Response(await _shown(house, caller, goods.id), status_code=200 if done else 202)
+
+
+def _named(caller: Identity, action: ReturnAction, idempotency: str | None) -> str:
+    """The id under which this person's command is done once."""
+    return f"{action}:{caller.account}:{idempotency_key(idempotency) or new_id()}"
+
+
+def _with_actions(refusal: Refusal, goods: Return) -> Refusal:
+    """The same, and where the return stands and what can be done with it instead."""
+    facts = {**refusal.facts, "status": goods.status, "actions": return_actions(goods.status)}
+    return Refusal(refusal.code, refusal.detail, **facts)
 
 
 handlers = [list_returns, read_return, approve, reject, receive, inspect]

@@ -1,6 +1,6 @@
 """What one of the staff asked for and another one says yes or no to; that they are two, Postgres sees to as well."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -78,6 +78,8 @@ class Question(msgspec.Struct, frozen=True):
     reason: str
     order: OrderId | None = None
     key: str | None = None
+    until: datetime | None = None
+    """What is asked for cannot be done any more then."""
 
 
 _STANDS = "CASE WHEN a.status = 'pending' AND a.expires_at <= now() THEN 'expired' ELSE a.status END"
@@ -99,7 +101,8 @@ ORDER BY a.id LIMIT 1
 _ASK = """
 INSERT INTO approvals (id, action, subject, order_id, key, digest, wish, amount, currency, reason, status, asked_by,
                        expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, 'pending', $11, now() + $12::interval)
+VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, 'pending', $11,
+        least(now() + $12::interval, $13::timestamptz))
 """
 _DECIDE = """
 UPDATE approvals SET status = $2, decided_by = $3, decided_at = now(), decision = $4
@@ -130,13 +133,14 @@ async def known(writer: Writer, question: Question) -> Known | None:
 
 
 async def ask(writer: Writer, question: Question, amount: Money, within: timedelta) -> ApprovalRecord:
-    """Write a question down; somebody else can say yes for so long."""
+    """Write a question down; somebody else can say yes for so long, and no longer than there is something to do."""
     id = new_id()
     await writer.exec_driver_sql(
         _ASK,
         (
             id, question.action, question.subject, question.order, question.key, question.digest,
             as_json(question.wish), amount.amount, amount.currency, question.reason, question.by, within,
+            question.until,
         ),
     )  # fmt: skip
     made = await _one(writer, _ONE, id)

@@ -11,8 +11,9 @@ from sqlalchemy.dialects import postgresql as pg
 
 from models.cursor import Cursor
 from models.database import Database, Reader, Writer
+from models.errors import Refusal
 from models.exchange import Exchange, ExchangeStatus
-from models.ids import OrderId, OrderNumber, ReturnId, VariantId
+from models.ids import LocationId, OrderId, OrderNumber, ReturnId, VariantId
 from models.money import Money
 from models.position import Position, Taken
 from models.refund import RefundStatus
@@ -280,10 +281,12 @@ async def lock_shelves(writer: Writer, variants: Sequence[VariantId]) -> None:
     await writer.exec_driver_sql(_LOCK_SHELVES, (list(variants),))
 
 
-async def place(writer: Writer, code: str) -> UUID | None:
-    """The location of this code that takes goods; None: there is none."""
+async def place(writer: Writer, code: str) -> LocationId:
+    """The location of this code that takes goods. Raises: Refusal `location_unknown`."""
     found = (await writer.exec_driver_sql(_WHERE, (code,))).scalar()
-    return None if found is None else plain_uuid(found)
+    if found is None:
+        raise Refusal("location_unknown", f"There is no location {code}.")
+    return LocationId(plain_uuid(found))
 
 
 async def whence(writer: Writer, id: ReturnId) -> dict[UUID, UUID]:

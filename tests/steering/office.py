@@ -63,12 +63,13 @@ class Office:
             user = await people.account(writer, *roles)
         return Clerk(self.api, user, await self.api.sign_in(user=user))
 
-    async def shelf(self) -> Shelf:
+    async def shelf(self, cellar: int = 5) -> Shelf:
         """Five mugs here and five in the cellar, one of them in a cart, and the number of the order that it becomes."""
         shelf = await Shelf.open(self.flow)
         async with self.database.writing() as writer:
             await writer.exec_driver_sql(_CELLAR, ())
-            await inventory.receive(writer, shelf.mug, 5, "office", "for the cellar", CELLAR)
+            if cellar:
+                await inventory.receive(writer, shelf.mug, cellar, "office", "for the cellar", CELLAR)
         shelf.number = tokens.order_number(b"office", str(shelf.cart))
         return shelf
 

@@ -6,12 +6,15 @@ import httpx
 import pytest
 
 from models import clock
-from models.ids import UserId
+from models.ids import OrderId, UserId
 from models.roles import Role
 from models.session import desk_proof, desk_token
 from tests import people
 from tests.api.desk.conftest import begun
 from tests.steering.office import Office
+from tests.workflows.returning import Gone
+from workflows.order import Order
+from workflows.order_messages import ShipOrder
 
 
 @pytest.fixture
@@ -78,6 +81,33 @@ async def test_a_large_refund_takes_two_at_the_desk(office: Office) -> None:
         "approval.approve",
         "order.refund",
     ]
+
+
+async def test_a_large_return_takes_two_at_the_desk(office: Office) -> None:
+    """Given a mug that came back, which one person takes in, then its 11.00 go back when somebody else agrees; once."""
+    bob, eve = await Browser.hire(office), await Browser.hire(office)
+    shelf, handle = await office.sold()
+    await shelf.ask(handle, Order.ship, ShipOrder("warehouse", "UPS", "1Z"))
+    gone = Gone(shelf, handle, OrderId((await shelf.row())["id"]))
+    await gone.ask()
+    order, path = f"/orders/{shelf.number}", f"/orders/{shelf.number}/returns/{(await gone.row()).id}"
+    [came] = [f"items.{line.sku}" for line in (await gone.row()).lines]
+    for step, said in (("approve", {"reason": "as asked"}), ("receive", {came: "1"})):
+        done = await bob.press(f"{path}/{step}", step, **said)
+        assert done.headers.get("Location") == f"/desk{order}?done=return-1-{step}", done.text
+
+    asked = [await bob.press(f"{path}/inspect", "i-1", reason="as new") for _ in range(2)]
+
+    assert {each.headers.get("Location") for each in asked} == {f"/desk{order}?asked=return-1-inspect"}, asked[0].text
+    page = await bob.see(f"{order}?asked=return-1-inspect")
+    assert "a second person has to agree, and nothing was done yet: return 1 inspect." in page
+    assert "A second person is asked:" in page
+    yes, _ = re.findall(r'action="/desk(/approvals/[0-9a-f-]+/\w+)"', await eve.see("/approvals?status=pending"))
+    agreed = [await eve.press(yes, "a-1", reason="looked at") for _ in range(2)]
+    assert {each.status_code for each in agreed} == {303}, [each.text for each in agreed]
+    assert (await gone.end()).refund == 1
+    assert await office.given_back(shelf.number) == 1100
+    assert "A second person is asked:" not in await bob.see(order)
 
 
 async def test_what_is_refused_says_what_can_be_done(office: Office) -> None:

@@ -10,6 +10,7 @@ from models.roles import Role
 from models.tables import inventory, refund_end
 from tests.steering.office import CELLAR, Clerk, Office, code
 from tests.steering.stands import THREE_MUGS, confirmed, sent_in_part
+from tests.workflows import awaited
 from tests.workflows.stories import Shelf
 
 MUG = 1000 + 100
@@ -125,6 +126,36 @@ async def test_an_order_goes_without_a_mug(office: Office, bob: Clerk, gone: boo
     assert (sent.json()["status"], sent.json()["fulfilment_status"]) == ("shipped", "fulfilled"), sent.text
     assert sent.json()["shipments"][0]["items"] == [{"sku": shelf.sku, "quantity": 2}]
     assert (await bob.press(shelf.number, "deliver")).json()["status"] == "delivered"
+    await books_agree(office)
+
+
+async def test_what_never_comes_in_is_no_longer_awaited(office: Office, bob: Clerk) -> None:
+    """Given seven mugs of which two had to come in by yesterday, then staff are told what can be done, accept that they
+    never come, and nobody is asked any more; the five that are here leave."""
+    shelf = await office.shelf(cellar=0)
+    await awaited.sold(shelf)
+    async with office.database.writing() as writer:
+        await writer.exec_driver_sql("UPDATE backorders SET promised_at = now() - interval '1 day'")
+    [need] = (await bob.see(f"attention?order={shelf.number}"))["items"]
+    assert (need["kind"], [step["action"] for step in need["next"]]) == (
+        "promise_passed", ["ship", "accept_shortage", "cancel"]
+    )  # fmt: skip
+    edit = await bob.post(f"orders/{shelf.number}/edits", items=[{"sku": shelf.sku, "quantity": 5}], reason="less")
+    assert code(edit) == (409, "on_backorder")
+
+    wish: dict[str, Any] = {"items": [{"sku": shelf.sku, "quantity": 2}], "reason": "the maker has stopped"}
+    done = await bob.press(shelf.number, "accept_shortage", **wish)
+
+    assert done.status_code == 200, done.text
+    [line] = done.json()["items"]
+    assert (line["cancelled"], line["waiting"], line["promised_at"]) == (2, 0, None)
+    assert (await bob.see(f"attention?order={shelf.number}"))["items"] == []
+    await given_back(office, shelf, 2 * MUG)
+    sent = await bob.press(shelf.number, "ship", carrier="UPS", tracking="1Z")
+    assert (sent.json()["status"], sent.json()["shipments"][0]["items"]) == (
+        "shipped", [{"sku": shelf.sku, "quantity": 5}]
+    )  # fmt: skip
+    assert (await lies(office, shelf))["main"] == (0, 0)
     await books_agree(office)
 
 

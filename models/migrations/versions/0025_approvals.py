@@ -31,7 +31,7 @@ def upgrade() -> None:
     sa.Column('decision', sa.Text(), nullable=True, comment='why they said yes, or no'),
     sa.Column('settled_at', sa.DateTime(timezone=True), nullable=True, comment='done, or refused after all'),
     sa.Column('error', sa.Text(), nullable=True, comment='why it could not be done'),
-    sa.CheckConstraint("action IN ('cancel', 'capture', 'refund', 'store_credit', 'gift_card')", name=op.f('ck_approvals_action_known')),
+    sa.CheckConstraint("action IN ('accept_shortage', 'cancel', 'capture', 'edit', 'refund', 'return', 'store_credit', 'gift_card')", name=op.f('ck_approvals_action_known')),
     sa.CheckConstraint("status IN ('pending', 'approved', 'done', 'refused', 'rejected', 'expired')", name=op.f('ck_approvals_status_known')),
     sa.CheckConstraint('amount > 0', name=op.f('ck_approvals_amount_positive')),
     sa.CheckConstraint("status IN ('pending', 'rejected', 'expired') OR decided_by <> asked_by", name=op.f('ck_approvals_two_people')),
