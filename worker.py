@@ -79,11 +79,12 @@ from activities.vendor_parts import VendorPartActivities
 from models import logs, spans, wire
 from models.capture import Capture
 from models.database import Database
+from models.environment import Invalid
 from models.outgoing import TOLD
 from models.payment import CHAPA, STRIPE
 from models.reports.report import ReportKind
 from models.search.engines import engine_of
-from models.settings import Invalid, WorkerSettings, worker_settings
+from models.settings import WorkerSettings, worker_settings
 from models.storage import Storage
 from workflows import issue_papers, split_orders, visibility
 from workflows.complete_orders import COMPLETE_DELIVERED_ID, CompleteDelivered, completing

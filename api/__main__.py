@@ -8,11 +8,12 @@ import sys
 import msgspec
 
 from models.database import Database, Writer
+from models.environment import Invalid
 from models.errors import Refusal, Unavailable
 from models.ids import UserId, new_id
 from models.password import Passwords, check, generated
 from models.roles import Role
-from models.settings import Invalid, database_url
+from models.settings import database_url
 from models.tables import audit
 from models.tables import user as users
 from models.user import Email

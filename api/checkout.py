@@ -23,7 +23,7 @@ from api.context import Browser, Caller, House, IdempotencyKey, Identity, digest
 from api.coupons import REASONS
 from api.destinations import billing_of, resolved, shipping_of
 from api.problems import FieldError, Invalid, refuses
-from api.replies import CheckoutReply, reply_to
+from api.replies.checkout import CheckoutReply, reply_to
 from models import clock, logs, tokens
 from models.address import Address
 from models.cart import Cart

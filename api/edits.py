@@ -12,10 +12,10 @@ from api.addresses import AddressBody
 from api.checkout import PaymentMethod
 from api.commands import command
 from api.context import Caller, House, IdempotencyKey, Identity, OrderToken, digest, idempotency_key
-from api.edit_replies import EditReply, edit_reply
 from api.orders import Number, find
 from api.problems import FieldError, Invalid, refuses
-from api.replies import OrderReply, order_reply
+from api.replies.edits import EditReply, edit_reply
+from api.replies.orders import OrderReply, order_reply
 from models.address import Text
 from models.cart import MOST_A_LINE
 from models.edit import EditItem, EditStatus, EditWish, OrderEdit

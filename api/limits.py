@@ -25,10 +25,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from models.environment import Rate
 from models.errors import Refusal, Unavailable
 from models.ids import SessionId
 from models.session import read_refresh_token
-from models.settings import ApiSettings, Rate
+from models.settings import ApiSettings
 
 log = structlog.get_logger()
 _asking: ContextVar[Callable[[], str] | None] = ContextVar("asking", default=None)

@@ -25,15 +25,8 @@ from api.context import (
 )
 from api.pages import PageSize, Place
 from api.problems import SIGNED_IN, FieldError, Invalid, refuses
-from api.replies import (
-    CheckoutReply,
-    OrderList,
-    OrderReply,
-    nothing_yet,
-    order_list_item,
-    order_reply,
-    reply_to,
-)
+from api.replies.checkout import CheckoutReply, reply_to
+from api.replies.orders import OrderList, OrderReply, nothing_yet, order_list_item, order_reply
 from models import logs, timeline, tokens
 from models.cursor import Cursor
 from models.errors import Refusal

@@ -11,7 +11,7 @@ from api import pages
 from api.context import Caller, House
 from api.pages import PageSize, Place
 from api.problems import SIGNED_IN, refuses
-from api.replies import RefundReply, refund_replies
+from api.replies.refunds import RefundReply, refund_replies
 from models.cursor import Cursor
 from models.errors import Refusal
 from models.ids import PaymentId

@@ -19,7 +19,7 @@ from api.access import Access
 from api.context import Caller, House, IdempotencyKey, Identity, OrderToken, digest, idempotency_key
 from api.orders import Number, find
 from api.problems import FieldError, Invalid, refuses
-from api.replies import ReturnReply, return_reply
+from api.replies.returns import ReturnReply, return_reply
 from models.address import Text
 from models.errors import Refusal, Unavailable
 from models.ids import new_id

@@ -173,7 +173,8 @@ def _unpacked(inside: bytes) -> Payload:
 
 def main() -> None:
     """Print the derived key, for whoever is about to change SECRET_KEY."""
-    from models.settings import Invalid, secret_key
+    from models.environment import Invalid
+    from models.settings import secret_key
 
     try:
         name, key = derived(secret_key())

@@ -1,31 +1,25 @@
 """The environment, read once per process into a frozen struct and passed down; no other file reads it."""
 
 import os
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from models.allocation import Allocation
 from models.capture import Capture
+from models.environment import Invalid, Rate, Variables
 from models.money import EXPONENTS
 from models.papers.paper import Shop
 from models.review import Moderation
 from models.screening import Screening
 from models.sealing import Keyring, keyring
-from models.vendor import minima
 from models.wording.languages import LANGUAGES
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
-
-
-class Invalid(ValueError):
-    """A variable is missing or cannot be read; the message names it and says what would do."""
 
 
 class Shared(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,13 +59,6 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str
     log_format: str
     """`json` for machines, `console` for people."""
-
-
-class Rate(msgspec.Struct, frozen=True):
-    """So many in so long."""
-
-    amount: int
-    seconds: int
 
 
 class RateLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,7 +183,7 @@ KNOWN = frozenset(
 
 def api_settings(environment: Mapping[str, str] | None = None) -> ApiSettings:
     """The API's settings. Raises: Invalid, naming the variable."""
-    read = _Reader(os.environ if environment is None else environment)
+    read = Variables(os.environ if environment is None else environment)
     return ApiSettings(
         **_shared(read),
         stripe_webhook_secret=read.text("STRIPE_WEBHOOK_SECRET"),
@@ -215,7 +202,7 @@ def api_settings(environment: Mapping[str, str] | None = None) -> ApiSettings:
             refresh=read.rate("RATE_LIMIT_REFRESH", "60/minute"),
             gift_card=read.rate("RATE_LIMIT_GIFT_CARD", "10/minute"),
         ),
-        four_eyes_above=_minima("FOUR_EYES_ABOVE", read.optional("FOUR_EYES_ABOVE")),
+        four_eyes_above=read.minima("FOUR_EYES_ABOVE"),
         approval_within=read.seconds("APPROVAL_WITHIN", "86400"),
         forwarded_hops=read.count("FORWARDED_HOPS", "0"),
     )
@@ -223,7 +210,7 @@ def api_settings(environment: Mapping[str, str] | None = None) -> ApiSettings:
 
 def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSettings:
     """The worker's settings. Raises: Invalid, naming the variable."""
-    read = _Reader(os.environ if environment is None else environment)
+    read = Variables(os.environ if environment is None else environment)
     return WorkerSettings(
         **_shared(read),
         stripe_secret_key=read.text("STRIPE_SECRET_KEY"),
@@ -237,7 +224,7 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         capture=Capture(read.one_of("CAPTURE", tuple(Capture), "at_once")),
         authorization_life=read.seconds("AUTHORIZATION_LIFE", "518400"),
         ship_within=read.seconds("SHIP_WITHIN", "259200"),
-        staff_email=_address("STAFF_EMAIL", read.optional("STAFF_EMAIL")),
+        staff_email=read.mail_address("STAFF_EMAIL"),
         staff_language=read.one_of("STAFF_LANGUAGE", LANGUAGES, "en"),
         digest_at=read.of_day("DIGEST_AT", "06:00"),
         screening=_screening(read.optional("SCREENING_LIMIT"), read.seconds("REVIEW_WITHIN", "86400")),
@@ -251,9 +238,9 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
         reconcile_interval=max(read.seconds("RECONCILE_INTERVAL", "3600"), timedelta(seconds=1)),
         reconcile_window=read.seconds("RECONCILE_WINDOW", "3024000"),
         payout_interval=max(read.seconds("PAYOUT_INTERVAL", "86400"), timedelta(seconds=1)),
-        payout_minimum=_minima("PAYOUT_MINIMUM", read.optional("PAYOUT_MINIMUM")),
+        payout_minimum=read.minima("PAYOUT_MINIMUM"),
         search_healing_interval=max(read.seconds("SEARCH_HEALING_INTERVAL", "3600"), timedelta(seconds=1)),
-        build_id=_build("WORKER_BUILD_ID", read.optional("WORKER_BUILD_ID")),
+        build_id=read.build("WORKER_BUILD_ID"),
         metrics_host=read.text("WORKER_METRICS_HOST", "127.0.0.1"),
         metrics_port=read.port("WORKER_METRICS_PORT"),
     )
@@ -261,15 +248,15 @@ def worker_settings(environment: Mapping[str, str] | None = None) -> WorkerSetti
 
 def database_url(environment: Mapping[str, str] | None = None) -> str:
     """The database alone, for the migration job."""
-    return _Reader(os.environ if environment is None else environment).text("DATABASE_URL")
+    return Variables(os.environ if environment is None else environment).text("DATABASE_URL")
 
 
 def secret_key(environment: Mapping[str, str] | None = None) -> bytes:
     """The secret alone, for whoever is about to change it. Raises: Invalid."""
-    return _secret(_Reader(os.environ if environment is None else environment))
+    return _secret(Variables(os.environ if environment is None else environment))
 
 
-def _secret(read: "_Reader") -> bytes:
+def _secret(read: Variables) -> bytes:
     key = read.text("SECRET_KEY").encode()
     if len(key) < 32:
         raise Invalid("SECRET_KEY must have at least 32 characters: try `openssl rand -hex 32`")
@@ -286,7 +273,7 @@ def _payload_keys(text: str | None, secret: bytes) -> Keyring:
     return keys
 
 
-def _shared(read: "_Reader") -> dict[str, Any]:
+def _shared(read: Variables) -> dict[str, Any]:
     key = _secret(read)
     return {
         "database_url": read.text("DATABASE_URL"),
@@ -307,47 +294,13 @@ def _shared(read: "_Reader") -> dict[str, Any]:
         "timezone": read.zone("SHOP_TIMEZONE", "UTC"),
         "outgoing_private": read.one_of("OUTGOING_PRIVATE", ("yes", "no"), "no") == "yes",
         "secret_key": key,
-        "otlp_endpoint": _site("OTEL_EXPORTER_OTLP_ENDPOINT", read.optional("OTEL_EXPORTER_OTLP_ENDPOINT")),
-        "otlp_headers": _headers("OTEL_EXPORTER_OTLP_HEADERS", read.optional("OTEL_EXPORTER_OTLP_HEADERS")),
+        "otlp_endpoint": read.site("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        "otlp_headers": read.headers("OTEL_EXPORTER_OTLP_HEADERS"),
         "trace_share": read.share("OTEL_TRACES_SAMPLER_ARG", "1"),
         "payload_keys": _payload_keys(read.optional("PAYLOAD_KEYS"), key),
         "log_level": read.one_of("LOG_LEVEL", LOG_LEVELS, "info", fold=True),
         "log_format": read.one_of("LOG_FORMAT", ("json", "console"), "json"),
     }
-
-
-def _address(name: str, address: str | None) -> str | None:
-    if address is not None and not re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+", address):
-        raise Invalid(f"{name} must be one e-mail address, or be empty, not {address!r}")
-    return address
-
-
-def _build(name: str, build: str | None) -> str | None:
-    if build is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", build):
-        raise Invalid(
-            f"{name} must be up to 80 letters, digits, dots, dashes and underscores, or be empty, not {build!r}"
-        )
-    return build
-
-
-def _site(name: str, address: str | None) -> str | None:
-    if address is not None and not re.fullmatch(r"https?://[^/?#\s]+[^?#\s]*", address):
-        raise Invalid(f"{name} must look like http://collector:4318, or be empty, not {address!r}")
-    return address and address.rstrip("/")
-
-
-def _headers(name: str, text: str | None) -> Mapping[str, str]:
-    pairs = [each.partition("=") for each in (text or "").split(",") if each.strip()]
-    if not all(sign and re.fullmatch(r"[\w-]+", key.strip()) for key, sign, _ in pairs):
-        raise Invalid(f"{name} must look like api-key=abc,other=def")
-    return {key.strip().lower(): unquote(value.strip()) for key, _, value in pairs}
-
-
-def _minima(name: str, text: str | None) -> Mapping[str, int]:
-    found = minima(text or "")
-    if found is None or not found.keys() <= EXPONENTS.keys():
-        raise Invalid(f"{name} must look like usd:2500,eur:2000 (minor units), or be empty, not {text!r}")
-    return found
 
 
 def _screening(limit: str | None, within: timedelta) -> Screening | None:
@@ -356,101 +309,3 @@ def _screening(limit: str | None, within: timedelta) -> Screening | None:
     if not limit.isdecimal() or not 0 < int(limit) <= 1000:
         raise Invalid(f"SCREENING_LIMIT must be a number of points from 1 to 1000, or be empty, not {limit!r}")
     return Screening(int(limit), within)
-
-
-_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
-_RATE = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(_SECONDS)})")
-
-
-class _Reader:
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-
-    def optional(self, name: str) -> str | None:
-        return self._environment.get(name, "").strip() or None
-
-    def text(self, name: str, default: str | None = None) -> str:
-        value = self.optional(name) or default
-        if value is None:
-            raise Invalid(f"{name} is not set: see docs/configuration.md for what it means")
-        return value
-
-    def page(self, name: str, default: str) -> str | None:
-        value = self.text(name, default).rstrip("/")
-        return None if value == "none" else value
-
-    def one_of(self, name: str, words: Collection[str], default: str, *, fold: bool = False) -> str:
-        value = self.text(name, default)
-        value = value.lower() if fold else value
-        if value not in words:
-            choice = " or ".join(words) if len(words) < 10 else "an ISO 4217 code in lower case"
-            raise Invalid(f"{name} must be {choice}, not {value!r}")
-        return value
-
-    def port(self, name: str) -> int | None:
-        value = self.optional(name)
-        if value is None:
-            return None
-        if not value.isdecimal() or not 0 < int(value) < 65536:
-            raise Invalid(f"{name} must be a port number, not {value!r}")
-        return int(value)
-
-    def count(self, name: str, default: str) -> int:
-        value = self.text(name, default)
-        if not value.isdecimal() or int(value) > 100:
-            raise Invalid(f"{name} must be a number from 0 to 100, not {value!r}")
-        return int(value)
-
-    def rate(self, name: str, default: str) -> Rate | None:
-        value = self.text(name, default)
-        found = _RATE.fullmatch(value)
-        if value != "off" and not found:
-            raise Invalid(f"{name} must look like 10/minute (second, minute, hour, day), or be off, not {value!r}")
-        return Rate(int(found[1]), _SECONDS[found[2]]) if found else None
-
-    def bucket(self, name: str) -> str | None:
-        value = self.optional(name)
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        known = parts.scheme in ("s3+https", "s3+http") and parts.hostname and parts.path.strip("/")
-        if not known or bool(parts.username) != bool(parts.password):
-            raise Invalid(f"{name} must look like s3+https://key:secret@host/bucket/prefix?region=eu-central-1")
-        return value
-
-    def share(self, name: str, default: str) -> float:
-        value = self.text(name, default)
-        if not re.fullmatch(r"0(\.[0-9]+)?|1(\.0+)?", value):
-            raise Invalid(f"{name} must be a number from 0 to 1, not {value!r}")
-        return float(value)
-
-    def smtp(self, name: str) -> str:
-        value = self.text(name)
-        parts = urlsplit(value)
-        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-            raise Invalid(f"{name} must look like smtp://user:password@host:587 or smtps://host")
-        return value
-
-    def zone(self, name: str, default: str) -> ZoneInfo:
-        value = self.text(name, default)
-        try:
-            return ZoneInfo(value)
-        except (KeyError, ValueError, OSError):  # the last: it names a folder of the database
-            raise Invalid(f"{name} must be a time zone such as Europe/Berlin or UTC, not {value!r}") from None
-
-    def of_day(self, name: str, default: str) -> time:
-        value = self.text(name, default)
-        if not _OF_DAY.fullmatch(value):
-            raise Invalid(f"{name} must be a time of day like 06:00, in UTC, not {value!r}")
-        return time.fromisoformat(value)
-
-    def seconds(self, name: str, default: str) -> timedelta:
-        value = self.text(name, default)
-        try:
-            number = float(value)
-        except ValueError:
-            number = 0.0
-        if not 0 < number < 10**8:
-            raise Invalid(f"{name} must be a positive number of seconds, not {value!r}")
-        return timedelta(seconds=number)

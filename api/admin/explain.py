@@ -14,7 +14,7 @@ from api.admin.refusals import staff_refuses
 from api.context import Caller, House
 from api.orders import Number
 from api.processes import Process, ProcessState, look
-from api.replies import can_of, returned, sent
+from api.replies.orders import can_of, returned, sent
 from models import explanation
 from models.attention import AttentionKind, Need
 from models.explanation import Whereabouts

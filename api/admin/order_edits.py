@@ -14,7 +14,6 @@ from api.admin.order_commands import answered, refuse
 from api.admin.orders import DeskOrder, actions_of, find
 from api.admin.refusals import staff_refuses
 from api.context import Caller, House, IdempotencyKey, Identity, Premises, digest, idempotency_key
-from api.edit_replies import DeskEdit, desk_edit
 from api.edits import (
     LATER,
     MAY_SAY,
@@ -29,6 +28,7 @@ from api.edits import (
     one,
 )
 from api.orders import Number
+from api.replies.edits import DeskEdit, desk_edit
 from models import clock
 from models.approval import ApprovalStatus, Guarded
 from models.audit import Author

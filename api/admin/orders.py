@@ -14,11 +14,11 @@ from api.admin.readings import LIST, write_down_reading
 from api.admin.refusals import staff_refuses
 from api.admin.return_records import DeskReturn, desk_return
 from api.context import Caller, House, Identity
-from api.edit_replies import DeskEdit, desk_edit
 from api.orders import Number
 from api.pages import PageSize, Place
 from api.problems import FieldError, Invalid
-from api.replies import Addresses, returned, sent
+from api.replies.edits import DeskEdit, desk_edit
+from api.replies.orders import Addresses, returned, sent
 from models import logs
 from models.approval import ApprovalRecord
 from models.credit import Bill

@@ -37,6 +37,10 @@ class Plenty(Mapping[str, str]):
         return 1
 
 
+ABSENT = {"bucket", "optional", "port", "mail_address", "build", "site", "headers", "minima"}
+"""Ways to read a variable that need not be set."""
+
+
 def defaults() -> dict[str, str]:
     """What each variable is when it is not set, as the calls in models/settings.py say."""
     found: dict[str, str] = {}
@@ -46,7 +50,7 @@ def defaults() -> dict[str, str]:
         if arguments and arguments[0] in KNOWN:
             assert isinstance(node, ast.Call)
             way = ast.unparse(node.func).split(".")[-1]
-            absent = "none" if way in ("bucket", "optional", "port") else "required"
+            absent = "none" if way in ABSENT else "required"
             found[str(arguments[0])] = f"`{arguments[-1]!s}`" if len(arguments) > 1 else absent
     return found
 

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from models.environment import Invalid
 from models.money import LARGEST, Money
 from models.screening import WEIGHTS, Facts, Rule, Screening, Sign, Subject, is_disposable, judge
-from models.settings import Invalid, worker_settings
+from models.settings import worker_settings
 from tests.shop import BERLIN, NEW_YORK
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from models import settings
-from models.settings import KNOWN, ApiSettings, Invalid, Rate, WorkerSettings, api_settings, worker_settings
+from models.environment import Invalid, Rate
+from models.settings import KNOWN, ApiSettings, WorkerSettings, api_settings, worker_settings
 
 COMPLETE = {
     "DATABASE_URL": "postgresql://u:p@db/shop", "REDIS_URL": "redis://cache:6379", "TEMPORAL_ADDRESS": "temporal:7233",
