@@ -4,7 +4,7 @@ import email
 import email.policy
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -21,6 +21,7 @@ class Mailbox:
         self._folder = folder
         self._folder.mkdir(parents=True, exist_ok=True)
         self._counter = itertools.count()
+        self._known: dict[str, dict[str, Any]] = {}
 
     def keep(self, sender: str, recipients: Sequence[str], content: bytes) -> str:
         """Store one mail as it was sent, with its envelope on top. Returns its id."""
@@ -33,8 +34,8 @@ class Mailbox:
 
     def summaries(self, *, to: str | None = None) -> list[dict[str, Any]]:
         """What each mail is about, oldest first; with `to`, those to this address only."""
-        found = (_summary(identity, message) for identity, message in self._read())
-        return [each for each in found if to is None or to.lower() in (name.lower() for name in each["to"])]
+        found = map(self._about, sorted(path.stem for path in self._folder.glob("*.eml")))
+        return [each for each in found if each and (to is None or to.lower() in map(str.lower, each["to"]))]
 
     def mail(self, identity: str) -> dict[str, Any] | None:
         """One mail, taken apart; None if there is none of this id."""
@@ -67,10 +68,14 @@ class Mailbox:
             path.unlink(missing_ok=True)
         return len(paths)
 
-    def _read(self) -> Iterator[tuple[str, EmailMessage]]:
-        for path in sorted(self._folder.glob("*.eml")):
-            with suppress(FileNotFoundError):
-                yield path.stem, _parse(path.read_bytes())
+    def _about(self, identity: str) -> dict[str, Any] | None:
+        """A mail never changes: its summary is read once, without what stands below its headers."""
+        if identity not in self._known:
+            raw = self.raw(identity)
+            if raw is None:
+                return None
+            self._known[identity] = _summary(identity, _parse(raw.partition(b"\r\n\r\n")[0]))
+        return self._known[identity]
 
 
 def _parse(raw: bytes) -> EmailMessage:

@@ -109,18 +109,18 @@ class House:
             about = [letter["id"] for letter in found if number in letter["subject"]]
             return [(await client.get(f"/messages/{identity}")).json() for identity in about]
 
-    async def letters_to(self, address: str) -> list[dict[str, Any]]:
-        """Mails to one address that have arrived so far, oldest first."""
+    async def letters_to(self, address: str, subject: str | None = None) -> list[dict[str, Any]]:
+        """Mails to one address that have arrived so far, oldest first; only those with this subject."""
         async with httpx.AsyncClient(base_url=self.stack.urls["mails"], timeout=60) as client:
             found = (await client.get("/messages", params={"to": address})).json()["items"]
-            return [(await client.get(f"/messages/{letter['id']}")).json() for letter in found]
+            wanted = [letter["id"] for letter in found if subject in (None, letter["subject"])]
+            return [(await client.get(f"/messages/{identity}")).json() for identity in wanted]
 
     async def letter_when(self, address: str, subject: str, within: float = 60) -> dict[str, Any]:
         """The one mail with this subject to this address, as soon as it is there."""
         with anyio.fail_after(within):
             while True:
-                found = [letter for letter in await self.letters_to(address) if letter["subject"] == subject]
-                if found:
+                if found := await self.letters_to(address, subject):
                     assert len(found) == 1, found
                     return found[0]
                 await anyio.sleep(0.1)
