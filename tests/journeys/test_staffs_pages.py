@@ -175,6 +175,9 @@ async def test_pages_fit_and_have_names(house: House, shopper: Shopper, agent: A
         )
         assert nameless == [], place
         assert await ada.locator("main h1").count() == 1, place
+    cut = await ada.evaluate("""[...document.querySelectorAll("#contents > .scroll")].map(
+        (each) => each.scrollWidth - each.clientWidth).filter(Boolean)""")
+    assert cut == [], "what an order costs is not to be looked for beyond the edge"
 
 
 async def test_the_keyboard_is_enough(house: House, shopper: Shopper, agent: Agent) -> None:
