@@ -66,6 +66,7 @@ class Mailbox:
         paths = list(self._folder.glob("*.eml"))
         for path in paths:
             path.unlink(missing_ok=True)
+        self._known.clear()
         return len(paths)
 
     def _about(self, identity: str) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """Questions to a second person: staff see them, say yes or no, and a yes has done what was asked for, once."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -19,6 +19,7 @@ from api.admin.order_money import CancelWhy, CaptureBody, cancelled, captured
 from api.admin.orders import find
 from api.admin.refunds import RefundBody, refunded
 from api.admin.refusals import staff_refuses
+from api.admin.return_records import DeskReturn
 from api.admin.returns import Inspection, inspected
 from api.admin.store_credit import CreditAdjustment, granted
 from api.context import Caller, House, IdempotencyKey, Identity, Premises, StrictRequest, idempotency_key
@@ -31,10 +32,15 @@ from models.cursor import Cursor
 from models.database import Writer
 from models.errors import Refusal
 from models.ids import UserId
+from models.order import Order
 from models.roles import Scope, may
 from models.tables import approval as approvals
 from models.tables import returns
 from models.tables import user as users
+
+_W = TypeVar("_W")
+_Deed = Callable[[Premises, Identity, ApprovalRecord, Author], Awaitable[bool]]
+"""Does what two people agreed to, for whoever asked; whether it is done by now."""
 
 InStatus = Annotated[
     ApprovalStatus | None, QueryParameter(name="status", description="Only those that stand there: `pending` ones wait")
@@ -209,43 +215,28 @@ async def _asker(house: Premises, agreed: ApprovalRecord) -> Author:
         return Author(who, logs.bound("request_id"), roles=await users.roles_of(reader, who))
 
 
-async def _cancel(house: Premises, caller: Identity, agreed: ApprovalRecord, author: Author) -> bool:
-    data, order = msgspec.convert(agreed.wish, CancelWhy), await find(house, agreed.subject)
-    answer = await cancelled(house, caller, order, data, author, four_eyes.name_of(agreed))
-    return answer.status_code == 200
+def _of_order(
+    wish: type[_W],
+    deed: Callable[[Premises, Identity, Order, _W, Author, str], Awaitable[Response[Any]]],
+    done: int = 200,
+) -> _Deed:
+    """What is done with an order; `done` is the status that says so, any other that it is still under way."""
+
+    async def do(house: Premises, caller: Identity, agreed: ApprovalRecord, author: Author) -> bool:
+        order = await find(house, agreed.subject)
+        answer = await deed(house, caller, order, msgspec.convert(agreed.wish, wish), author, four_eyes.name_of(agreed))
+        return answer.status_code == done
+
+    return do
 
 
-async def _capture(house: Premises, caller: Identity, agreed: ApprovalRecord, author: Author) -> bool:
-    data, order = msgspec.convert(agreed.wish, CaptureBody), await find(house, agreed.subject)
-    answer = await captured(house, caller, order, data, author, four_eyes.name_of(agreed))
-    return answer.status_code == 200
-
-
-async def _shortage(house: Premises, caller: Identity, agreed: ApprovalRecord, author: Author) -> bool:
-    data, order = msgspec.convert(agreed.wish, Shortage), await find(house, agreed.subject)
-    answer = await went_without(house, caller, order, data, author, four_eyes.name_of(agreed))
-    return answer.status_code == 200
-
-
-async def _edit(house: Premises, caller: Identity, agreed: ApprovalRecord, author: Author) -> bool:
-    said, order = msgspec.convert(agreed.wish, Commit), await find(house, agreed.subject)
-    answer = await edited(house, caller, order, said, author, four_eyes.name_of(agreed))
-    return answer.status_code == 200
-
-
-async def _return(house: Premises, caller: Identity, agreed: ApprovalRecord, author: Author) -> bool:
-    said, order = msgspec.convert(agreed.wish, Inspection), await find(house, agreed.subject)
+async def _inspected(
+    house: Premises, caller: Identity, order: Order, said: Inspection, author: Author, name: str
+) -> Response[DeskReturn]:
     goods = await returns.by_number(house.database, order.id, said.n)
     if goods is None:
         raise Refusal("return_not_found", "There is no such return.")
-    answer = await inspected(house, caller, goods, said.body, author, four_eyes.name_of(agreed))
-    return answer.status_code == 200
-
-
-async def _refund(house: Premises, caller: Identity, agreed: ApprovalRecord, author: Author) -> bool:
-    data, order = msgspec.convert(agreed.wish, RefundBody), await find(house, agreed.subject)
-    answer = await refunded(house, caller, order, data, author, four_eyes.name_of(agreed))
-    return answer.status_code == 201
+    return await inspected(house, caller, goods, said.body, author, name)
 
 
 async def _store_credit(house: Premises, _: Identity, agreed: ApprovalRecord, author: Author) -> bool:
@@ -259,13 +250,13 @@ async def _gift_card(house: Premises, _: Identity, agreed: ApprovalRecord, autho
     return True
 
 
-_DO: Mapping[Guarded, Callable[[Premises, Identity, ApprovalRecord, Author], Awaitable[bool]]] = {
-    Guarded.ACCEPT_SHORTAGE: _shortage,
-    Guarded.CANCEL: _cancel,
-    Guarded.CAPTURE: _capture,
-    Guarded.EDIT: _edit,
-    Guarded.REFUND: _refund,
-    Guarded.RETURN: _return,
+_DO: Mapping[Guarded, _Deed] = {
+    Guarded.ACCEPT_SHORTAGE: _of_order(Shortage, went_without),
+    Guarded.CANCEL: _of_order(CancelWhy, cancelled),
+    Guarded.CAPTURE: _of_order(CaptureBody, captured),
+    Guarded.EDIT: _of_order(Commit, edited),
+    Guarded.REFUND: _of_order(RefundBody, refunded, done=201),
+    Guarded.RETURN: _of_order(Inspection, _inspected),
     Guarded.STORE_CREDIT: _store_credit,
     Guarded.GIFT_CARD: _gift_card,
 }

@@ -8,10 +8,7 @@ from models import tokens
 from models.errors import Refusal
 from models.ids import OrderNumber
 from models.money import Money
-from models.order import (
-    Order,
-    OrderStatus,
-)
+from models.order import Order, OrderStatus
 from models.payment import PaymentStatus, ProviderPayment, Standing
 from workflows.order_messages import OrderState
 

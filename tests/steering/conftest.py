@@ -2,11 +2,12 @@
 
 import pytest
 
+from models.roles import Role
 from tests.api.conftest import Api, StartApi, api_environment, media, redis_url, start_api
 from tests.flow import Flow
 from tests.models.swept import database, database_url, swept_url
 from tests.seals import PAYLOAD_KEYS
-from tests.steering.office import Office
+from tests.steering.office import Clerk, Office
 
 __all__ = ["api_environment", "database", "database_url", "media", "redis_url", "start_api", "swept_url"]
 
@@ -31,3 +32,15 @@ async def office(
         CHECKOUT_ANSWER_BUDGET="60", PAYLOAD_KEYS=PAYLOAD_KEYS, **limits,
     )  # fmt: skip
     return Office(api, flow)
+
+
+@pytest.fixture
+async def bob(office: Office) -> Clerk:
+    """Support."""
+    return await office.hire(Role.SUPPORT)
+
+
+@pytest.fixture
+async def eve(office: Office) -> Clerk:
+    """Support as well: a second person."""
+    return await office.hire(Role.SUPPORT)

@@ -20,18 +20,6 @@ def limits() -> dict[str, str]:
     return {"FOUR_EYES_ABOVE": "usd:1000"}
 
 
-@pytest.fixture
-async def bob(office: Office) -> Clerk:
-    """The first of the two."""
-    return await office.hire(Role.SUPPORT)
-
-
-@pytest.fixture
-async def eve(office: Office) -> Clerk:
-    """The second."""
-    return await office.hire(Role.SUPPORT)
-
-
 async def until_given(office: Office, number: str, amount: int) -> None:
     """Wait until so much has gone back, and see that it stays so much."""
     async with asyncio.timeout(60):

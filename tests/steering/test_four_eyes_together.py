@@ -31,18 +31,6 @@ def limits() -> dict[str, str]:
     return {"FOUR_EYES_ABOVE": "usd:1500"}
 
 
-@pytest.fixture
-async def bob(office: Office) -> Clerk:
-    """The first of the two."""
-    return await office.hire(Role.SUPPORT)
-
-
-@pytest.fixture
-async def eve(office: Office) -> Clerk:
-    """The second."""
-    return await office.hire(Role.SUPPORT)
-
-
 async def at_rest(office: Office, shelf: Shelf, amount: int) -> None:
     """Wait until no refund is under way; then so much has gone back, and the books agree."""
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from models.money import Money
-from models.roles import Role
 from models.tables import inventory, refund_end
 from tests.steering.office import CELLAR, Clerk, Office, code
 from tests.steering.stands import THREE_MUGS, confirmed, sent_in_part
@@ -15,12 +14,6 @@ from tests.workflows.stories import Shelf
 
 MUG = 1000 + 100
 """One of them with its tax."""
-
-
-@pytest.fixture
-async def bob(office: Office) -> Clerk:
-    """Support."""
-    return await office.hire(Role.SUPPORT)
 
 
 async def lies(office: Office, shelf: Shelf) -> dict[str, tuple[int, int]]:

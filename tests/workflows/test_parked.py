@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError
 
 from dev.stack import LIMITS_FAR_AWAY
@@ -70,4 +71,4 @@ async def test_a_checkout_that_meets_a_defect_is_taken(api: Api, shelf: Shelf, t
     assert [row["number"] for row in await shelf.flow.database.fetch("SELECT number FROM orders")] == [
         answer.json()["order"]["number"]
     ]
-    assert (await order.describe()).status is not None
+    assert (await order.describe()).status is WorkflowExecutionStatus.RUNNING
