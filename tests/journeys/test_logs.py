@@ -33,11 +33,11 @@ async def test_an_order_is_followed_by_its_number(house: House, shopper: Shopper
     assert (await clerk.do(number, "ship", carrier="UPS", tracking="1Z")).status_code == 200
     assert (await clerk.do(number, "deliver")).status_code == 200
 
-    done = await until_said(house, "worker", number, event="activity done", activity="note_arrival")
-    steps = [line["activity"] for line in done if line["event"] == "activity done"]
-    assert [step for step in steps if step in ORDERLY] == list(ORDERLY)
+    told = await until_said(house, "worker", number, event="activity done", activity="note_arrival")
+    done = [line for line in told if line["event"] == "activity done"]  # beside them, letters that left meanwhile
+    assert [line["activity"] for line in done if line["activity"] in ORDERLY] == list(ORDERLY)
     assert {line["order"] for line in done} == {number}
-    assert all(line["workflow_id"] and line["request_id"] and line["attempt"] == 1 for line in done)
+    assert all(line["workflow_id"] and line["request_id"] and line["attempt"] for line in done)
 
     delivered = f"/api/v1/admin/orders/{number}/actions/deliver"
     asked = await until_said(house, "api", number, event="request", path=delivered)
