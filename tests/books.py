@@ -54,18 +54,20 @@ class Books:
         await self.database.close()
         await self.stripe.close()
 
+    async def until_paid(self) -> None:
+        """Wait until nothing is left to take of what is authorized."""
+        with anyio.fail_after(60):
+            while (await self.database.fetch(_RESTLESS))[0]["orders"]:
+                await anyio.sleep(0.05)
+
     async def count(self) -> dict[str, int]:
         """How much there is of everything, once nothing moves by itself any more."""
+        await self.until_paid()
         with anyio.fail_after(60):
-            while await self._is_restless():
+            while any(each["status"] == "pending" for each in await self.stripe.deliveries()):
                 await anyio.sleep(0.05)
         rows = await self.database.fetch(_COUNTS)
         return {**dict(rows[0]), "intents": len(await self.stripe.ledger())}
-
-    async def _is_restless(self) -> bool:
-        if (await self.database.fetch(_RESTLESS))[0]["orders"]:
-            return True
-        return any(each["status"] == "pending" for each in await self.stripe.deliveries())
 
     async def stock(self, sku: str) -> tuple[int, int]:
         """(on hand, held)."""

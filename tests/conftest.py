@@ -7,6 +7,7 @@
 import json
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -191,6 +192,8 @@ def shared_house(parts: dict[str, str], worker_name: str) -> Iterator[House]:
     given = {
         **parts, "DATABASE_URL": url, "REDIS_URL": redis_url, "TEMPORAL_NAMESPACE": f"house-{worker_name}",
         "CART_REMINDER_AFTER": "2", "CART_TENDING_INTERVAL": "2",
+        # What one test leaves unpaid does not end while a later one counts.
+        "PAYMENT_WINDOW": "7200",
         # Also on a busy machine an answer says how it ended; who wants to see one that does not has `hasty`.
         "CHECKOUT_ANSWER_BUDGET": "30", "OUTGOING_PRIVATE": "yes",
     }  # fmt: skip
@@ -199,6 +202,7 @@ def shared_house(parts: dict[str, str], worker_name: str) -> Iterator[House]:
         # Most tests wait until all webhooks have arrived.
         for provider in ("stripe", "chapa"):
             httpx.post(f"{stack.urls[provider]}/_sim/webhooks", json={"delay_seconds": 0.1}).raise_for_status()
+        _until_schedules_are_kept(stack)
         yield House(stack, url)
     postgres.drop_database(url)
 
@@ -208,11 +212,22 @@ def sample_house(parts: dict[str, str], worker_name: str) -> Iterator[House]:
     """The shop that `make up` fills, as processes on a database of their own."""
     url = postgres.fresh_database(parts["DATABASE_URL"])
     redis_url = own_redis(parts, worker_name, 24)
-    given = {**parts, "DATABASE_URL": url, "REDIS_URL": redis_url, "TEMPORAL_NAMESPACE": f"sample-{worker_name}"}
+    given = {
+        **parts, "DATABASE_URL": url, "REDIS_URL": redis_url, "TEMPORAL_NAMESPACE": f"sample-{worker_name}",
+        "CHECKOUT_ANSWER_BUDGET": "30",
+    }  # fmt: skip
     with embedded({"stripe", "mail", "worker", "api"}, given=given) as stack:
         stack.run("seed", [sys.executable, "-m", "dev.seed"])
         yield House(stack, url)
     postgres.drop_database(url)
+
+
+def _until_schedules_are_kept(stack: Stack) -> None:
+    """A worker is up when it takes tasks; its schedules are there a moment later."""
+    until = time.monotonic() + 60
+    while "worker ready" not in stack.logs("worker"):
+        assert time.monotonic() < until, stack.logs("worker")
+        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -229,10 +244,14 @@ async def shopper(house: House) -> AsyncIterator[Shopper]:
 
 
 @pytest.fixture
-async def provider(house: House) -> AsyncIterator[SimulatorControl]:
-    """The house's payment provider on a good day; what a test orders is forgotten after it."""
+async def provider(house: House, books: Books) -> AsyncIterator[SimulatorControl]:
+    """The house's payment provider on a good day; what a test orders is forgotten after it.
+
+    What earlier tests bought is paid: a fault that is ordered now is not for them.
+    """
     control = house.stripe()
     await control.clear()
+    await books.until_paid()
     yield control
     await control.clear()
     await control.close()

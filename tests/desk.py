@@ -32,6 +32,13 @@ class Clerk:
         found: dict[str, Any] = answer.json()
         return found
 
+    async def explain(self, number: str) -> dict[str, Any]:
+        """Why the order is where it is."""
+        answer = await self.http.get(f"/admin/orders/{number}/explain", headers=self.headers)
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
     async def do(self, number: str, action: str, key: str | None = None, **body: Any) -> httpx.Response:
         """One action."""
         headers = {**self.headers, **({"Idempotency-Key": key} if key else {})}

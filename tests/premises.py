@@ -1,7 +1,7 @@
 """The whole house over HTTP, as a shopper's client sees it: a few verbs so that a journey reads as a story."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -138,6 +138,14 @@ class House:
         return found
 
 
+async def served(ask: Callable[[], Awaitable[httpx.Response]], within: float = 120) -> httpx.Response:
+    """The answer; asked again, as 503 wants, when the machine was too busy for it."""
+    with anyio.fail_after(within):
+        while (answer := await ask()).status_code == 503:
+            await anyio.sleep(float(answer.headers["Retry-After"]))
+    return answer
+
+
 class Shopper:
     """One buyer with one cart."""
 
@@ -149,7 +157,8 @@ class Shopper:
     async def put(self, sku: str, quantity: int = 1, **more: Any) -> dict[str, Any]:
         """Put goods into the cart."""
         headers = {"Cart-Token": self.cart_token} if self.cart_token else {}
-        answer = await self.http.post("/cart/items", json={"sku": sku, "quantity": quantity, **more}, headers=headers)
+        body = {"sku": sku, "quantity": quantity, **more}
+        answer = await served(lambda: self.http.post("/cart/items", json=body, headers=headers))
         assert answer.status_code == 201, answer.text
         cart: dict[str, Any] = answer.json()
         self.cart_token = cart["cart_token"] or ""
@@ -157,16 +166,16 @@ class Shopper:
 
     async def add_coupon(self, code: str) -> dict[str, Any]:
         """Put a coupon on the cart."""
-        answer = await self.http.post("/cart/coupon", json={"code": code}, headers={"Cart-Token": self.cart_token})
+        headers = {"Cart-Token": self.cart_token}
+        answer = await served(lambda: self.http.post("/cart/coupon", json={"code": code}, headers=headers))
         assert answer.status_code == 200, answer.text
         cart: dict[str, Any] = answer.json()
         return cart
 
     async def quote(self, address: Mapping[str, str] = NEW_YORK) -> dict[str, Any]:
         """The total, shipped by the cheapest method."""
-        answer = await self.http.post(
-            "/checkout/quote", json={"shipping_address": address}, headers={"Cart-Token": self.cart_token}
-        )
+        body, headers = {"shipping_address": address}, {"Cart-Token": self.cart_token}
+        answer = await served(lambda: self.http.post("/checkout/quote", json=body, headers=headers))
         assert answer.status_code == 200, answer.text
         quoted: dict[str, Any] = answer.json()["totals"]["total"]
         return quoted
@@ -232,3 +241,9 @@ class Shopper:
             while (found := await self.order(placed))["status"] != status:
                 await anyio.sleep(0.05)
         return found
+
+    async def until_paid_back(self, placed: Mapping[str, Any], payment: str, within: float = 60) -> None:
+        """Wait until what goes back of an order's money has gone: others count what is in the books."""
+        with anyio.fail_after(within):
+            while (await self.order(placed))["payment_status"] != payment:
+                await anyio.sleep(0.05)

@@ -50,7 +50,7 @@ class Guest:
 
     async def on_the_page(self, url: str, outcome: str = "success", asks: str = "16.00 USD") -> httpx.Response:
         """What the buyer's browser does there."""
-        async with httpx.AsyncClient(trust_env=False, timeout=20) as browser:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as browser:
             assert asks in (await browser.get(url)).text
             return await browser.post(url, data={"outcome": outcome})
 
@@ -84,7 +84,7 @@ async def guest(house: House, shopper: Shopper, books: Books) -> AsyncIterator[G
         yield Guest(house, shopper, control, books)
         await control.clear()
         await control.webhooks(**usual)
-        with anyio.fail_after(20):  # others count rows
+        with anyio.fail_after(60):  # others count rows
             while any(each["status"] == "pending" for each in await control.deliveries()):
                 await anyio.sleep(0.05)
 
@@ -115,7 +115,7 @@ async def test_declined_and_then_paid_on_the_same_page(guest: Guest) -> None:
     """A try fails: the order says so, and its page is still there."""
     placed, url, _ = await guest.placed()
     await guest.on_the_page(url, "failure")
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while (seen := await guest.shopper.order(placed))["payment_status"] != "failed":
             await anyio.sleep(0.05)
     assert (seen["payment"]["redirect_url"], seen["payment"]["code"]) == (url, "payment_failed")
@@ -167,7 +167,7 @@ async def test_another_sum_confirms_nothing(guest: Guest) -> None:
     """The transaction has another sum than the order: staff are told, nothing is sold."""
     placed, _, reference = await guest.placed()
     await guest.control.buy(reference, amount="0.16")
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while not (row := (await guest.books.database.fetch(
             "SELECT attention, status FROM orders WHERE number = $1", placed["number"]
         ))[0])["attention"]:  # fmt: skip

@@ -12,7 +12,7 @@ from models.tables import inventory
 from models.tables import redemption as redemptions
 from tests.books import Books
 from tests.coupons import coupon, redeemed
-from tests.premises import House, Shopper
+from tests.premises import House, Shopper, served
 
 CROWD, UNITS, PAIRS = 100, 10, 20
 
@@ -34,11 +34,7 @@ async def _crowd(house: House, baskets: list[list[str]], stack: AsyncExitStack) 
 
 
 async def _check_out(shopper: Shopper, form: dict[str, Any]) -> httpx.Response:
-    """The checkout's answer; sent again, as 503 asks for, when the machine was too busy for it."""
-    with anyio.fail_after(120):
-        while (answer := await shopper.check_out(form)).status_code == 503:
-            await anyio.sleep(float(answer.headers["Retry-After"]))
-    return answer
+    return await served(lambda: shopper.check_out(form))
 
 
 async def _outcome(shopper: Shopper, answer: httpx.Response) -> tuple[int, str]:

@@ -50,8 +50,10 @@ async def test_staff_give_an_unpaid_order_longer(house: House, shopper: Shopper)
     assert [click.status_code for click in clicks] == [200] * 3, clicks[0].text
     assert [datetime.fromisoformat(click.json()["pay_until"]) for click in clicks] == [end] * 3
     assert datetime.fromisoformat((await shopper.order(placed))["pay_until"]) == end
-    told = (await shopper.http.get(f"/admin/orders/{number}/explain", headers=clerk.headers)).json()
-    assert (datetime.fromisoformat(told["until"]), told["told_by"]) == (end, "workflow")
+    with anyio.fail_after(60):  # while the worker is too busy, its rows tell
+        while (told := await clerk.explain(number))["told_by"] != "workflow":
+            await anyio.sleep(0.2)
+    assert datetime.fromisoformat(told["until"]) == end
     events = [event for event in (await clerk.see(number))["events"] if event["type"] == "hold_extended"]
     assert [event["actor"].partition("/")[0] for event in events] == ["staff"]
     database = house.database()
@@ -168,7 +170,7 @@ async def test_a_buyer_cancels_what_is_paid_and_not_sent(house: House, shopper: 
     cancelled = await shopper.cancel(placed)
 
     assert (cancelled.status_code, cancelled.json()["status"], cancelled.json()["can"]) == (200, "cancelled", [])
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         while (seen := await shopper.order(placed))["payment_status"] != "refunded":
             await anyio.sleep(0.05)
     assert seen["cancel_reason"] == "found it cheaper"

@@ -20,6 +20,7 @@ async def test_a_guest_is_written_to_as_their_browser_asks(house: House, shopper
     assert (await shopper.cancel(placed)).status_code == 200
     subjects = [each["subject"] for each in await house.letters_when(placed["number"], 2)]
     assert f"La commande {placed['number']} a été annulée" in subjects
+    await shopper.until_paid_back(placed, "refunded")
 
 
 async def test_an_account_s_language_goes_before_the_browser_s(house: House, shopper: Shopper) -> None:

@@ -72,7 +72,7 @@ class Ada:
         """What she was written about."""
         return sorted(letter["subject"] for letter in await self.house.letters_to(self.email))
 
-    async def outbox(self, condition: str, count: int, within: float = 30) -> list[Any]:
+    async def outbox(self, condition: str, count: int, within: float = 60) -> list[Any]:
         """Her letters that are like this, as soon as there are so many."""
         sql = f"SELECT x.* FROM outbox x JOIN users u ON u.id = x.user_id WHERE u.email = $1 AND {condition}"
         with anyio.fail_after(within):

@@ -35,7 +35,8 @@ async def test_an_order_is_followed_by_its_number(house: House, shopper: Shopper
 
     told = await until_said(house, "worker", number, event="activity done", activity="note_arrival")
     done = [line for line in told if line["event"] == "activity done"]  # beside them, letters that left meanwhile
-    assert [line["activity"] for line in done if line["activity"] in ORDERLY] == list(ORDERLY)
+    steps = [line["activity"] for line in done if line["activity"] in ORDERLY]
+    assert list(dict.fromkeys(steps)) == list(ORDERLY)  # a busy machine may have one done again
     assert {line["order"] for line in done} == {number}
     assert all(line["workflow_id"] and line["request_id"] and line["attempt"] for line in done)
 

@@ -52,7 +52,7 @@ async def test_what_buyers_leave_behind(house: House, provider: SimulatorControl
         await stranger.put(skus[0])
         suggested = await client.get("/recommendations?limit=1", headers={"Cart-Token": stranger.cart_token})
         assert [card["slug"] for card in suggested.json()["items"]] == slugs[1:]
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while (page := (await client.get(f"/products/{slugs[0]}")).json())["rating"] != 3.5:
                 await anyio.sleep(0.1)
         assert page["ratings"] == 2

@@ -143,7 +143,7 @@ async def _all_printed(database: Database, number: str) -> bool:
 async def test_a_changed_order_has_another_invoice(house: House, shopper: Shopper) -> None:
     """Given an invoice and the order becomes smaller, then the first is cancelled by a credit note, the second is the
     one that counts, and the first is still the same file."""
-    _, buyer = await sold(house, shopper, 2)
+    placed, buyer = await sold(house, shopper, 2)
     first = await file(buyer, "invoice")
     sku = (await buyer.read())["items"][0]["sku"]
     assert (await buyer.propose(items=[{"sku": sku, "quantity": 1}])).status_code == 201
@@ -156,6 +156,7 @@ async def test_a_changed_order_has_another_invoice(house: House, shopper: Shoppe
     assert (await file(buyer, "invoice?n=1")).content == first.content
     assert (await file(buyer, "invoice?n=2")).content == second.content
     assert (await file(buyer, "invoice?n=3")).status_code == 404
+    await shopper.until_paid_back(placed, "partially_refunded")
 
 
 async def test_a_packing_slip_says_what_is_in_the_parcel(house: House, shopper: Shopper) -> None:

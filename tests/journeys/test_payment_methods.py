@@ -13,7 +13,7 @@ from dev.stripe.remote import SimulatorControl
 from models.ids import UserId
 from tests import people
 from tests.books import Books
-from tests.premises import House, Shopper
+from tests.premises import House, Shopper, served
 
 KEY = {"Authorization": "Bearer sk_test_holdfast"}
 
@@ -46,8 +46,8 @@ class Keeper(Shopper):
         items: list[dict[str, Any]] = found["items"]
         return items
 
-    async def cards_when(self, count: int, within: float = 30) -> list[dict[str, Any]]:
-        """The cards as soon as there are so many: well before our own first look at the provider, a minute later."""
+    async def cards_when(self, count: int, within: float = 50) -> list[dict[str, Any]]:
+        """The cards as soon as there are so many: before our own first look at the provider, a minute later."""
         with anyio.fail_after(within):
             while len(found := await self.cards()) != count:
                 await anyio.sleep(0.05)
@@ -62,7 +62,7 @@ class Keeper(Shopper):
             found += [each["id"] for each in methods["data"]]
         return found
 
-    async def kept_when(self, cards: list[str], within: float = 30) -> None:
+    async def kept_when(self, cards: list[str], within: float = 60) -> None:
         """Wait until the provider keeps exactly these."""
         with anyio.fail_after(within):
             while sorted(await self.kept()) != sorted(cards):
@@ -157,6 +157,7 @@ async def test_the_bank_is_asked_and_its_webhook_saves_the_card(ada: Keeper, boo
     [card] = await ada.cards_when(1)
     assert (card["last4"], card["is_default"]) == ("3184", True)
     assert await ada.kept() == [card["id"]]
+    await books.count()  # once it is noted what became of all news
     told = await books.database.fetch(
         "SELECT note FROM webhook_events WHERE workflow_id LIKE $1 AND type = 'setup_intent.succeeded'",
         f"payment-method/{ada.user}/%",
@@ -295,7 +296,7 @@ async def test_cards_saved_at_the_bank_and_at_the_second_try(house: House, ada: 
 
     await ada.provider.authenticate(intent["payment_intent"])
 
-    await ada.order_when(placed, "confirmed", within=30)
+    await ada.order_when(placed, "confirmed", within=50)
     [card] = await ada.cards()
     assert card["last4"] == "3184"
     bad = await ada.buy_with(sku, "pm_card_chargeDeclined", save=True)
@@ -358,11 +359,11 @@ async def test_a_provider_that_is_slow_or_loses_its_answer(ada: Keeper, hasty: s
     await ada.provider.fault("latency", method="POST", path="/v1/setup_intents", seconds=60)
     key, ada.http.base_url = uuid4().hex, httpx.URL(hasty)
 
-    begun = await ada.save(key=key)
+    begun = await served(lambda: ada.save(key=key))
 
     assert (begun.status_code, begun.json()["status"]) == (202, "pending")
     await ada.provider.clear()
-    [card] = await ada.cards_when(1, within=40)
+    [card] = await ada.cards_when(1, within=60)
     later = await ada.save(key=key)
     assert (later.status_code, later.json()) == (201, card)
     assert await ada.kept() == [card["id"]]
@@ -376,7 +377,7 @@ async def test_a_provider_that_is_away_holds_up_no_removal(ada: Keeper) -> None:
     gone = await ada.http.delete(f"/payment-methods/{card}")
 
     assert (gone.status_code, await ada.cards()) == (204, [])
-    await ada.kept_when([], within=30)
+    await ada.kept_when([])
 
 
 async def test_a_card_is_kept_from_stripes_page(house: House, ada: Keeper) -> None:

@@ -49,7 +49,7 @@ async def agree(database: Database) -> None:
 
 async def until(shopper: Shopper, placed: dict[str, Any], *statuses: str) -> dict[str, Any]:
     """The order as its buyer sees it, once its refunds stand there."""
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         while True:
             order = await shopper.order(placed)
             if [each["status"] for each in order["refunds"]] == list(statuses):
@@ -244,7 +244,7 @@ async def test_staff_have_a_refund_that_waits_tried_again(
     await provider.fault("error_before", status=400, method="POST", path="/v1/refunds", metadata=about)
     begun = await clerk.do(placed["number"], "refund", amount=usd(700), reason="late")
     assert (begun.status_code, begun.json()["status"]) == (202, "open"), begun.text
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         while (seen := await clerk.see(placed["number"]))["attention"] is None:
             await anyio.sleep(0.05)
     assert seen["attention"].startswith("send refund 1 of 7.00 USD: ")

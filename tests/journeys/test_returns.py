@@ -88,10 +88,8 @@ async def explained(sender: Sender, waits_for: str) -> None:
     """Wait until the order's explanation says what its return waits for; a busy worker may be late to answer."""
     with anyio.fail_after(60):
         while True:
-            said = await sender.clerk.http.get(
-                f"/admin/orders/{sender.number}/explain", headers=sender.clerk.headers
-            )  # fmt: skip
-            told = [each["told"] for each in said.json()["processes"] if each["kind"] == "return"]
+            said = await sender.clerk.explain(sender.number)
+            told = [each["told"] for each in said["processes"] if each["kind"] == "return"]
             if [each and each["waiting_for"] for each in told] == [waits_for]:
                 return
             await anyio.sleep(0.1)

@@ -37,7 +37,7 @@ class Guest:
 
     async def on_the_page(self, url: str, method: str = "pm_card_visa") -> httpx.Response:
         """What the buyer's browser does there."""
-        async with httpx.AsyncClient(trust_env=False, timeout=20) as browser:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as browser:
             assert "16.00" in (await browser.get(url)).text
             return await browser.post(url, data={"payment_method": method, "email": "ada@example.com"})
 
@@ -87,12 +87,12 @@ async def test_declined_and_then_authenticated_on_the_same_page(guest: Guest) ->
     """A declined card: the order says so, and its page is still there; 3-D Secure on it pays."""
     placed, url = await guest.placed()
     await guest.on_the_page(url, "pm_card_chargeDeclined")
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while (seen := await guest.shopper.order(placed))["payment_status"] != "failed":
             await anyio.sleep(0.05)
     assert (seen["payment"]["redirect_url"], seen["payment"]["code"]) == (url, "generic_decline")
     bank = await guest.on_the_page(url, "pm_card_authenticationRequired")
-    async with httpx.AsyncClient(trust_env=False, timeout=20, base_url=str(guest.stripe.http.base_url)) as browser:
+    async with httpx.AsyncClient(trust_env=False, timeout=60, base_url=str(guest.stripe.http.base_url)) as browser:
         answer = await browser.post(bank.headers["location"], data={"outcome": "success"})
     assert answer.headers["location"] == BACK
     await guest.shopper.order_when(placed, "confirmed")
@@ -117,7 +117,7 @@ async def test_turned_to_a_card_and_back_to_a_page(guest: Guest) -> None:
     assert again.status_code == 200, again.text
     fresh = again.json()["payment"]["redirect_url"]
     assert fresh != url
-    async with httpx.AsyncClient(trust_env=False, timeout=20) as browser:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as browser:
         assert "This session is expired" in (await browser.get(url)).text
     await guest.on_the_page(fresh)
     await guest.shopper.order_when(placed, "confirmed")

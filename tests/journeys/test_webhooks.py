@@ -154,7 +154,7 @@ async def test_the_same_event_five_times_at_once(
 
         await provider.resend(news["event"], times=5)
 
-        await shopper.order_when(placed, "confirmed", within=30)
+        await shopper.order_when(placed, "confirmed", within=50)
     finally:
         await provider.release()
     await asyncio.gather(*(provider.resend(each["event"], times=2) for each in held))
