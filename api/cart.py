@@ -19,9 +19,9 @@ from models.database import Fetch, fetching
 from models.errors import Refusal
 from models.ids import CartId, CartItemId, CreditAccountId, new_id
 from models.money import Money, total
-from models.pricing import Totals
 from models.session import Claims
 from models.tables import cart as carts
+from models.totals import Totals
 
 Sku = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=MOST_A_LINE)]

@@ -13,7 +13,7 @@ import msgspec
 
 from models.ids import CreditAccountId
 from models.money import Money
-from models.pricing import Totals
+from models.totals import Totals
 
 MOST_GIFT_CARDS = 5
 """Most gift cards in one cart."""

@@ -18,8 +18,9 @@ from models.cart import MOST_A_LINE, MOST_LINES
 from models.errors import Refusal
 from models.ids import EditId, OrderId, OrderNumber, VariantId
 from models.money import Money
-from models.pricing import Item, ShippingMethod, TaxPart, TaxRate, Totals, quote
+from models.pricing import Item, ShippingMethod, TaxRate, quote
 from models.refund import share
+from models.totals import TaxPart, Totals
 
 
 class EditStatus(StrEnum):

@@ -8,7 +8,7 @@ import msgspec
 from models.address import Address, AddressKind
 from models.money import Money
 from models.order import Shipping, UsedCoupon
-from models.pricing import Totals
+from models.totals import Totals
 from models.user import User
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from models.money import Money, share_out
-from models.pricing import TaxPart, Totals
+from models.totals import TaxPart, Totals
 
 
 class PaperKind(StrEnum):

@@ -13,8 +13,8 @@ from models.edit import EditOutline
 from models.ids import CartId, OrderId, OrderNumber, UserId, VariantId
 from models.money import Money
 from models.payment import PaymentStatus
-from models.pricing import TaxPart, Totals
 from models.refund import RefundOutline
+from models.totals import TaxPart, Totals
 
 
 class OrderStatus(StrEnum):

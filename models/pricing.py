@@ -9,6 +9,7 @@ import msgspec
 
 from models.errors import Refusal
 from models.money import Money, share_out, total
+from models.totals import TaxPart, Totals
 
 PPM = 1_000_000
 """Tax rates are integers in parts per million: 190_000 is 19 %, 88_750 is 8.875 %."""
@@ -74,30 +75,6 @@ class TaxRate(msgspec.Struct, frozen=True):
     region: str | None = None
     category: str = "standard"
     on_shipping: bool = True
-
-
-class Totals(msgspec.Struct, frozen=True):
-    """total = subtotal - discount + shipping, + tax unless `tax_included`."""
-
-    subtotal: Money
-    discount: Money
-    shipping: Money
-    tax: Money
-    total: Money
-    tax_included: bool = False
-    """True: `tax` is contained in the other sums."""
-
-
-class TaxPart(msgspec.Struct, frozen=True):
-    """One rate as it was charged: on which of the items, and whether on their shipping."""
-
-    name: str
-    ppm: int
-    tax: Money
-    lines: tuple[int, ...]
-    """Places of those items, from 0."""
-    shipping: Money | None = None
-    """Of the tax, that on shipping; None: shipping is not taxed by it."""
 
 
 class Priced(msgspec.Struct, frozen=True):

@@ -17,9 +17,9 @@ from models.database import Database, Writer
 from models.edit import Content, EditedLine
 from models.ids import VariantId, new_id
 from models.money import Money, share_out
-from models.pricing import Totals
 from models.tables.base import as_json
 from models.tables.catalog import categories, products, variants
+from models.totals import Totals
 
 Sums = dict[str, int]
 CURRENCIES = ("usd", "eur", "jpy")

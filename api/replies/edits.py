@@ -7,7 +7,7 @@ import msgspec
 from models.address import Address
 from models.edit import Content, EditOutline, EditStatus, OrderEdit
 from models.money import Money
-from models.pricing import Totals
+from models.totals import Totals
 
 
 class EditedItem(msgspec.Struct, frozen=True):

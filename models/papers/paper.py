@@ -59,6 +59,13 @@ class Printed(msgspec.Struct, frozen=True):
     size: int
 
 
+class Drawn(msgspec.Struct, frozen=True):
+    """What became of one paper at the press: exactly one of the two is set."""
+
+    file: bytes | None = None
+    error: str | None = None
+
+
 class PaperOutline(msgspec.Struct, frozen=True):
     """A paper in a list."""
 

@@ -25,7 +25,6 @@ from models.order import (
     Shipping,
     UsedCoupon,
 )
-from models.pricing import TaxPart, Totals
 from models.tables import order_edit as edits
 from models.tables.base import (
     Json,
@@ -42,6 +41,7 @@ from models.tables.base import (
 )  # fmt: skip
 from models.tables.notification import TELL_BUYER
 from models.tables.payment_history import REFUNDS, outlines
+from models.totals import TaxPart, Totals
 
 orders = sa.Table(
     "orders", metadata,

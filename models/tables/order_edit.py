@@ -14,9 +14,9 @@ from models.edit import EDIT_MOVES, Content, EditedLine, EditOutline, EditStatus
 from models.ids import EditId, OrderId, OrderNumber, VariantId, new_id
 from models.money import Money
 from models.order import Shipping, UsedCoupon
-from models.pricing import TaxPart, Totals
 from models.tables.base import Json, as_json, key, metadata, minor_units, moment, now_column, one_of, plain_uuid
 from models.tables.base import reference as reference_to
+from models.totals import TaxPart, Totals
 
 order_edits = sa.Table(
     "order_edits", metadata,

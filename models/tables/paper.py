@@ -21,7 +21,6 @@ from models.invoice import Draft, Given, GivenBack, Issued, PaperKind, Sold, Sum
 from models.money import Money
 from models.order import SOLD
 from models.papers.paper import Paper, PaperOutline, Printed, Shop, Tender
-from models.pricing import TaxPart, Totals
 from models.refund import share
 from models.tables.base import (
     Json,
@@ -36,6 +35,7 @@ from models.tables.base import (
     reference,
 )  # fmt: skip
 from models.tables.refund import REFUNDABLE
+from models.totals import TaxPart, Totals
 
 paper_series = sa.Table(
     "paper_series", metadata,

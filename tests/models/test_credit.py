@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from models.credit import Bill, GiftCard, least_charge, spend
 from models.ids import CreditAccountId, new_id
 from models.money import Money
-from models.pricing import Totals
+from models.totals import Totals
 
 
 def usd(*amounts: int) -> list[Money]:

@@ -26,7 +26,7 @@ from models.order import (
 )
 from models.outgoing import TOLD
 from models.payment import PAYMENT_MOVES, PaymentStatus, Standing
-from models.pricing import Totals
+from models.totals import Totals
 from tests import shop
 
 S, P, F = OrderStatus, PaymentStatus, FulfilmentStatus

@@ -1,6 +1,8 @@
 """Papers as files: opened again they say what was frozen, in every language, and the same bytes whenever drawn."""
 
 import io
+import subprocess
+import sys
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -107,6 +109,14 @@ def test_the_same_paper_is_the_same_file() -> None:
     assert draw(one) == (file, printed)
     assert len(file) == printed.size < 60_000
     assert draw(msgspec.structs.replace(one, number="INV-2026-000043"))[1] != printed
+
+
+def test_the_press_begins_with_little() -> None:
+    """Given the press as a program, then what takes longer to load than a paper to draw does not come with it."""
+    heavy = {"asyncio", "temporalio", "sqlalchemy", "structlog"}
+    asked = f"import sys, models.papers.program; print(*{heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_fonts_are_within_the_file() -> None:

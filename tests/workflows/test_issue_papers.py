@@ -9,7 +9,7 @@ import pytest
 from models.errors import Unavailable
 from models.order import OrderStatus
 from models.papers import apart
-from models.papers.paper import Paper
+from models.papers.paper import Drawn, Paper
 from tests.flow import Flow
 from tests.workflows.papering import ask, bought, following, papers, until
 from tests.workflows.stories import MUG
@@ -88,7 +88,7 @@ async def test_a_press_that_is_too_slow_for_many_prints_fewer(flow: Flow, monkey
     """Given a press that draws one paper in time and no more, then all are printed, though all wait at once."""
     drawn = apart.drawn
 
-    async def one(wanted: Sequence[Paper]) -> list[apart.Drawn]:
+    async def one(wanted: Sequence[Paper]) -> list[Drawn]:
         if len(wanted) > 1:
             raise Unavailable("press", "drawing took too long")
         return await drawn(wanted)

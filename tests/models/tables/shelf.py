@@ -13,10 +13,10 @@ from models.ids import CartId, OrderId, PaymentId, VariantId, new_id
 from models.money import Money
 from models.order import FulfilmentStatus, Order, OrderLine, OrderStatus, Shipping
 from models.payment import PaymentStatus
-from models.pricing import Totals
 from models.tables import cart as carts
 from models.tables import order as orders
 from models.tables import payment as payments
+from models.totals import Totals
 from tests import shop
 
 

@@ -11,10 +11,10 @@ from models.ids import CartId, OrderId, OrderNumber, new_id
 from models.money import Money
 from models.order import ORDER_MOVES, FulfilmentStatus, Order, OrderStatus
 from models.payment import PaymentStatus
-from models.pricing import Totals
 from models.tables import attention
 from models.tables import order as orders
 from models.tables import payment as payments
+from models.totals import Totals
 from tests.models.tables.shelf import Shelf
 
 

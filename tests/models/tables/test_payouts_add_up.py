@@ -14,7 +14,6 @@ from models.errors import Refusal
 from models.ids import OrderId, PaymentId, VariantId, new_id
 from models.money import Money
 from models.order import OrderLine, OrderStatus
-from models.pricing import Totals
 from models.refund import Refund, RefundedItem, RefundWish
 from models.tables import dispute as disputes
 from models.tables import order as orders
@@ -23,6 +22,7 @@ from models.tables import payout as payouts
 from models.tables import payout_ledger as ledger
 from models.tables import refund as refunds
 from models.tables import refund_end
+from models.totals import Totals
 from models.vendor import Payout
 from tests import sellers, shop
 from tests.models.tables.shelf import Shelf

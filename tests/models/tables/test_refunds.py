@@ -13,13 +13,13 @@ from models.ids import OrderId, new_id
 from models.money import Money, share_out
 from models.order import OrderLine
 from models.payment import PaymentStatus
-from models.pricing import Totals
 from models.refund import Refund, RefundedItem, RefundWish
 from models.tables import credit, refund_end
 from models.tables import order as orders
 from models.tables import payment as payments
 from models.tables import refund as refunds
 from models.tables.credit import credit_accounts, credit_entries, credit_holds
+from models.totals import Totals
 from tests.models.tables.shelf import Shelf
 
 
