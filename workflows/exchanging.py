@@ -25,6 +25,11 @@ class Exchanging:
         self._step = ExchangeStep(order, n)
         self._board = board
         self._order: asyncio.Task[Any] | None = None
+        self._heard = False
+
+    def hear(self) -> None:
+        """There is news of the order."""
+        self._heard = True
 
     async def follow(self) -> Return:
         """Until the buyer has the other goods for sure, or it is known that they do not get them."""
@@ -40,10 +45,11 @@ class Exchanging:
         )
 
     async def _outcome(self, purchase: Purchase) -> ExchangeSeen:
-        """Looks after 1, 2, 4 … seconds, and then each hour; at once when the order ends."""
+        """Looks when the order says that it is sold or ends; of its own after 1, 2, 4 … seconds, and then each hour."""
         self._order = await self._begin(purchase)
         look = patience.FIRST_LOOK_AT_EXCHANGE
         while True:
+            self._heard = False
             seen = await workflow.execute_local_activity_method(
                 ExchangeActivities.read_exchange, self._step, summary="How far the exchange is", **patience.DATABASE
             )
@@ -54,7 +60,9 @@ class Exchanging:
             self._board.tell("Exchanging", f"order {purchase.number} to be paid")
             with contextlib.suppress(TimeoutError):
                 await workflow.wait_condition(
-                    self._is_over, timeout=look, timeout_summary="Look how far the exchange is"
+                    lambda: self._heard or self._is_over(),
+                    timeout=look,
+                    timeout_summary="Look how far the exchange is",
                 )
             if self._is_over():
                 self._order = None  # it is looked at once more, and then when it is time

@@ -28,7 +28,7 @@ from workflows.charging import Charging
 from workflows.collecting import Collecting, Ending
 from workflows.enduring import to_its_end
 from workflows.fulfilling import Fulfilling
-from workflows.news import ProviderNews
+from workflows.news import ProviderNews, tell_return_that_it_is_sold
 from workflows.order_messages import (
     AcceptShortage,
     ApproveOrder,
@@ -193,6 +193,8 @@ class Order:
         )
         self._board.move(OrderStatus.CONFIRMED, payment)
         await self._attention.settle(placed.order_id, GIVEN_UP)
+        if self._purchase.exchange is not None:
+            await tell_return_that_it_is_sold()
 
     async def _cancel_order(self, placed: OrderPlaced) -> None:
         """Undoes `_place`."""

@@ -291,6 +291,10 @@ class ReturnGoods:
     def _may_inspect(self, request: InspectReturn) -> None:
         self._must_allow(ReturnAction.INSPECT)
 
+    @workflow.signal(description="The order that an exchange made: it is sold.")
+    async def exchange_sold(self) -> None:
+        self._exchanging.hear()
+
     @workflow.query(description="What it does, what it waits for and until when.")
     def told(self) -> Whereabouts:
         return self._board.told

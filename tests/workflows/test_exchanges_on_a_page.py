@@ -48,7 +48,6 @@ async def paid(gone: Gone, other: Handle, page: str) -> None:
     await gone.flow.chapa.buy(page)
     await gone.shelf.news(other)
     await gone.flow.until(other, OrderStatus.CONFIRMED)
-    await gone.flow.fast_forward(gone.handle(), timedelta(hours=2))
     await gone.end()
 
 
@@ -155,7 +154,6 @@ async def test_what_a_gift_card_paid_is_paid_like_an_order_of_whoever_names_no_p
     assert (await row_of(gone))["provider"] == "stripe"
     await gone.shelf.ask(jug, Order.pay, PayOrder("rest", "pm_card_visa"))
     await flow.until(jug, OrderStatus.CONFIRMED)
-    await flow.fast_forward(gone.handle(), timedelta(hours=2))
     await gone.end()
     assert await gone.exchange("done")
     assert await disagreements(flow) == []
