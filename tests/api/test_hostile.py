@@ -13,7 +13,7 @@ import pytest
 from models.database import Database
 from models.roles import Role
 from tests import people, shop
-from tests.api.conftest import Api, StartApi, everything
+from tests.api.conftest import DOWN_IS_AN_ANSWER, Api, StartApi, everything
 from tests.premises import NEW_YORK
 
 TEXTS = (
@@ -67,7 +67,7 @@ def operations(schema: dict[str, Any]) -> Iterator[Operation]:
 
 def wrong_with(answer: httpx.Response) -> str | None:
     """Why this is no answer to give to a stranger."""
-    if answer.request.url.path.startswith("/health/ready"):
+    if answer.request.url.path == DOWN_IS_AN_ANSWER:
         return None  # there is no worker in this house, which is what it says
     if answer.status_code >= 500:
         return f"{answer.status_code}: {answer.text[:300]}"
@@ -94,7 +94,7 @@ class Stranger:
         if body is not None:
             headers.setdefault("Content-Type", "application/json")
         address = more.pop("address", operation.address("none"))
-        answer = await self.api.client.request(operation.method, address, content=body, headers=headers, **more)
+        answer = await self.api.ask(operation.method, address, content=body, headers=headers, **more)
         wrong = wrong_with(answer)
         if wrong is not None:
             self.found.append(f"{operation.method} {operation.path} given {str(body or more)[:80]!r}: {wrong}")

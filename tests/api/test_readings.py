@@ -89,7 +89,7 @@ async def full(start_api: StartApi, parts: dict[str, str], database: Database, m
     """It, beside a Temporal in which nothing runs."""
     async with database.writing() as writer:
         await shop.open_shop(writer)
-    api = await start_api(TEMPORAL_ADDRESS=parts["TEMPORAL_ADDRESS"], CHECKOUT_ANSWER_BUDGET="0.5")
+    api = await start_api(TEMPORAL_ADDRESS=parts["TEMPORAL_ADDRESS"], CHECKOUT_ANSWER_BUDGET="60")
     return await FullShop.furnished(api, database, media)
 
 

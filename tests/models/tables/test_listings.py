@@ -202,8 +202,9 @@ async def test_everybody_at_once(stall: Stall) -> None:
             for above in ("NULL", "(SELECT id FROM categories WHERE slug = 'home')"):
                 await stall.run(f"UPDATE categories SET parent_id = {above} WHERE slug = 'mugs'")
 
-    async with asyncio.timeout(60):
-        await asyncio.gather(*(shop(variant) for variant in stall.variants), keep(), move())
+    async with asyncio.timeout(60), asyncio.TaskGroup() as crowd:  # which takes its people along when one fails
+        for deeds in (*(shop(variant) for variant in stall.variants), keep(), move()):
+            crowd.create_task(deeds)
     await stall.agrees()
 
 
