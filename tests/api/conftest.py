@@ -21,7 +21,7 @@ from models.ids import UserId
 from models.roles import Role
 from models.settings import ApiSettings, api_settings
 from tests import people, shop
-from tests.models.swept import database, database_url, swept_url
+from tests.models.swept import be_patient, database, database_url, swept_url
 from tests.premises import own_redis
 
 __all__ = ["database", "database_url", "swept_url"]
@@ -100,6 +100,7 @@ async def started(settings: ApiSettings) -> AsyncIterator[Api]:
     life = asyncio.create_task(app({"type": "lifespan"}, inbox.get, outbox.put))  # type: ignore[arg-type]
     await inbox.put({"type": "lifespan.startup"})
     assert (await outbox.get())["type"] == "lifespan.startup.complete"
+    be_patient(app.state.house.database)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://shop.test", timeout=20) as client:
         yield Api(app, client)

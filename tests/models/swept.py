@@ -41,10 +41,17 @@ def database_url(swept_url: str) -> str:
 async def database(database_url: str) -> AsyncIterator[Database]:
     """The doors to it; all tables are there and empty."""
     opened = Database(database_url)
+    be_patient(opened)
     async with opened.writing() as writer:
         await sweep(writer)
     yield opened
     await opened.close()
+
+
+def be_patient(database: Database) -> None:
+    """Have whoever finds all connections in use wait for a minute: a crowd is larger here than any process lets in,
+    and a machine may be slow."""
+    database.engine.pool._timeout = 60.0  # type: ignore[attr-defined]
 
 
 async def sweep(writer: Writer) -> None:

@@ -54,8 +54,10 @@ def test_everything_killed_at_once_comes_back(terminal: Callable[[str], Terminal
     """Given every process ended by kill -9, Postgres's pid file left behind, when started again, then it is ready."""
     shell = terminal("one")
     shell.up("postgres", "redis")
-    for name in ("supervisor", "postgres", "redis"):
-        os.kill(shell.pid(name), signal.SIGKILL)
+    pids = [shell.pid(name) for name in ("supervisor", "postgres", "redis")]
+    for number in (signal.SIGSTOP, signal.SIGKILL):  # none sees another's end, which would be its own
+        for pid in pids:
+            os.kill(pid, number)
     assert shell.supervisor is not None
     shell.supervisor.wait(60)
     assert (shell.home / "postgres" / "postmaster.pid").exists()

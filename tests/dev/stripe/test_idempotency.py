@@ -86,7 +86,7 @@ async def test_at_the_same_time_the_second_is_turned_away(
     client: stripe.StripeClient, control: SimulatorControl
 ) -> None:
     """While the first call runs, its key is in use: 409, and worth a retry."""
-    await control.fault("latency", seconds=0.3)
+    await control.fault("latency", seconds=60)  # or until it is cleared
     first = asyncio.create_task(client.v1.payment_intents.create_async(HELD, KEY))
     while await control.faults():
         await asyncio.sleep(0.01)
@@ -96,6 +96,7 @@ async def test_at_the_same_time_the_second_is_turned_away(
     assert (refusal.value.http_status, refusal.value.error.code) == (409, "idempotency_key_in_use")
     headers: Any = refusal.value.headers
     assert headers["stripe-should-retry"] == "true"
+    await control.clear()
     intent = await first
     assert (await client.v1.payment_intents.create_async(HELD, KEY)).id == intent.id
     assert len(await control.ledger()) == 1
