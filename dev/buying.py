@@ -46,7 +46,7 @@ def buying_lines(base_url: str, offer: Offer) -> list[str]:
 
 def find_offer(base_url: str) -> Offer | None:
     """Something the shop has in stock, with its total as the shop quotes it; None if there is nothing to buy."""
-    with httpx.Client(base_url=f"{base_url}/api/v1", timeout=10, trust_env=False) as shop:
+    with httpx.Client(base_url=f"{base_url}/api/v1", timeout=60, trust_env=False) as shop:
         listed = shop.get("/products", params={"in_stock": "true", "limit": 20})
         for product in listed.json()["items"] if listed.status_code == 200 else []:
             for variant in shop.get(f"/products/{product['slug']}").json()["variants"]:

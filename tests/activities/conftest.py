@@ -8,6 +8,7 @@ from typing import Protocol
 import pytest
 from temporalio.testing import ActivityEnvironment
 
+from activities.payments import money
 from activities.payments.intents import StripeProvider
 from activities.payments.money import PaymentActivities
 from dev.stack import Stack
@@ -48,8 +49,9 @@ async def till(database: Database) -> Till:
 
 
 @pytest.fixture
-async def payments(simulators: Stack) -> AsyncIterator[PaymentActivities]:
-    """The one place that speaks to Stripe."""
+async def payments(simulators: Stack, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PaymentActivities]:
+    """The one place that speaks to Stripe; a buyer who waits has patience with it, unless a test says otherwise."""
+    monkeypatch.setattr(money, "QUICK_ANSWER", 60)
     environment = simulators.environment()
     opened = PaymentActivities(StripeProvider(environment["STRIPE_SECRET_KEY"], environment["STRIPE_API_BASE"]))
     yield opened

@@ -102,7 +102,7 @@ class Outside:
     async def live(self, until: timedelta, worker: OutgoingActivities | None = None) -> int:
         """Let time pass, from try to try, until so much of it is over or nothing waits; how many rounds it took."""
         doing, rounds = worker or self.worker(), 0
-        async with asyncio.timeout(2 * SOON):
+        async with asyncio.timeout(4 * SOON):
             while (waiting := await self.rows("waiting")) and self.passed < until:
                 active = (await self.shelf.ask("SELECT status FROM webhook_endpoints"))[0][0] == "active"
                 due = min((each["due_at"] for each in waiting), default=self.now())

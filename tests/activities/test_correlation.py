@@ -1,21 +1,26 @@
 """Ids of a request follow its order into every activity, so that one search in the logs shows all of it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from activities.payments import money
 from models.order import OrderStatus
 from tests import shop
 from tests.flow import Flow
+from workflows import patience
 from workflows.order import Order
 from workflows.order_messages import PayOrder
 
 
 @pytest.fixture
-async def flow(flow: Flow) -> Flow:
-    """A shop with one product, and nobody's ids around."""
+async def flow(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> Flow:
+    """A shop with one product, and nobody's ids around; a buyer waits for the provider for as long as it takes."""
+    monkeypatch.setattr(money, "QUICK_ANSWER", 60)
+    monkeypatch.setitem(patience.PROVIDER_NOW, "start_to_close_timeout", timedelta(minutes=1))
     structlog.contextvars.clear_contextvars()
     async with flow.database.writing() as writer:
         await shop.stock_product(writer, "MUG", 5)

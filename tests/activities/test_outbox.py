@@ -65,7 +65,7 @@ async def test_a_letter_ends_the_wait(till: Till, order: OrderId) -> None:
 async def test_the_first_letter_waits_for_company(till: Till, order: OrderId) -> None:
     """Given a letter that is due, when another is written a moment later, then both go together."""
     await write(till, order, "a")
-    waiting = asyncio.create_task(waited(till, 60, company=3))
+    waiting = asyncio.create_task(waited(till, 60, company=10))
     await asyncio.sleep(0)
     await write(till, order, "b")
     assert [letter.template for letter in (await asyncio.wait_for(waiting, 50)).letters] == ["a", "b"]

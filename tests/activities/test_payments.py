@@ -306,7 +306,6 @@ async def test_a_failing_provider_is_left_to_the_patient_way(bank: Bank, kind: s
 async def test_a_slow_provider_does_not_use_up_the_worker(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given as many buyers waiting as may, then the next one does not wait; and when they are done, others may."""
     monkeypatch.setattr(module, "QUICK_CALLS", 2)
-    monkeypatch.setattr(module, "QUICK_ANSWER", 60)
     await bank.fault("latency", CREATE, seconds=100, times=None)
     buyers = [Bank(bank.payments, bank.stripe, bank.attempt) for _ in range(3)]
     waiting = [asyncio.create_task(each.at_once()) for each in buyers[:2]]

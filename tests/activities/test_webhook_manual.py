@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import re
-import socket
 import sqlite3
 import sys
 from contextlib import closing
@@ -13,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from dev.ports import Ports
 from models.outgoing import TOLD, Topic
 from models.tables import webhook_delivery as deliveries
 from tests.activities.outside import Outside
@@ -50,9 +50,7 @@ def test_the_message_is_shaped_as_shown() -> None:
 async def test_it_takes_what_is_genuine_once(till: Till, tmp_path: Path) -> None:
     """Given the receiver as a process, then it keeps each message once, and refuses what is forged or old."""
     outside = Outside(Shelf(till.database, till.mug, till.cup))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = Ports.free().api
     url = f"http://127.0.0.1:{port}/"
     await outside.subscribe(url)
     order = await outside.order()
@@ -71,7 +69,7 @@ async def test_it_takes_what_is_genuine_once(till: Till, tmp_path: Path) -> None
             first = (await outside.rows())[0]
             assert await deliveries.replay(writer, outside.endpoint, first["event_id"], outside.now())
         await outside.until("delivered", 2)
-        async with httpx.AsyncClient(trust_env=False) as stranger:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as stranger:
             forged = await stranger.post(
                 url, content=b'{"type": "order.cancelled"}',
                 headers={"webhook-id": "x", "webhook-timestamp": "1", "webhook-signature": "v1,eA=="},

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.bulk import MOST_AT_ONCE
-from models.database import Database
+from models.database import Database, patiently
 from models.records import DEAREST
 from models.roles import Role
 from tests.api.conftest import Api
@@ -195,8 +195,7 @@ async def test_as_many_as_may_be(
     when it still takes the tables for empty.
     """
     await database.fetch("ANALYZE")
-    await database.fetch(
-        """
+    many = """
         WITH p AS (
             INSERT INTO products (id, slug, name, category_id)
             SELECT uuidv7(), 'many-' || n, 'Many', (SELECT id FROM categories WHERE slug = 'all')
@@ -205,9 +204,9 @@ async def test_as_many_as_may_be(
             INSERT INTO variants (id, product_id, sku, weight)
             SELECT uuidv7(), p.id, p.slug || '-' || n, 1 FROM p, generate_series(1, 3) n RETURNING id
         ) INSERT INTO prices (variant_id, currency, amount) SELECT id, c, 1000 FROM v, unnest(ARRAY['usd', 'eur']) c
-        """,
-        MOST_AT_ONCE,
-    )
+    """
+    async with database.writing() as writer:
+        await patiently(writer, many, MOST_AT_ONCE)
     names = [f"many-{number + 1}" for number in range(MOST_AT_ONCE)]
     began = time.perf_counter()
     wish = {"category": "kitchen", "add_tags": ["new"], "prices": {"ppm": 100_000}, "sale": SALE, "featured": True}

@@ -176,8 +176,12 @@ async def test_the_general_limit_is_a_session_s(start_api: StartApi) -> None:
     assert (await api.post("/api/v1/knock/uncounted", json={})).status_code == 201
 
 
-async def test_a_block_is_asked_for_once(redis_url: str, api_environment: dict[str, str]) -> None:
+async def test_a_block_is_asked_for_once(
+    redis_url: str, api_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Given 600 a day, then Redis is asked for thirty permits at the first request, and again at the 31st."""
+    moment = time.time()
+    monkeypatch.setattr("api.limits.time.time", lambda: moment)  # a day may end just now
     redis = Redis.from_url(redis_url)
     limits = Limits(redis, api_settings({**api_environment, "RATE_LIMIT_GENERAL": "600/day"}))
     alone, taken = SessionId(new_id()), []

@@ -121,7 +121,7 @@ async def test_what_is_begun_is_told_though_nobody_works(
     api = await start_api(TEMPORAL_ADDRESS=parts["TEMPORAL_ADDRESS"], CHECKOUT_ANSWER_BUDGET="3")
     headers = await api.sign_in(user=me)
     for _ in range(2):
-        answer = await api.delete(ME, headers=headers)
+        answer = await api.ask("DELETE", ME, headers=headers)
         assert (answer.status_code, answer.json()) == (202, {"status": "begun"})
     await api.app.state.house.temporal.get_workflow_handle(f"erasure/{me}").terminate("the test is over")
 

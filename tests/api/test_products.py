@@ -169,8 +169,11 @@ async def test_validators(api: Api, database: Database) -> None:
         assert (await api.get("/api/v1/products", headers={"If-None-Match": '"other"', **extra})).status_code == 200
 
 
-async def test_an_answer_may_be_seconds_old_unless_asked_otherwise(api: Api, database: Database) -> None:
+async def test_an_answer_may_be_seconds_old_unless_asked_otherwise(
+    api: Api, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`no-cache` reads the rows."""
+    monkeypatch.setattr("api.shelf._FRESH", 600.0)
     await stock(database, "CUP")
     await api.get("/api/v1/products")
     await stock(database, "POT")

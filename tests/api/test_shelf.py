@@ -58,8 +58,9 @@ async def test_one_who_leaves_takes_nobody_along(redis: Redis) -> None:
     assert source.asked == 1
 
 
-async def test_processes_share_through_redis(redis: Redis) -> None:
+async def test_processes_share_through_redis(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second process need not ask Postgres."""
+    monkeypatch.setattr(module, "_FRESH", 600.0)
     source = Source()
     made = await Shelf(redis).get("k", (), source)
 
@@ -98,8 +99,9 @@ async def test_refusals_are_not_kept(redis: Redis) -> None:
     assert (await shelf.get("k", (), source)).body == b"{}"
 
 
-async def test_redis_is_left_alone_after_it_failed() -> None:
+async def test_redis_is_left_alone_after_it_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for a dead Redis at every request."""
+    monkeypatch.setattr(module, "REDIS_PAUSE", 600.0)
     away = Redis.from_url("redis://127.0.0.1:9/0")
     shelf, source = Shelf(away), Source()
     await shelf.get("a", (), source)
@@ -116,6 +118,7 @@ async def test_redis_is_left_alone_after_it_failed() -> None:
 async def test_memory_is_bounded(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest makes room."""
     monkeypatch.setattr(module, "MOST_HELD", 3)
+    monkeypatch.setattr(module.answer_of, "__defaults__", (None, 600.0))
     shelf = Shelf(redis)
     for index in range(5):
         answer = await shelf.get(str(index), (), Source())

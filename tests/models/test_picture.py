@@ -192,16 +192,13 @@ async def test_a_darkroom_of_its_own(spooled: Spool) -> None:
 
 async def test_the_loop_goes_on_while_a_picture_is_developed(spooled: Spool) -> None:
     """Given a picture of 40 million points, then the process that waits for it answers others all the time."""
-    room, longest = Darkroom(), 0.0
+    room, turns = Darkroom(), 0
     work = asyncio.create_task(room.develop(spooled(pictures.picture("PNG", (8000, 5000)))))
-    loop = asyncio.get_running_loop()
-    began = loop.time()
     while not work.done():
-        before = loop.time()
+        turns += 1
         await asyncio.sleep(0.005)
-        longest = max(longest, loop.time() - before)
     assert len(await work) == 4
-    assert longest < (loop.time() - began) / 2  # whatever else the machine does
+    assert turns > 20  # of some hundreds, whatever else the machine does
     room.close()
 
 

@@ -51,7 +51,7 @@ async def opened(**how: Any) -> AsyncIterator[Merchant]:
     async with (
         serving(create_app(**how)) as url,
         ChapaControl(url) as control,
-        httpx.AsyncClient(base_url=url, headers=KEY, trust_env=False, timeout=10) as http,
+        httpx.AsyncClient(base_url=url, headers=KEY, trust_env=False, timeout=60) as http,
     ):
         yield Merchant(url, http, control)
 
@@ -176,7 +176,7 @@ class Shop:
 
     async def next(self) -> tuple[str, Request]:
         """What comes next."""
-        return await asyncio.wait_for(self.heard.get(), 20)
+        return await asyncio.wait_for(self.heard.get(), 60)
 
 
 @pytest.fixture

@@ -126,5 +126,5 @@ async def test_reset_forgets_all(client: stripe.StripeClient, control: Simulator
     await control.advance(1000)
     await control.reset()
     assert await control.ledger() == [] == await control.faults()
-    assert abs((await control.health())["now"] - time.time()) < 5
+    assert abs((await control.health())["now"] - time.time()) < 60
     await client.v1.payment_intents.create_async(HELD | {"amount": 777}, KEY)

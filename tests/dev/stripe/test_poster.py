@@ -14,7 +14,7 @@ HALF = b"HTTP/1.1 200 OK\r\n"
 EMPTY = b"HTTP/1.1 204 Nothing\r\n\r\n"
 
 
-async def statuses(answers: list[bytes], timeout: float = 2.0) -> tuple[list[int], int]:
+async def statuses(answers: list[bytes], timeout: float = 30.0) -> tuple[list[int], int]:
     """What the poster makes of these answers in turn, and how many connections it took."""
     connections: list[asyncio.Task[None]] = []
 

@@ -70,15 +70,18 @@ class Desk:
     def __init__(self, shelf: Shelf) -> None:
         self.shelf = shelf
         self.done = 0
+        self.to_fail = 0
+        """So many of the next who have the key fail."""
 
-    async def handle(self, scope: str = "s", key: str = "k", digest: str = "d", *, fails: bool = False) -> Any:
+    async def handle(self, scope: str = "s", key: str = "k", digest: str = "d") -> Any:
         """Do the work, unless the key was answered before."""
         async with self.shelf.database.writing() as writer:
             known = await checkouts.first_time(writer, scope, key, digest)
             if known is not None:
                 return known
             await asyncio.sleep(0)
-            if fails:
+            if self.to_fail:
+                self.to_fail -= 1
                 raise Refusal("unknown_sku", "No such thing.")
             self.done += 1
             await checkouts.keep_answer(writer, scope, key, {"work": self.done, "total": Money(5, "usd")})
@@ -120,8 +123,8 @@ async def test_ten_at_once_do_the_work_once(shelf: Shelf) -> None:
 async def test_a_refused_request_can_be_sent_again(shelf: Shelf) -> None:
     """Given a request whose work failed, then its key is free again, also for those who waited for it."""
     desk = Desk(shelf)
-    first = asyncio.gather(*(desk.handle(fails=each == 0) for each in range(2)), return_exceptions=True)
-    answers = await first
+    desk.to_fail = 1
+    answers = await asyncio.gather(desk.handle(), desk.handle(), return_exceptions=True)
     assert sorted(type(answer).__name__ for answer in answers) == ["Refusal", "dict"]
     assert desk.done == 1
     assert (await desk.handle())["work"] == 1

@@ -14,7 +14,7 @@ from models.tables.order_feed import Told
 from tests.models.tables.shelf import Shelf
 
 READER = "tests"
-SOON = 60
+SOON = 120
 """Seconds in which the oldest transaction of the whole cluster ends, other tests' own among them."""
 
 

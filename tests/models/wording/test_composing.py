@@ -210,7 +210,7 @@ def test_a_shop_s_own_page() -> None:
         ("a\ud800b", "a character that no mail carries", None),
     ],
 )  # fmt: skip
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)  # with what is set up before
 def test_what_cannot_be_said(source: str, why: str, line: int | None) -> None:
     """Given a source that says more than facts, or would never end, then it is refused, with why and where."""
     for part in ({"text": source}, {"html": source}, {"subject": source}):
