@@ -10,7 +10,7 @@ from dev.stack import embedded
 from dev.stripe.remote import SimulatorControl
 from tests.premises import House, open_house
 
-PAYMENT_WINDOW = 120
+PAYMENT_WINDOW = 600
 """Seconds that an unpaid order waits: longer than any recovery here, also on a machine that is busy."""
 
 

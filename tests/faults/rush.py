@@ -15,7 +15,7 @@ from tests.books import Books
 from tests.premises import House, Shopper
 
 GOOD, BAD, BANK = "pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired"
-PATIENCE = 200
+PATIENCE = 400
 """Seconds after which a buyer who has heard nothing fails the test."""
 AGAIN = 0.25
 """Seconds between two tries."""
@@ -59,7 +59,7 @@ class Rush:
         """One buyer a card."""
         sku = await house.stock(len(cards))
         limits = httpx.Limits(max_connections=len(cards), max_keepalive_connections=len(cards))
-        async with httpx.AsyncClient(base_url=house.api, timeout=30, limits=limits) as client:
+        async with httpx.AsyncClient(base_url=house.api, timeout=120, limits=limits) as client:
             shoppers = [Shopper(house, client) for _ in cards]
             await asyncio.gather(*(shopper.put(sku) for shopper in shoppers))
             total = await shoppers[0].quote()

@@ -11,6 +11,7 @@ from tests.books import Books
 from tests.faults.rush import BAD, BANK, GOOD, Rush, start
 from tests.premises import House
 
+pytestmark = pytest.mark.timeout(600)
 Record = Callable[[str, object], None]
 
 

@@ -11,6 +11,7 @@ from tests.books import Books
 from tests.faults.rush import GOOD, Rush, start
 from tests.premises import House
 
+pytestmark = pytest.mark.timeout(600)
 BUYERS = 12
 
 
