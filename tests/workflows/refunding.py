@@ -78,7 +78,7 @@ class Sold:
             )  # fmt: skip
             answer = await self.flow.client.execute_update_with_start_workflow(
                 Refund.await_refund, AwaitRefund(wish.key), start_workflow_operation=start, id=wish.key,
-                rpc_timeout=timedelta(seconds=20),
+                rpc_timeout=timedelta(seconds=60),
             )  # fmt: skip
         return cast(RefundState, answer)
 
@@ -99,7 +99,7 @@ class Sold:
 
     async def end(self, n: int = 1) -> RefundState:
         """Wait until it is over."""
-        return cast(RefundState, await asyncio.wait_for(self.handle(n).result(), 30))
+        return cast(RefundState, await asyncio.wait_for(self.handle(n).result(), 60))
 
     async def rows(self) -> list[tuple[int, str, int, int, int]]:
         """(n, status, amount, of the provider's, of credit) of all refunds."""
@@ -138,7 +138,7 @@ class Sold:
         """Why a person has to look at the order."""
         return cast("str | None", (await self.shelf.row())["attention"])
 
-    async def attention_when(self, says: str, within: float = 20) -> None:
+    async def attention_when(self, says: str, within: float = 60) -> None:
         """Wait until a person is asked for, in these words."""
         async with asyncio.timeout(within):
             while says not in (await self.attention() or ""):
