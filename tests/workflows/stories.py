@@ -259,7 +259,7 @@ async def cancelled_after_payment(shelf: Shelf) -> Handle:
     ended = await shelf.ask(handle, Order.cancel, CancelCheckout("never mind", "changed my mind", "buyer"))
     assert ended.status is OrderStatus.CANCELLED
     await handle.result()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await shelf.row())["payment_status"] != "refunded":
             await asyncio.sleep(0.05)
     return handle
@@ -416,7 +416,7 @@ async def edited(shelf: Shelf) -> Handle:
     await shelf.ask(handle, Order.propose_edit, ProposeEdit("one", wish))
     done = await shelf.ask(handle, Order.commit_edit, CommitEdit("yes", 1, "buyer"))
     assert done.total == Money(MUG, "usd")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await shelf.row())["payment_status"] != "partially_refunded":
             await asyncio.sleep(0.05)
     return handle
@@ -468,7 +468,7 @@ async def edit_expired(shelf: Shelf) -> Handle:
     await shelf.ask(handle, Order.propose_edit, ProposeEdit("three", wish))
     assert await shelf.left() == (5, 3)
     await shelf.flow.fast_forward(handle, EDIT_WINDOW + timedelta(minutes=1))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await shelf.left() != (5, 1):
             await asyncio.sleep(0.05)
     await shelf.ask(handle, Order.ship, ShipOrder("warehouse", "UPS", "1Z"))

@@ -116,7 +116,7 @@ async def test_a_failed_try_leaves_the_page_open(shelf: Shelf, chapa: ChapaContr
     page = await Page.open(shelf, chapa)
     await chapa.buy(page.reference, "failure")
     await page.handle.signal(Order.provider_news, ProviderNews("failed", "charge.failed/cancelled"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await shelf.row())["payment_status"] != "failed":
             await asyncio.sleep(0.02)
     [row] = await shelf.flow.database.fetch("SELECT redirect_url FROM payments WHERE reference = $1", page.reference)
@@ -190,7 +190,7 @@ async def test_late_money_that_cannot_be_sent_back_asks_for_a_person(shelf: Shel
     await chapa.fault("error_before", status=400, method="POST", path="/v1/refund/*", tx_ref=page.reference)
     await chapa.buy(page.reference, late=True)
     await page.late().signal(LatePayment.provider_news, ProviderNews("late", "charge.success"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not ((await shelf.row())["attention"] or "").startswith("send a late payment back: "):
             await asyncio.sleep(0.02)
 
@@ -221,7 +221,7 @@ async def test_another_sum_is_never_sold_for_and_goes_back(shelf: Shelf, chapa: 
     page = await Page.open(shelf, chapa)
     await chapa.buy(page.reference, amount="1.00")
     await page.handle.signal(Order.provider_news, ProviderNews("paid", "charge.success"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while "1.00 USD was paid" not in ((await shelf.row())["attention"] or ""):
             await asyncio.sleep(0.02)
     assert (await shelf.row())["status"] == "pending"

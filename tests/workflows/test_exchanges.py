@@ -318,7 +318,7 @@ async def test_what_is_called_off_after_it_was_paid_is_the_buyer_s(flow: Flow) -
     other = await gone.sent_instead()
     number = (await row_of(gone))["number"]
     await gone.shelf.ask(other, Order.cancel, CancelCheckout("never", "changed my mind", "buyer"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await row_of(gone))["payment_status"] != "refunded":
             await asyncio.sleep(0.05)
     assert await cards(flow) == [MUG_ALONE]

@@ -56,7 +56,7 @@ class Page:
 
     async def until_payment(self, status: str) -> None:
         """Wait until our row of the payment says so."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await self.shelf.row())["payment_status"] != status:
                 await asyncio.sleep(0.02)
 
