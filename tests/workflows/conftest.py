@@ -1,5 +1,6 @@
 """What workflow tests need: goods for one order, and trouble to order."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.flow import Flow
 from tests.models.swept import database, database_url, swept_url
 from tests.workflows.stories import Shelf
 from tests.workflows.trouble import Trouble
+from workflows import patience
 
 __all__ = ["database", "database_url", "swept_url"]
 
@@ -24,6 +26,12 @@ def trouble() -> Trouble:
 def worker_options(trouble: Trouble) -> dict[str, Any]:
     """The steps of all orders go through `trouble`."""
     return {"interceptors": [trouble]}
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step on our own rows that a test holds is not given up, and run again past its gate, while the test works."""
+    monkeypatch.setitem(patience.DATABASE, "start_to_close_timeout", timedelta(seconds=60))
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ async def test_another_card_pays_what_is_due(shelf: Shelf) -> None:
     assert await ledgers.disagreements(shelf.flow) == []
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("amount", [600, MUG])
 async def test_called_off_before_the_point_of_no_return(shelf: Shelf, trouble: Trouble, amount: int) -> None:
     """Given a cancel that arrives while the order is placed, then the credit is back, and the provider took nothing."""
@@ -82,7 +83,7 @@ async def test_what_is_covered_cannot_be_paid_and_is_cancelled_as_any_paid_order
     ended = await shelf.ask(handle, Order.cancel, CancelCheckout("d", "why", "buyer"))
 
     assert ended.status is OrderStatus.CANCELLED
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await shelf.row())["payment_status"] != "refunded":
             await asyncio.sleep(0.05)
     assert await shelf.flow.intents(shelf.number) == []

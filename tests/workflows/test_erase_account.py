@@ -129,6 +129,7 @@ async def test_each_step_may_fail_and_be_run_again(leaving: Leaving, flow: Flow,
     assert rows[0]["n"] == 0
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_a_checkout_that_comes_late_is_forgotten_too(leaving: Leaving, flow: Flow, trouble: Trouble) -> None:
     """Given a checkout under way while all is forgotten, then it finds no cart, and what it wrote goes as well."""
     arrived, go = trouble.hold(f"order/{leaving.user}/1", "place_order")

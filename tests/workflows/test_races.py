@@ -85,6 +85,7 @@ async def in_the_middle_of(step: str, shelf: Shelf, handle: Handle, trouble: Tro
         await passing
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize(
     ("step", "taken", "end", "left"),
     [
