@@ -23,6 +23,7 @@ class Trouble(Interceptor):
         self._planned: dict[tuple[str, str], list[BaseException | Kind]] = {}
         self._gates: dict[tuple[str, str], asyncio.Event] = {}
         self._arrived: dict[tuple[str, str], asyncio.Event] = {}
+        self._held: list[asyncio.Event] = []
         self._struck: dict[tuple[str, str], asyncio.Event] = {}
 
     def plan(self, workflow_id: str, step: str, *kinds: Kind | BaseException) -> None:
@@ -33,7 +34,13 @@ class Trouble(Interceptor):
         """Let the next try of this step wait. Returns: an event when it has begun, one to let it go."""
         where = (workflow_id, step)
         self._arrived[where], self._gates[where] = asyncio.Event(), asyncio.Event()
+        self._held.append(self._gates[where])
         return self._arrived[where], self._gates[where]
+
+    def let_go(self) -> None:
+        """Whatever waits, waits no longer."""
+        for gate in self._held:
+            gate.set()
 
     def struck(self, workflow_id: str, step: str) -> asyncio.Event:
         """Set as soon as something that was planned for this step has come."""
