@@ -59,11 +59,16 @@ async def test_a_checkout_that_meets_a_defect_is_taken(api: Api, shelf: Shelf, t
         "expected_total": {"amount": MUG, "currency": "usd"}, "payment": {"payment_method": "pm_card_visa"},
     }  # fmt: skip
 
-    answer = await api.client.post(
-        "/api/v1/checkout", json=form, headers={"Cart-Token": cart["cart_token"]}, timeout=90
-    )
+    headers = {"Cart-Token": cart["cart_token"], "Idempotency-Key": "parked"}
+    answers = [await api.client.post("/api/v1/checkout", json=form, headers=headers)]
+    async with asyncio.timeout(120):
+        # A busy Temporal may not say in time whether it was begun: 503, and the same request goes out again.
+        while answers[-1].status_code == 503:
+            answers.append(await api.client.post("/api/v1/checkout", json=form, headers=headers))
 
-    assert (answer.status_code, answer.json()["order"]["status"]) == (202, "pending"), answer.text
+    answer = answers[-1]
+    gone_on = len(answers) > 1 and answer.status_code == 201  # the order did, until it was asked for again
+    assert gone_on or (answer.status_code, answer.json()["order"]["status"]) == (202, "pending"), answer.text
     async with asyncio.timeout(120):
         while not await shelf.flow.database.fetch("SELECT FROM orders WHERE status = 'confirmed'"):
             await asyncio.sleep(0.2)
