@@ -17,7 +17,6 @@ from models.database import fetching
 from models.ids import OrderNumber
 from models.inventory import MAIN
 from models.reconciliation import CaseKind, Finding
-from models.reports.report import ReportKind
 from models.settings import WorkerSettings
 from models.tables import attention, stockroom
 from models.tables import attention_queue as queue
@@ -26,16 +25,10 @@ from models.tables.digest import NAMED
 from tests import people, shop, waiting
 from tests.activities.till import Till
 from tests.flow import Flow
+from tests.workflows.schedules import forget_schedules
 from tests.workflows.trouble import Trouble
-from workflows.complete_orders import COMPLETE_DELIVERED_ID
 from workflows.digest import CATCH_UP, DIGEST_ID, Digest
-from workflows.heal_search import HEAL_SEARCH_ID
 from workflows.patience import ORDERS
-from workflows.prove_stock import PROVE_STOCK_ID
-from workflows.reconcile import RECONCILE_ID
-from workflows.reports import schedule_id
-from workflows.study_shelves import STUDY_SHELVES_ID
-from workflows.tend_carts import TEND_CARTS_ID
 
 _LETTERS = "SELECT cause, payload::text AS payload FROM outbox WHERE payload ->> 'template' = 'staff_digest'"
 
@@ -151,13 +144,11 @@ async def test_a_day_has_one_letter_and_none_when_nothing_waits(flow: Flow, trou
 
 
 @pytest.fixture
-async def schedule(flow: Flow) -> AsyncIterator[ScheduleHandle]:
+async def schedule(flow: Flow, settings: WorkerSettings) -> AsyncIterator[ScheduleHandle]:
     """The schedule that a worker makes."""
     handle = flow.client.get_schedule_handle(DIGEST_ID)
     yield handle
-    known = PROVE_STOCK_ID, TEND_CARTS_ID, HEAL_SEARCH_ID, STUDY_SHELVES_ID, RECONCILE_ID, COMPLETE_DELIVERED_ID
-    for identity in (*known, DIGEST_ID, *map(schedule_id, ReportKind)):
-        await flow.client.get_schedule_handle(identity).delete()
+    await forget_schedules(flow, settings)
 
 
 async def test_a_worker_that_starts_has_staff_told_each_day(

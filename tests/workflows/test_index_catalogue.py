@@ -15,7 +15,6 @@ import worker
 from activities.search import NoteCategories, SearchActivities
 from models.database import Database
 from models.ids import new_id
-from models.reports.report import ReportKind
 from models.search.embedded import Embedded
 from models.search.question import Ask
 from models.settings import WorkerSettings
@@ -25,13 +24,13 @@ from models.tables.catalogue_change import catalogue_changes
 from models.tables.tag import product_tags, tags
 from tests import shop
 from tests.flow import Flow
+from tests.workflows.schedules import forget_schedules
 from tests.workflows.trouble import Trouble
 from workflows import heal_search, rebuild_search
 from workflows.heal_search import HEAL_SEARCH_ID, Healed, HealSearch
 from workflows.index_catalogue import INDEX_CATALOGUE_ID, IndexCatalogue
 from workflows.patience import ORDERS
 from workflows.rebuild_search import RebuildSearch, Rebuilt
-from workflows.reports import schedule_id
 
 
 class Shelves:
@@ -267,13 +266,11 @@ async def test_a_rebuild_that_stopped_half_way_is_given_up_by_the_next(
 
 
 @pytest.fixture
-async def schedule(flow: Flow) -> AsyncIterator[ScheduleHandle]:
+async def schedule(flow: Flow, settings: WorkerSettings) -> AsyncIterator[ScheduleHandle]:
     """The schedule that a worker makes."""
     handle = flow.client.get_schedule_handle(HEAL_SEARCH_ID)
     yield handle
-    await handle.delete()
-    for other in ("tend-carts", "study-shelves", "prove-stock", "reconcile", *map(schedule_id, ReportKind)):
-        await flow.client.get_schedule_handle(other).delete()
+    await forget_schedules(flow, settings)
 
 
 async def test_a_worker_that_starts_has_the_index_healed(

@@ -10,19 +10,12 @@ from temporalio.client import ScheduleActionStartWorkflow, ScheduleHandle, Sched
 import worker
 from activities.stock import StockProof
 from models.inventory import Drifted
-from models.reports.report import ReportKind
 from models.settings import WorkerSettings
 from tests import shop
 from tests.flow import Flow
-from workflows.complete_orders import COMPLETE_DELIVERED_ID
-from workflows.digest import DIGEST_ID
-from workflows.heal_search import HEAL_SEARCH_ID
+from tests.workflows.schedules import forget_schedules
 from workflows.patience import ORDERS
 from workflows.prove_stock import PROVE_STOCK_ID, ProveStock
-from workflows.reconcile import RECONCILE_ID
-from workflows.reports import schedule_id
-from workflows.study_shelves import STUDY_SHELVES_ID
-from workflows.tend_carts import TEND_CARTS_ID
 
 
 async def proven(flow: Flow, name: str) -> tuple[StockProof, str]:
@@ -47,13 +40,11 @@ async def test_a_good_day_and_a_bad_one(flow: Flow) -> None:
 
 
 @pytest.fixture
-async def schedule(flow: Flow) -> AsyncIterator[ScheduleHandle]:
+async def schedule(flow: Flow, settings: WorkerSettings) -> AsyncIterator[ScheduleHandle]:
     """The schedule that a worker makes."""
     handle = flow.client.get_schedule_handle(PROVE_STOCK_ID)
     yield handle
-    known = PROVE_STOCK_ID, TEND_CARTS_ID, HEAL_SEARCH_ID, STUDY_SHELVES_ID, RECONCILE_ID, COMPLETE_DELIVERED_ID
-    for identity in (*known, DIGEST_ID, *map(schedule_id, ReportKind)):
-        await flow.client.get_schedule_handle(identity).delete()
+    await forget_schedules(flow, settings)
 
 
 async def test_a_worker_that_starts_has_the_stock_proven(

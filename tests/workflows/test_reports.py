@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +17,6 @@ from temporalio.client import (
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
-from temporalio.service import RPCError
 
 import worker
 from models.database import Database
@@ -30,6 +28,7 @@ from models.settings import WorkerSettings
 from models.tables import report as reports
 from tests import takings
 from tests.flow import Flow
+from tests.workflows.schedules import forget_schedules
 from tests.workflows.stories import Shelf
 from tests.workflows.trouble import Trouble
 from workflows.patience import ORDERS
@@ -148,20 +147,12 @@ async def test_a_report_that_is_made_anew_is_another_one(traded: Flow) -> None:
 
 
 @pytest.fixture
-async def schedule(flow: Flow) -> AsyncIterator[ScheduleHandle]:
+async def schedule(flow: Flow, settings: WorkerSettings) -> AsyncIterator[ScheduleHandle]:
     """The schedule that a worker makes."""
     handle = flow.client.get_schedule_handle(schedule_id(SALES))
-    await forget_schedules(flow)
+    await forget_schedules(flow, settings)
     yield handle
-    await forget_schedules(flow)
-
-
-async def forget_schedules(flow: Flow) -> None:
-    """None is left of those that a worker makes."""
-    known = {each.id async for each in await flow.client.list_schedules()}
-    for identity in known | {schedule_id(kind) for kind in ReportKind}:
-        with suppress(RPCError):
-            await flow.client.get_schedule_handle(identity).delete()
+    await forget_schedules(flow, settings)
 
 
 async def reported(flow: Flow, days: set[date]) -> dict[date, ReportOutline]:

@@ -9,20 +9,14 @@ import pytest
 from temporalio.client import ScheduleActionStartWorkflow, ScheduleHandle, ScheduleOverlapPolicy, WorkflowHandle
 
 import worker
-from models.reports.report import ReportKind
 from models.settings import WorkerSettings
 from tests import people, seals, shop
 from tests.flow import Flow
 from tests.reviewers import bought
+from tests.workflows.schedules import forget_schedules
 from workflows import study_shelves
-from workflows.digest import DIGEST_ID
-from workflows.heal_search import HEAL_SEARCH_ID
 from workflows.patience import ORDERS
-from workflows.prove_stock import PROVE_STOCK_ID
-from workflows.reconcile import RECONCILE_ID
-from workflows.reports import schedule_id
 from workflows.study_shelves import STUDY_SHELVES_ID, Study, StudyShelves
-from workflows.tend_carts import TEND_CARTS_ID
 
 
 async def studied(flow: Flow, unique: str) -> tuple[int, WorkflowHandle[Any, Any]]:
@@ -64,12 +58,10 @@ async def test_a_study_goes_through_everything(flow: Flow, monkeypatch: pytest.M
 
 
 @pytest.fixture
-async def schedules(flow: Flow) -> AsyncIterator[ScheduleHandle]:
+async def schedules(flow: Flow, settings: WorkerSettings) -> AsyncIterator[ScheduleHandle]:
     """Those that a worker makes; the study's."""
     yield flow.client.get_schedule_handle(STUDY_SHELVES_ID)
-    known = STUDY_SHELVES_ID, TEND_CARTS_ID, HEAL_SEARCH_ID, PROVE_STOCK_ID, RECONCILE_ID, DIGEST_ID
-    for identity in (*known, *map(schedule_id, ReportKind)):
-        await flow.client.get_schedule_handle(identity).delete()
+    await forget_schedules(flow, settings)
 
 
 async def test_a_worker_that_starts_has_the_shelves_studied(

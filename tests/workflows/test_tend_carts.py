@@ -15,22 +15,16 @@ from models.database import fetching
 from models.ids import CartId, new_id
 from models.money import Money
 from models.order import workflow_id
-from models.reports.report import ReportKind
 from models.settings import WorkerSettings
 from models.tables import cart as carts
 from models.tables import user as users
 from tests import people, shop
 from tests.flow import Flow
+from tests.workflows.schedules import forget_schedules
 from tests.workflows.trouble import Trouble
 from workflows import tend_carts
-from workflows.digest import DIGEST_ID
-from workflows.heal_search import HEAL_SEARCH_ID
 from workflows.order import Order
 from workflows.patience import ORDERS
-from workflows.prove_stock import PROVE_STOCK_ID
-from workflows.reconcile import RECONCILE_ID
-from workflows.reports import schedule_id
-from workflows.study_shelves import STUDY_SHELVES_ID
 from workflows.tend_carts import TEND_CARTS_ID, TendCarts, Tended, Tending
 
 USUAL = Tending(timedelta(days=1), timedelta(days=30), timedelta(minutes=5))
@@ -138,14 +132,11 @@ async def test_steps_whose_answers_are_lost_are_done_once(left: Carts, trouble: 
 
 
 @pytest.fixture
-async def schedule(flow: Flow) -> AsyncIterator[ScheduleHandle]:
+async def schedule(flow: Flow, settings: WorkerSettings) -> AsyncIterator[ScheduleHandle]:
     """The schedule that a worker makes."""
     handle = flow.client.get_schedule_handle(TEND_CARTS_ID)
     yield handle
-    await handle.delete()
-    others = HEAL_SEARCH_ID, STUDY_SHELVES_ID, PROVE_STOCK_ID, RECONCILE_ID, DIGEST_ID
-    for other in (*others, *map(schedule_id, ReportKind)):
-        await flow.client.get_schedule_handle(other).delete()
+    await forget_schedules(flow, settings)
 
 
 async def test_a_worker_that_starts_has_carts_looked_after(
