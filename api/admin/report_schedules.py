@@ -1,6 +1,7 @@
 """When reports are made, and who is told: schedules as the Temporal server keeps them, changed where they stand."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import date, datetime, time
 from typing import Annotated
 from uuid import UUID
@@ -20,7 +21,7 @@ from api.repeats import once, scope_of
 from models import clock
 from models.address import Text
 from models.database import Writer
-from models.errors import Refusal
+from models.errors import Refusal, Unavailable
 from models.ids import UserId
 from models.reports.days import day_of, is_skipped
 from models.reports.report import ReportKind
@@ -115,6 +116,12 @@ async def change_schedule(
     if at is not None:
         _must_exist(house, at)
 
+    def shows(schedule: Schedule) -> bool:
+        return (data.at is UNSET or _at(schedule) == data.at) and (
+            data.paused is UNSET
+            or (schedule.state.paused, schedule.state.note or "") == (data.paused, data.reason or "")
+        )
+
     def change(now: ScheduleUpdateInput) -> ScheduleUpdate:
         schedule: Schedule = now.description.schedule
         if at is not None:
@@ -132,7 +139,7 @@ async def change_schedule(
         await house.temporal.get_schedule_handle(schedule_id(known)).update(
             change, rpc_timeout=house.settings.answer_budget
         )
-    now = await _described(house, known)
+    now = await _described_once(house, known, shows)
     if now is None:
         raise _unknown()
     return _told(known, now)
@@ -235,6 +242,25 @@ async def _described(house: House, kind: ReportKind) -> ScheduleDescription | No
         if error.status is RPCStatusCode.NOT_FOUND:
             return None
         raise
+
+
+async def _described_once(
+    house: House, kind: ReportKind, shows: Callable[[Schedule], bool]
+) -> ScheduleDescription | None:
+    """As it stands once a change shows. Temporal answers a change before the schedule itself has read it: whoever made
+    the next one from what is told until then would take this one back. None: there is none any more.
+
+    Raises: Unavailable when it does not show within the budget.
+    """
+    try:
+        async with asyncio.timeout(house.settings.answer_budget.total_seconds()):
+            now = await _described(house, kind)
+            while now is not None and not shows(now.schedule):
+                await asyncio.sleep(0.05)
+                now = await _described(house, kind)
+    except TimeoutError as late:
+        raise Unavailable("temporal", "the change is taken, and does not show yet: read it again") from late
+    return now
 
 
 def _told(kind: ReportKind, found: ScheduleDescription) -> ReportSchedule:

@@ -9,7 +9,15 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from temporalio.client import Client, ScheduleHandle
+from temporalio.client import (
+    Client,
+    DescribeScheduleInput,
+    Interceptor,
+    OutboundInterceptor,
+    ScheduleDescription,
+    ScheduleHandle,
+    UpdateScheduleInput,
+)
 from temporalio.service import RPCError
 from temporalio.testing import ActivityEnvironment
 
@@ -102,6 +110,45 @@ async def test_another_time_and_a_pause_are_kept_where_they_count(
     going = (await api.patch(SALES, json={"paused": False}, headers=staff)).json()
     assert (going["paused"], going["note"], going["at"]) == (False, None, "05:45")
     assert going["next_at"]
+
+
+class Late(Interceptor):
+    """A Temporal whose schedules are described as they were for a while after each change."""
+
+    def __init__(self) -> None:
+        self.stale: list[ScheduleDescription] = []
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        return _Describing(next, self.stale)
+
+
+class _Describing(OutboundInterceptor):
+    def __init__(self, next: OutboundInterceptor, stale: list[ScheduleDescription]) -> None:
+        super().__init__(next)
+        self._stale = stale
+
+    async def describe_schedule(self, input: DescribeScheduleInput) -> ScheduleDescription:
+        return self._stale.pop() if self._stale else await super().describe_schedule(input)
+
+    async def update_schedule(self, input: UpdateScheduleInput) -> None:
+        before = await self.describe_schedule(DescribeScheduleInput(input.id, {}, None))
+        await super().update_schedule(input)
+        self._stale += [before] * 3
+
+
+async def test_a_change_is_answered_when_it_shows(api: Api, schedules: Client) -> None:
+    """Given a Temporal that tells of a change late, then the answer waits for it, so that the next change keeps it."""
+    house = api.app.state.house
+    late = Late()
+    config = house.temporal.config()
+    config["interceptors"] = [*config["interceptors"], late]
+    api.app.state.house = msgspec.structs.replace(house, temporal=Client(**config))
+    staff = await api.sign_in(Role.FINANCE)
+
+    for data in ({"at": "05:45"}, {"paused": True, "reason": "stock-taking"}):
+        told = (await api.patch(SALES, json=data, headers=staff)).json()
+        assert data.items() <= {**told, "reason": told["note"]}.items()
+        assert late.stale == []
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from models.roles import Role
 from tests.desk import Clerk
 from tests.premises import House, Shopper
 from tests.recipes import Recipe, blocks
+from tests.workflows.schedules import shown
 from workflows.prove_stock import PROVE_STOCK_ID
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the runbook's commands need curl")
@@ -264,8 +265,8 @@ async def test_schedules(operator: Operator) -> None:
     assert PROVE_STOCK_ID in await recipe.next()
     try:
         await recipe.next()
-        state = (await schedule.describe()).schedule.state
-        assert (state.paused, state.note) == (True, "the database is being moved")
+        state = (await shown(schedule, lambda found: found.state.paused)).state
+        assert state.note == "the database is being moved"
         await recipe.next()
         await recipe.next()
         with anyio.fail_after(LATER):
@@ -275,8 +276,8 @@ async def test_schedules(operator: Operator) -> None:
             run = operator.temporal.get_workflow_handle(f"{PROVE_STOCK_ID}-2026-01-10T{hour}:00:00Z")
             await asyncio.wait_for(run.result(), LATER)
         await recipe.next()
-        state = (await schedule.describe()).schedule.state
-        assert (state.paused, state.note) == (False, "the database is moved")
+        state = (await shown(schedule, lambda found: not found.state.paused)).state
+        assert state.note == "the database is moved"
     finally:
         await schedule.unpause(note="the test is over")
     assert recipe.is_over()

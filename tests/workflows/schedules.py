@@ -1,8 +1,10 @@
 """The schedules that a worker makes, all of them forgotten: one that is left begins its work amid a later test."""
 
+import asyncio
+from collections.abc import Callable
 from typing import cast
 
-from temporalio.client import Client, Schedule
+from temporalio.client import Client, Schedule, ScheduleHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 import worker
@@ -31,3 +33,11 @@ async def forget_schedules(flow: Flow, settings: WorkerSettings) -> None:
         except RPCError as gone:
             if gone.status is not RPCStatusCode.NOT_FOUND:
                 raise
+
+
+async def shown(schedule: ScheduleHandle, holds: Callable[[Schedule], bool]) -> Schedule:
+    """The schedule once this holds of it: Temporal answers a change before the schedule itself has read it."""
+    async with asyncio.timeout(60):
+        while not holds(found := (await schedule.describe()).schedule):
+            await asyncio.sleep(0.05)
+    return found

@@ -28,7 +28,7 @@ from models.settings import WorkerSettings
 from models.tables import report as reports
 from tests import takings
 from tests.flow import Flow
-from tests.workflows.schedules import forget_schedules
+from tests.workflows.schedules import forget_schedules, shown
 from tests.workflows.stories import Shelf
 from tests.workflows.trouble import Trouble
 from workflows.patience import ORDERS
@@ -222,12 +222,13 @@ async def test_a_worker_that_starts_keeps_what_operators_said(
         return ScheduleUpdate(changed)
 
     await schedule.update(another)
+    await shown(schedule, lambda found: _times(found) == [(5, 45)])
     await schedule.pause(note="Ada asks why")
+    await shown(schedule, lambda found: found.state.paused)
     moved = msgspec.structs.replace(settings, timezone=ZoneInfo("America/New_York"))
     await worker.keep_schedules(flow.client, moved)
-    found = (await schedule.describe()).schedule
+    found = await shown(schedule, lambda found: found.spec.time_zone_name == "America/New_York")
     assert _times(found) == [(5, 45)]
-    assert found.spec.time_zone_name == "America/New_York"
     assert (found.state.paused, found.state.note) == (True, "Ada asks why")
 
 

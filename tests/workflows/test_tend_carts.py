@@ -20,7 +20,7 @@ from models.tables import cart as carts
 from models.tables import user as users
 from tests import people, shop
 from tests.flow import Flow
-from tests.workflows.schedules import forget_schedules
+from tests.workflows.schedules import forget_schedules, shown
 from tests.workflows.trouble import Trouble
 from workflows import tend_carts
 from workflows.order import Order
@@ -145,14 +145,15 @@ async def test_a_worker_that_starts_has_carts_looked_after(
     """Given a worker that starts, then the schedule is as its settings say; what an operator paused stays so."""
     await worker.keep_schedules(flow.client, settings)
     await schedule.pause(note="Ada asks why")
+    await shown(schedule, lambda found: found.state.paused)
     changed = msgspec.structs.replace(
         settings, cart_tending_interval=timedelta(minutes=7), cart_reminder_after=timedelta(hours=5)
     )
 
     await worker.keep_schedules(flow.client, changed)
 
-    found = (await schedule.describe()).schedule
-    assert [interval.every for interval in found.spec.intervals] == [timedelta(minutes=7)]
+    seven = [timedelta(minutes=7)]
+    found = await shown(schedule, lambda found: [interval.every for interval in found.spec.intervals] == seven)
     assert (found.state.paused, found.state.note) == (True, "Ada asks why")
     assert (found.policy.overlap, found.policy.catchup_window) == (ScheduleOverlapPolicy.SKIP, timedelta(minutes=1))
     action = found.action
