@@ -23,7 +23,7 @@ async def _crowd(house: House, baskets: list[list[str]], stack: AsyncExitStack) 
     client = await stack.enter_async_context(
         httpx.AsyncClient(base_url=house.api, timeout=90, limits=httpx.Limits(max_connections=len(baskets)))
     )
-    shoppers = [Shopper(house, client) for _ in baskets]
+    shoppers = [Shopper(house, client, of_a_crowd=True) for _ in baskets]
 
     async def fill(shopper: Shopper, basket: list[str]) -> None:
         for sku in basket:

@@ -141,7 +141,7 @@ async def test_staff_are_busy_while_people_buy_the_last_ones(
         placed = [answer.json()["order"] for answer in answers if answer.status_code == 201]
         for order in placed:
             await shoppers[0].order_when(order, "confirmed", within=60)
-    assert set(edits) - {503} == {200}, edits  # 503: it waited too long for its turn, and changed nothing
+    assert set(edits) == {200}, edits
     told = Counter(answer.json()["code"] for answer in answers if answer.status_code >= 400)
     assert (len(placed), dict(told)) == (UNITS, {"out_of_stock": BUYERS - UNITS})
     assert await books.agree([order["number"] for order in placed]) == {each["number"]: "confirmed" for each in placed}

@@ -1,4 +1,4 @@
-"""The schedules that a worker makes, all of them forgotten: one that is left begins its work amid a later test."""
+"""Schedules, read once a change shows, and all forgotten: one that is left begins its work amid a later test."""
 
 import asyncio
 from collections.abc import Callable
